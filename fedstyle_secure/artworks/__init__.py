@@ -1,0 +1,1 @@
+"""The gate: files become artworks; paths, EXIF and every other metadata stay outside."""

@@ -1,0 +1,1 @@
+"""The studio: an artwork becomes style features; the image stays behind."""

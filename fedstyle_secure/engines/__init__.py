@@ -1,0 +1,1 @@
+"""Engines move bytes between named mailboxes and know no protocol."""

@@ -1,0 +1,1 @@
+"""Whole runs: data in, report out."""

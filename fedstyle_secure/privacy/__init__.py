@@ -1,0 +1,1 @@
+"""The scales: clip, quantize, add noise, account. The order is the guarantee."""
