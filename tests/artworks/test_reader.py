@@ -1,0 +1,225 @@
+import os
+from collections.abc import Callable
+from pathlib import Path
+from unicodedata import normalize
+
+import pytest
+from PIL import Image
+
+from fedstyle_secure.artworks import read_portfolios
+from fedstyle_secure.errors import InputError
+
+MakeFolder = Callable[..., Path]
+
+
+def contents_of(folder: Path) -> dict[str, list[str | None]]:
+    return {
+        portfolio.artist: [artwork.content for artwork in portfolio.artworks]
+        for portfolio in read_portfolios(folder).portfolios
+    }
+
+
+def test_reads_artists_and_artworks_in_order(make_folder: MakeFolder) -> None:
+    folder = make_folder(zoe=2, ada=3)
+    seen: list[tuple[int, int]] = []
+    gallery = read_portfolios(folder, min_artworks=2, on_progress=lambda done, total: seen.append((done, total)))
+    assert [(p.artist, len(p.artworks)) for p in gallery.portfolios] == [("ada", 3), ("zoe", 2)]
+    assert [artwork.pixels[0, 0, 1] for artwork in gallery.portfolios[0].artworks] == [0, 10, 20]
+    assert seen == [(done, 5) for done in range(1, 6)]
+    assert (gallery.duplicates, gallery.warnings) == (0, ())
+
+
+def test_endings_in_any_case_count_and_other_files_do_not(make_folder: MakeFolder) -> None:
+    folder = make_folder(ada=1, bo=1)
+    picture = Image.new("RGB", (5, 5))
+    picture.save(folder / "ada" / "upper.PNG")
+    picture.save(folder / "ada" / "photo.JpEg", "JPEG")
+    (folder / "ada" / "notes.txt").write_text("not a picture")
+    (folder / "ada" / ".hidden.png").write_text("not a picture")
+    (folder / "ada" / "folder.png").mkdir()
+    (folder / ".cache").mkdir()
+    (folder / "loose.png").write_text("belongs to nobody")
+    os.mkfifo(folder / "ada" / "pipe.png")
+    assert {artist: len(works) for artist, works in contents_of(folder).items()} == {"ada": 3, "bo": 1}
+
+
+def test_missing_folder(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"nowhere does not exist; check the path"):
+        read_portfolios(tmp_path / "nowhere")
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="is a file; give the folder"):
+        read_portfolios(tmp_path / "file")
+
+
+def test_empty_folder(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no artworks found in .*<artist>/<artwork>.*\.jpeg"):
+        read_portfolios(tmp_path)
+
+
+def test_one_artist_only(make_folder: MakeFolder) -> None:
+    with pytest.raises(InputError, match=r"only one artist, 'ada'.*at least one more"):
+        read_portfolios(make_folder(ada=3))
+
+
+def test_too_few_artworks_names_artist_count_and_minimum(make_folder: MakeFolder) -> None:
+    with pytest.raises(InputError, match=r"'bo' has 2, 'cy' has 0, the minimum is 3; add pictures"):
+        read_portfolios(make_folder(ada=3, bo=2, cy=0), min_artworks=3)
+
+
+def test_minimum_is_at_least_one(make_folder: MakeFolder) -> None:
+    with pytest.raises(InputError, match="at least 1, got 0"):
+        read_portfolios(make_folder(ada=1, bo=1), min_artworks=0)
+
+
+def test_odd_names_are_fine_and_normalized(make_folder: MakeFolder) -> None:
+    decomposed = normalize("NFD", "Zoë Müller")
+    folder = make_folder(**{decomposed: 1, "a b; 'c'": 1, "画家 #1": 1})
+    assert set(contents_of(folder)) == {normalize("NFC", "Zoë Müller"), "a b; 'c'", "画家 #1"}
+
+
+def test_names_that_collide_after_normalization_are_refused(make_folder: MakeFolder) -> None:
+    folder = make_folder(**{normalize("NFD", "é"): 1, normalize("NFC", "é"): 1})
+    with pytest.raises(InputError, match=r"same name, written with different Unicode.*rename"):
+        read_portfolios(folder)
+
+
+def test_names_that_are_no_text_are_refused(make_folder: MakeFolder) -> None:
+    folder = make_folder(ada=1, bo=1)
+    (folder / os.fsdecode(b"b\xff")).mkdir()
+    with pytest.raises(InputError, match="not valid UTF-8; rename"):
+        read_portfolios(folder)
+
+
+def test_all_unreadable_files_are_reported_at_once(make_folder: MakeFolder) -> None:
+    folder = make_folder(ada=3, bo=3)
+    for name in ("ada/00", "ada/02", "bo/00", "bo/01"):
+        (folder / f"{name}.png").write_bytes(b"broken")
+    with pytest.raises(InputError) as caught:
+        read_portfolios(folder)
+    message = str(caught.value)
+    assert message.startswith("4 of 6 files cannot be read")
+    assert message.endswith("and 1 more")
+    assert all(name in message for name in ("00.png", "02.png", "convert it"))
+
+
+def test_one_unreadable_file_is_one_sentence(make_folder: MakeFolder) -> None:
+    folder = make_folder(ada=2, bo=2)
+    (folder / "bo" / "01.png").write_bytes(b"")
+    with pytest.raises(InputError, match=r"^\S*01\.png is empty"):
+        read_portfolios(folder)
+
+
+def test_duplicates_across_artists_are_counted_and_kept(make_folder: MakeFolder) -> None:
+    folder = make_folder(ada=2, bo=2, cy=2)
+    (folder / "bo" / "copy.png").write_bytes((folder / "ada" / "00.png").read_bytes())
+    (folder / "cy" / "copy.png").write_bytes((folder / "ada" / "00.png").read_bytes())
+    (folder / "cy" / "own-copy.png").write_bytes((folder / "cy" / "01.png").read_bytes())
+    gallery = read_portfolios(folder)
+    assert gallery.duplicates == 1
+    assert gallery.warnings == ("1 artworks appear under more than one artist and were kept: ada and bo and cy",)
+    assert sum(len(portfolio.artworks) for portfolio in gallery.portfolios) == 9
+
+
+class TestLinks:
+    def test_a_link_inside_the_folder_is_followed(self, make_folder: MakeFolder) -> None:
+        folder = make_folder(ada=2, bo=2)
+        (folder / "bo" / "linked.png").symlink_to(folder / "bo" / "00.png")
+        assert len(contents_of(folder)["bo"]) == 3
+
+    def test_a_file_link_that_leads_out_is_refused(self, make_folder: MakeFolder, tmp_path: Path) -> None:
+        folder = make_folder(ada=2, bo=2)
+        Image.new("RGB", (5, 5)).save(tmp_path / "private.png")
+        (folder / "bo" / "linked.png").symlink_to(tmp_path / "private.png")
+        with pytest.raises(InputError, match=r"linked\.png is a link that leads out of the folder"):
+            read_portfolios(folder)
+
+    def test_a_folder_link_that_leads_out_is_refused(self, make_folder: MakeFolder, tmp_path: Path) -> None:
+        folder = make_folder(ada=2, bo=2)
+        (tmp_path / "private").mkdir()
+        (folder / "cy").symlink_to(tmp_path / "private")
+        with pytest.raises(InputError, match=r"cy is a link that leads out of the folder"):
+            read_portfolios(folder)
+
+    def test_an_index_link_that_leads_out_is_refused(self, make_folder: MakeFolder, tmp_path: Path) -> None:
+        folder = make_folder(ada=2, bo=2)
+        (tmp_path / "private.csv").write_text("path,content\n")
+        (folder / "index.csv").symlink_to(tmp_path / "private.csv")
+        with pytest.raises(InputError, match=r"index\.csv is a link that leads out"):
+            read_portfolios(folder)
+
+    def test_a_broken_link_and_a_loop_are_refused(self, make_folder: MakeFolder) -> None:
+        folder = make_folder(ada=2, bo=2)
+        (folder / "ada" / "loop.png").symlink_to("loop.png")
+        (folder / "bo" / "gone.png").symlink_to("nowhere.png")
+        with pytest.raises(InputError, match=r"2 of 6 files.*loop\.png is a broken link.*gone\.png is a broken link"):
+            read_portfolios(folder)
+
+    def test_the_folder_itself_may_be_a_link(self, make_folder: MakeFolder, tmp_path: Path) -> None:
+        (tmp_path / "link").symlink_to(make_folder(ada=2, bo=2))
+        assert set(contents_of(tmp_path / "link")) == {"ada", "bo"}
+
+
+class TestIndex:
+    def test_contents_are_read(self, make_folder: MakeFolder) -> None:
+        folder = make_folder(ada=2, bo=1)
+        (folder / "index.csv").write_text("path,year,content\nada/00.png,1900,tree\n./bo/00.png,,sea\n", "utf-8-sig")
+        assert contents_of(folder) == {"ada": ["tree", None], "bo": ["sea"]}
+
+    def test_without_a_content_column_there_are_no_contents(self, make_folder: MakeFolder) -> None:
+        folder = make_folder(ada=1, bo=1)
+        (folder / "index.csv").write_text("path,title\nada/00.png,x\n")
+        assert contents_of(folder) == {"ada": [None], "bo": [None]}
+
+    def test_an_empty_index_has_no_contents(self, make_folder: MakeFolder) -> None:
+        folder = make_folder(ada=1, bo=1)
+        (folder / "index.csv").touch()
+        assert contents_of(folder) == {"ada": [None], "bo": [None]}
+
+    def test_files_that_are_not_there_are_a_warning(self, make_folder: MakeFolder) -> None:
+        folder = make_folder(ada=1, bo=1)
+        (folder / "index.csv").write_text("path,content\nada/77.png,tree\n")
+        assert read_portfolios(folder).warnings == ("index.csv names 1 files that are not there: ada/77.png",)
+
+    @pytest.mark.parametrize(
+        ("text", "problem"),
+        [
+            (b"file,content\nada/00.png,tree\n", "no column 'path'"),
+            (b"path,content\nada/00.png\n", "line 2, does not have one field for each column"),
+            (b"path,content\nada/00.png,tree,oak\n", "line 2, does not have one field for each column"),
+            (b"path,content\n../secret.png,tree\n", "line 2, names '../secret.png', which is not a file in the folder"),
+            (b"path,content\n/etc/passwd,tree\n", "line 2, names '/etc/passwd'"),
+            (b"path,content\n.,tree\n", "line 2, names '.'"),
+            (b"path,content\nada/00.png,tree\nada/00.png,sea\n", "line 3, gives 'ada/00.png' a second content, 'sea'"),
+            (b'path,content\n"ada/00.png"x,tree\n', "not a readable UTF-8 CSV"),
+            (b"path,content\nada/00.png,\xff\xfe\n", "not a readable UTF-8 CSV"),
+            (b"\xff\xfe\0\x01", "not a readable UTF-8 CSV"),
+        ],
+    )
+    def test_a_bad_index_is_refused_by_line(self, make_folder: MakeFolder, text: bytes, problem: str) -> None:
+        folder = make_folder(ada=1, bo=1)
+        (folder / "index.csv").write_bytes(text)
+        with pytest.raises(InputError) as caught:
+            read_portfolios(folder)
+        assert "index.csv" in str(caught.value)
+        assert problem in str(caught.value)
+
+
+def test_real_paintings(shared_art: Path, tmp_path: Path) -> None:
+    for artist in ("claude-monet", "gustav-klimt"):
+        (tmp_path / artist).mkdir()
+        for path in sorted((shared_art / "paintings" / artist).iterdir())[:8]:
+            (tmp_path / artist / path.name).write_bytes(path.read_bytes())
+    gallery = read_portfolios(tmp_path, min_artworks=8)
+    assert [portfolio.artist for portfolio in gallery.portfolios] == ["claude-monet", "gustav-klimt"]
+    assert {artwork.pixels.shape for p in gallery.portfolios for artwork in p.artworks} == {(128, 128, 3)}
+
+
+def test_real_emoji_have_the_same_contents_in_every_style(shared_art: Path) -> None:
+    gallery = read_portfolios(shared_art / "emoji", min_artworks=200)
+    contents = [{artwork.content for artwork in portfolio.artworks} for portfolio in gallery.portfolios]
+    assert len(contents) == 12
+    assert None not in contents[0]
+    assert all(names == contents[0] for names in contents)
