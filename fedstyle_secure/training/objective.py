@@ -1,0 +1,69 @@
+"""The per-artwork contrastive objective, and its per-artwork gradients by Opacus.
+
+TRN-1  An artwork's loss depends on that artwork's views and on public anchors alone, never on another artwork: clipping
+       its gradient therefore bounds its influence. In-batch losses (SupCon, SimCLR) break this.
+TRN-2  The gradients of an artwork's K views are averaged inside the artwork before anything is clipped.
+"""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from opacus import GradSampleModule
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .codebook import Codebook
+
+TEMPERATURE = 0.1
+
+
+class StyleHead(nn.Module):
+    """The trainable style head: one linear map without bias, [.., d] to unit vectors [.., h]."""
+
+    def __init__(self, weight: Tensor) -> None:
+        super().__init__()
+        self.linear = nn.Linear(weight.shape[1], weight.shape[0], bias=False)
+        self.linear.weight = nn.Parameter(weight)
+
+    def forward(self, aligned: Tensor) -> Tensor:
+        """Project and normalize."""
+        return F.normalize(self.linear(aligned), dim=-1)
+
+
+def anchor_loss(embeddings: Tensor, codewords: Tensor, anchors: Tensor) -> Tensor:
+    """Contrast each artwork with its artist's codeword against all other anchors.
+
+    Args:
+        embeddings: Unit vectors [artworks, K, h], K views of each artwork.
+        codewords: Index of the positive anchor of each artwork, int64 [artworks].
+        anchors: Unit rows [codewords, h].
+
+    Returns:
+        One loss per artwork, [artworks], the mean over its views.
+    """
+    logits = embeddings @ anchors.T / TEMPERATURE
+    targets = codewords[:, None].expand(logits.shape[:2])
+    return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none").view(targets.shape).mean(1)
+
+
+def per_artwork_gradients(
+    head: NDArray[np.float32], aligned: NDArray[np.float32], codeword: int, codebook: Codebook
+) -> NDArray[np.float32]:
+    """Gradient of the objective with respect to the head, for each artwork by itself.
+
+    Args:
+        head: float32 [h, d].
+        aligned: Head inputs, float32 [artworks, K, d].
+        codeword: The artist's secret codeword.
+        codebook: Public anchors.
+
+    Returns:
+        float32 [artworks, h, d].
+    """
+    module = GradSampleModule(StyleHead(torch.from_numpy(head.copy())), loss_reduction="sum")
+    codewords = torch.full((len(aligned),), codeword)
+    inputs = torch.from_numpy(aligned).requires_grad_()  # Opacus' backward hooks want an input with a gradient
+    losses = anchor_loss(module(inputs), codewords, torch.from_numpy(codebook.anchors))
+    losses.sum().backward()  # type: ignore[no-untyped-call]
+    gradients: NDArray[np.float32] = module.linear.weight.grad_sample.numpy()
+    return gradients
