@@ -1,0 +1,40 @@
+"""Sans-I/O secure aggregation: a server learns the sum of its clients' integer vectors and no single one of them.
+
+Nothing here opens a socket, reads a clock, touches a disk or draws randomness: bytes go in, bytes come out, and both
+time ("close this round") and randomness are arguments.
+"""
+
+from .errors import (
+    AbortReason,
+    FaultyClientError,
+    FaultyServerError,
+    LocalProtocolError,
+    ParametersError,
+    PolicyRule,
+    PolicyViolationError,
+    ProtocolError,
+    RemoteError,
+    SessionAborted,
+)
+from .params import SessionParams
+from .secagg.client import CLIENT_RANDOM_BYTES, Client
+from .secagg.policy import ClientPolicy
+from .secagg.server import Server
+
+__all__ = [
+    "CLIENT_RANDOM_BYTES",
+    "AbortReason",
+    "Client",
+    "ClientPolicy",
+    "FaultyClientError",
+    "FaultyServerError",
+    "LocalProtocolError",
+    "ParametersError",
+    "PolicyRule",
+    "PolicyViolationError",
+    "ProtocolError",
+    "RemoteError",
+    "Server",
+    "SessionAborted",
+    "SessionParams",
+]

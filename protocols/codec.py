@@ -1,0 +1,196 @@
+"""Canonical bytes: one encoding for each value, big-endian lengths, nothing left over.
+
+COD-1  Decoding accepts exactly what encoding produces: index lists strictly increase, padding bits are zero.
+COD-2  A length is checked against the bytes that are there before anything of that length is allocated.
+COD-3  Every hash, signature and derived key starts with a `Domain`. A zero byte ends each and occurs nowhere else in
+       it, so none is a prefix of another and nothing made for one purpose can be read as made for another.
+"""
+
+from collections.abc import Iterable, Mapping
+from enum import Enum
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import MalformedMessageError
+
+Words: TypeAlias = NDArray[np.unsignedinteger]
+"""Elements of Z_{2^b}, one in each little-endian word of 8, 16, 32 or 64 bits; bits above b mean nothing."""
+INDEX_WIDTH = 4
+"""Bytes of a client index or a count on the wire."""
+
+_PACKING_BLOCK = 8 * 4096  # words; a multiple of 8 ends on a byte boundary whatever the number of bits
+
+
+class Domain(Enum):
+    """What a hash, a signature or a derived key is for."""
+
+    SESSION = b"secagg/1/session\0"
+    ROSTER_LEAF = b"secagg/1/roster-leaf\0"
+    ROSTER_NODE = b"secagg/1/roster-node\0"
+    ADVERTISEMENT = b"secagg/1/advertisement\0"
+    SURVIVORS = b"secagg/1/survivors\0"
+    COMMITMENT = b"secagg/1/self-mask-commitment\0"
+    BOX = b"secagg/1/box\0"
+    SELF_MASK = b"secagg/1/self-mask\0"
+    PAIRWISE_MASK = b"secagg/1/pairwise-mask\0"
+    SHARING_SELF_MASK_SEED = b"secagg/1/sharing-self-mask-seed\0"
+    SHARING_MASK_KEY = b"secagg/1/sharing-mask-key\0"
+
+    def bind(self, session_id: bytes, *indices: int) -> bytes:
+        """Returns domain, session and client indices as one unambiguous string (fixed widths after the domain)."""
+        return self.value + session_id + b"".join(uint(index, INDEX_WIDTH) for index in indices)
+
+
+class Reader:
+    """Reads a message from front to back; `finish` insists that nothing is left.
+
+    Every method raises `MalformedMessageError` when the bytes end early or are not canonical.
+
+    Args:
+        data: The whole message.
+        name: What it is, for error messages.
+    """
+
+    __slots__ = ("_data", "_name", "_offset")
+
+    def __init__(self, data: bytes, name: str) -> None:
+        self._data = data
+        self._name = name
+        self._offset = 0
+
+    def take(self, size: int) -> bytes:
+        """Returns the next `size` bytes."""
+        if size > len(self._data) - self._offset:
+            raise self._malformed(f"needs {size} more bytes, has {len(self._data) - self._offset}")
+        start, self._offset = self._offset, self._offset + size
+        return self._data[start : self._offset]
+
+    def uint(self, width: int) -> int:
+        """Returns the next `width` bytes as an unsigned big-endian integer."""
+        return int.from_bytes(self.take(width), "big")
+
+    def array(self, entry_size: int) -> tuple[bytes, ...]:
+        """Reads a count and that many entries of `entry_size` bytes."""
+        count = self.uint(INDEX_WIDTH)
+        entries = self.take(count * entry_size)
+        return tuple(entries[start : start + entry_size] for start in range(0, len(entries), entry_size))
+
+    def indices(self, limit: int) -> frozenset[int]:
+        """Reads a set of client indices below `limit`."""
+        return frozenset(self.table(limit, 0))
+
+    def table(self, limit: int, entry_size: int) -> dict[int, bytes]:
+        """Reads a map from client indices below `limit` to entries of `entry_size` bytes, in index order."""
+        count = self.uint(INDEX_WIDTH)
+        if count * (INDEX_WIDTH + entry_size) > len(self._data) - self._offset:
+            raise self._malformed(f"promises {count} entries and ends before")
+        entries: dict[int, bytes] = {}
+        last = -1
+        for _ in range(count):
+            index = self.uint(INDEX_WIDTH)
+            if not last < index < limit:
+                raise self._malformed(f"index {index} after {last}: indices must increase and stay below {limit}")
+            entries[index] = self.take(entry_size)
+            last = index
+        return entries
+
+    def finish(self) -> None:
+        """Insists that the whole message has been read."""
+        if self._offset != len(self._data):
+            raise self._malformed(f"has {len(self._data) - self._offset} bytes left over")
+
+    def _malformed(self, problem: str) -> MalformedMessageError:
+        return MalformedMessageError(f"{self._name}, offset {self._offset}: {problem}")
+
+
+def uint(value: int, width: int) -> bytes:
+    """Encodes an unsigned integer as `width` big-endian bytes."""
+    return value.to_bytes(width, "big")
+
+
+def encode_indices(indices: Iterable[int]) -> bytes:
+    """Encodes a set of client indices."""
+    return encode_table(dict.fromkeys(indices, b""))
+
+
+def encode_table(entries: Mapping[int, bytes]) -> bytes:
+    """Encodes a map from client indices to entries which all have the same size."""
+    parts = [uint(len(entries), INDEX_WIDTH)]
+    for index in sorted(entries):
+        parts += uint(index, INDEX_WIDTH), entries[index]
+    return b"".join(parts)
+
+
+def word_type(bits: int) -> np.dtype[np.unsignedinteger]:
+    """Returns the narrowest word that holds `bits` (1 to 64) bits."""
+    return np.dtype(f"<u{next(size for size in (1, 2, 4, 8) if bits <= 8 * size)}")
+
+
+def packed_size(length: int, bits: int) -> int:
+    """Returns the bytes of `length` coordinates of `bits` bits each."""
+    return (length * bits + 7) // 8
+
+
+def pack(words: Words, bits: int) -> bytes:
+    """Packs the low `bits` bits of each word, little-endian, coordinate after coordinate.
+
+    Args:
+        words: Shape [m], dtype `word_type(bits)`.
+        bits: Modulus bits b.
+
+    Returns:
+        `packed_size(m, bits)` bytes; unused bits of the last byte are zero.
+    """
+    size = words.dtype.itemsize
+    if bits == 8 * size:
+        return words.tobytes()
+    octets = words.view(np.uint8).reshape(-1, size)
+    if bits % 8 == 0:
+        return octets[:, : bits // 8].tobytes()
+    blocks = (octets[start : start + _PACKING_BLOCK] for start in range(0, len(octets), _PACKING_BLOCK))
+    return b"".join(
+        np.packbits(np.unpackbits(block, axis=1, count=bits, bitorder="little"), bitorder="little").tobytes()
+        for block in blocks
+    )
+
+
+def check_packed(packed: bytes, length: int, bits: int) -> None:
+    """Checks that `packed` is what `pack` makes of some vector.
+
+    Raises:
+        MalformedMessageError: other size, or a padding bit is set.
+    """
+    if len(packed) != packed_size(length, bits):
+        raise MalformedMessageError(f"a packed vector of {length} x {bits} bits is {packed_size(length, bits)} bytes")
+    used = length * bits % 8
+    if used and packed[-1] >> used:
+        raise MalformedMessageError("a packed vector has padding bits set")
+
+
+def unpack(packed: bytes, length: int, bits: int) -> Words:
+    """Undoes `pack`.
+
+    Returns:
+        Shape [length], dtype `word_type(bits)`, values below 2^bits; possibly a read-only view of `packed`.
+
+    Raises:
+        MalformedMessageError: `packed` is not what `pack` makes.
+    """
+    check_packed(packed, length, bits)
+    dtype = word_type(bits)
+    if bits == 8 * dtype.itemsize:
+        return np.frombuffer(packed, dtype)
+    source = np.frombuffer(packed, np.uint8)
+    octets = np.zeros((length, dtype.itemsize), np.uint8)
+    if bits % 8 == 0:
+        octets[:, : bits // 8] = source.reshape(length, bits // 8)
+    else:
+        for start in range(0, length, _PACKING_BLOCK):
+            count = min(_PACKING_BLOCK, length - start)
+            chunk = source[start * bits // 8 : packed_size(start + count, bits)]
+            stream = np.unpackbits(chunk, count=count * bits, bitorder="little").reshape(count, bits)
+            narrow = np.packbits(stream, axis=1, bitorder="little")
+            octets[start : start + count, : narrow.shape[1]] = narrow
+    return octets.view(dtype).reshape(length)

@@ -1,0 +1,350 @@
+"""The letterbox: all that a client and the server ever learn of each other, as bytes.
+
+A message is one tag byte, one version byte and its fields. Requests go to a client, responses come from one.
+
+MSG-1  Decoding needs the session's parameters, accepts one encoding for each message, and leaves no byte over.
+MSG-2  The only message that grows with the vector is MaskedInputResponse: two bytes and modulus_bits per coordinate.
+MSG-3  Sets of clients travel in index order, each index once and below the number of clients.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, Self, TypeAlias, get_args
+
+from ..codec import Reader, check_packed, encode_indices, encode_table, packed_size
+from ..errors import MalformedMessageError
+from ..params import PROTOCOL_VERSION, SessionParams
+from ..primitives.aead import TAG_SIZE
+from ..primitives.field import ELEMENT_SIZE, decode_element, encode_element
+from ..primitives.key_agreement import KEY_SIZE
+from ..primitives.signing import SIGNATURE_SIZE
+
+COMMITMENT_SIZE = 32
+"""Bytes of a commitment to a self-mask seed."""
+BOX_SIZE = 2 * ELEMENT_SIZE + TAG_SIZE
+"""Bytes of a sealed `SharePair`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advertisement:
+    """A client's public keys for one session, signed by its long-lived identity; 160 bytes.
+
+    Attributes:
+        seal_key: X25519 public key, 32 bytes; boxes for this client are sealed to it.
+        mask_key: X25519 public key, 32 bytes; pairwise masks come from it.
+        commitment: Commitment to the self-mask seed, 32 bytes.
+        signature: Ed25519 signature over session, index and all of the above, 64 bytes.
+    """
+
+    SIZE: ClassVar[int] = 2 * KEY_SIZE + COMMITMENT_SIZE + SIGNATURE_SIZE
+
+    seal_key: bytes
+    mask_key: bytes
+    commitment: bytes
+    signature: bytes
+
+    def encode(self) -> bytes:
+        """Returns the canonical encoding."""
+        return self.seal_key + self.mask_key + self.commitment + self.signature
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """Reads the canonical encoding."""
+        reader = Reader(data, cls.__name__)
+        advertisement = cls(
+            seal_key=reader.take(KEY_SIZE),
+            mask_key=reader.take(KEY_SIZE),
+            commitment=reader.take(COMMITMENT_SIZE),
+            signature=reader.take(SIGNATURE_SIZE),
+        )
+        reader.finish()
+        return advertisement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharePair:
+    """One holder's shares of both secrets of one client; what a box holds. Revealing both unmasks that client.
+
+    Attributes:
+        self_mask: Share of the self-mask seed, a field element.
+        mask_key: Share of the private key behind the pairwise masks, a field element.
+    """
+
+    SIZE: ClassVar[int] = 2 * ELEMENT_SIZE
+
+    self_mask: int = field(repr=False)
+    mask_key: int = field(repr=False)
+
+    def encode(self) -> bytes:
+        """Returns the canonical encoding, 66 bytes."""
+        return encode_element(self.self_mask) + encode_element(self.mask_key)
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """Reads the canonical encoding."""
+        reader = Reader(data, cls.__name__)
+        pair = cls(
+            self_mask=decode_element(reader.take(ELEMENT_SIZE)), mask_key=decode_element(reader.take(ELEMENT_SIZE))
+        )
+        reader.finish()
+        return pair
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdvertiseKeysRequest:
+    """Round 0, to a client: these are the parameters; take part?"""
+
+    TAG: ClassVar[int] = 0x01
+    params: SessionParams
+
+    def encode(self) -> bytes:
+        """Returns the canonical encoding."""
+        return _header(self.TAG) + self.params.encode()
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """Reads the canonical encoding; the one message that brings its session's parameters along."""
+        _open(data, cls.TAG, cls.__name__)
+        return cls(params=SessionParams.decode(data[HEADER_SIZE:]))
+
+
+@dataclass(frozen=True, slots=True)
+class Message(ABC):
+    """What all messages but the first have in common: a header, then fields that only a session can give meaning to."""
+
+    TAG: ClassVar[int]
+
+    def encode(self) -> bytes:
+        """Returns the canonical encoding."""
+        return _header(self.TAG) + self._write()
+
+    @classmethod
+    def decode(cls, data: bytes, params: SessionParams) -> Self:
+        """Reads the canonical encoding.
+
+        Raises:
+            InvalidDataError: `data` is not an encoding of this message in the session of `params`.
+        """
+        reader = _open(data, cls.TAG, cls.__name__)
+        message = cls._read(reader, params)
+        reader.finish()
+        return message
+
+    @abstractmethod
+    def _write(self) -> bytes: ...
+
+    @classmethod
+    @abstractmethod
+    def _read(cls, reader: Reader, params: SessionParams) -> Self: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdvertiseKeysResponse(Message):
+    """Round 0, from a client: its signed public keys."""
+
+    TAG: ClassVar[int] = 0x02
+    advertisement: Advertisement
+
+    def _write(self) -> bytes:
+        return self.advertisement.encode()
+
+    @classmethod
+    def _read(cls, reader: Reader, params: SessionParams) -> Self:  # noqa: ARG003  (one signature for all)
+        return cls(advertisement=Advertisement.decode(reader.take(Advertisement.SIZE)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShareKeysRequest(Message):
+    """Round 1, to a client: the advertisements of its neighbors and its own, by index."""
+
+    TAG: ClassVar[int] = 0x03
+    advertisements: Mapping[int, Advertisement]
+
+    def _write(self) -> bytes:
+        return encode_table({i: entry.encode() for i, entry in self.advertisements.items()})
+
+    @classmethod
+    def _read(cls, reader: Reader, params: SessionParams) -> Self:
+        table = reader.table(params.clients, Advertisement.SIZE)
+        return cls(advertisements={i: Advertisement.decode(entry) for i, entry in table.items()})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShareKeysResponse(Message):
+    """Round 1, from a client: one sealed `SharePair` for each neighbor that advertised, by recipient."""
+
+    TAG: ClassVar[int] = 0x04
+    boxes: Mapping[int, bytes]
+
+    def _write(self) -> bytes:
+        return encode_table(self.boxes)
+
+    @classmethod
+    def _read(cls, reader: Reader, params: SessionParams) -> Self:
+        return cls(boxes=reader.table(params.clients, BOX_SIZE))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaskedInputRequest(Message):
+    """Round 2, to a client: the boxes addressed to it, by sender."""
+
+    TAG: ClassVar[int] = 0x05
+    boxes: Mapping[int, bytes]
+
+    def _write(self) -> bytes:
+        return encode_table(self.boxes)
+
+    @classmethod
+    def _read(cls, reader: Reader, params: SessionParams) -> Self:
+        return cls(boxes=reader.table(params.clients, BOX_SIZE))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaskedInputResponse(Message):
+    """Round 2, from a client: its vector under all its masks, packed to modulus_bits per coordinate (`codec.pack`)."""
+
+    TAG: ClassVar[int] = 0x06
+    packed: bytes
+
+    def _write(self) -> bytes:
+        return self.packed
+
+    @classmethod
+    def _read(cls, reader: Reader, params: SessionParams) -> Self:
+        packed = reader.take(packed_size(params.vector_length, params.modulus_bits))
+        check_packed(packed, params.vector_length, params.modulus_bits)
+        return cls(packed=packed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsistencyCheckRequest(Message):
+    """Round 3, to a client: the survivor set, which the client is to sign."""
+
+    TAG: ClassVar[int] = 0x07
+    survivors: frozenset[int]
+
+    def _write(self) -> bytes:
+        return encode_indices(self.survivors)
+
+    @classmethod
+    def _read(cls, reader: Reader, params: SessionParams) -> Self:
+        return cls(survivors=reader.indices(params.clients))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsistencyCheckResponse(Message):
+    """Round 3, from a client: its signature over session and survivor set, 64 bytes."""
+
+    TAG: ClassVar[int] = 0x08
+    signature: bytes
+
+    def _write(self) -> bytes:
+        return self.signature
+
+    @classmethod
+    def _read(cls, reader: Reader, params: SessionParams) -> Self:  # noqa: ARG003  (one signature for all)
+        return cls(signature=reader.take(SIGNATURE_SIZE))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnmaskingRequest(Message):
+    """Round 4, to a client: whose self-mask shares and whose mask-key shares to release, and who signed the survivors.
+
+    Attributes:
+        survivors: Clients whose self-mask seed is asked for.
+        dropouts: Clients whose mask key is asked for.
+        signatures: Signatures over session and survivor set, by signer.
+    """
+
+    TAG: ClassVar[int] = 0x09
+    survivors: frozenset[int]
+    dropouts: frozenset[int]
+    signatures: Mapping[int, bytes]
+
+    def _write(self) -> bytes:
+        sets = encode_indices(self.survivors) + encode_indices(self.dropouts)
+        return sets + encode_table(self.signatures)
+
+    @classmethod
+    def _read(cls, reader: Reader, params: SessionParams) -> Self:
+        return cls(
+            survivors=reader.indices(params.clients),
+            dropouts=reader.indices(params.clients),
+            signatures=reader.table(params.clients, SIGNATURE_SIZE),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnmaskingResponse(Message):
+    """Round 4, from a client: for each client it holds shares of exactly one of the two.
+
+    Attributes:
+        self_mask_shares: Shares of the survivors' self-mask seeds, field elements by owner.
+        mask_key_shares: Shares of the dropouts' mask keys, field elements by owner.
+    """
+
+    TAG: ClassVar[int] = 0x0A
+    self_mask_shares: Mapping[int, int] = field(repr=False)
+    mask_key_shares: Mapping[int, int] = field(repr=False)
+
+    def _write(self) -> bytes:
+        tables = (self.self_mask_shares, self.mask_key_shares)
+        encoded = (encode_table({i: encode_element(share) for i, share in table.items()}) for table in tables)
+        return b"".join(encoded)
+
+    @classmethod
+    def _read(cls, reader: Reader, params: SessionParams) -> Self:
+        self_masks, mask_keys = (reader.table(params.clients, ELEMENT_SIZE) for _ in range(2))
+        return cls(
+            self_mask_shares={i: decode_element(share) for i, share in self_masks.items()},
+            mask_key_shares={i: decode_element(share) for i, share in mask_keys.items()},
+        )
+
+
+Request: TypeAlias = (
+    AdvertiseKeysRequest | ShareKeysRequest | MaskedInputRequest | ConsistencyCheckRequest | UnmaskingRequest
+)
+Response: TypeAlias = (
+    AdvertiseKeysResponse | ShareKeysResponse | MaskedInputResponse | ConsistencyCheckResponse | UnmaskingResponse
+)
+
+HEADER_SIZE = 2
+"""Bytes of tag and version."""
+_REQUESTS: dict[int, type[Request]] = {message.TAG: message for message in get_args(Request)}
+_RESPONSES: dict[int, type[Response]] = {message.TAG: message for message in get_args(Response)}
+
+
+def request_type(data: bytes) -> type[Request]:
+    """Names the request that `data` claims to be, by its tag alone.
+
+    Raises:
+        MalformedMessageError: no request has this tag.
+    """
+    if not data or data[0] not in _REQUESTS:
+        raise MalformedMessageError("a request starts with the tag of a request")
+    return _REQUESTS[data[0]]
+
+
+def response_type(data: bytes) -> type[Response]:
+    """Names the response that `data` claims to be, by its tag alone.
+
+    Raises:
+        MalformedMessageError: no response has this tag.
+    """
+    if not data or data[0] not in _RESPONSES:
+        raise MalformedMessageError("a response starts with the tag of a response")
+    return _RESPONSES[data[0]]
+
+
+def _header(tag: int) -> bytes:
+    return bytes((tag, PROTOCOL_VERSION))
+
+
+def _open(data: bytes, tag: int, name: str) -> Reader:
+    reader = Reader(data, name)
+    if reader.uint(1) != tag:
+        raise MalformedMessageError(f"{name}: the tag must be {tag:#04x}")
+    if (version := reader.uint(1)) != PROTOCOL_VERSION:
+        raise MalformedMessageError(f"{name}: version {version}, this code speaks {PROTOCOL_VERSION} only")
+    return reader

@@ -1,0 +1,108 @@
+"""A client's own conditions for taking part: pinned by the client, never taken from the server.
+
+POL-1  Every line is checked before the client makes a key; the first one broken is named and nothing is sent.
+POL-2  Digests are compared with what this client received and hashed itself: a server that hands out different models
+       (Pasquini et al., CCS 2022) gets no upload from whoever's model is not the session's.
+"""
+
+from dataclasses import dataclass
+
+from ..errors import ParametersError, PolicyRule, PolicyViolationError
+from ..params import DIGEST_SIZE, SessionParams
+from ..primitives.signing import IDENTITY_SIZE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientPolicy:
+    """What a client insists on.
+
+    Attributes:
+        roster: The identities (Ed25519 public keys, 32 bytes) it knows, its own included.
+        min_cohort: Fewest clients in a session.
+        min_survivors: Fewest vectors in a sum that its own vector is part of.
+        min_corrupt: Refuse sessions that assume fewer corrupt clients than this.
+        last_iteration: Newest iteration it took part in, 0 for none. The caller must store it durably, before the
+            client's first response leaves.
+        architectures: SHA-256 digests of the model architectures it agrees to train.
+        model_digest: SHA-256 of the model it received.
+        anchors_digest: SHA-256 of the anchors it received.
+        privacy_digest: SHA-256 of the differential privacy parameters it received.
+
+    Raises:
+        ParametersError: a field has the wrong type, size or sign.
+    """
+
+    roster: frozenset[bytes]
+    min_cohort: int
+    min_survivors: int
+    min_corrupt: int
+    last_iteration: int
+    architectures: frozenset[bytes]
+    model_digest: bytes
+    anchors_digest: bytes
+    privacy_digest: bytes
+
+    def __post_init__(self) -> None:
+        if any(len(identity) != IDENTITY_SIZE for identity in self.roster):
+            raise ParametersError(f"policy: every identity in the roster is {IDENTITY_SIZE} bytes")
+        digests = (*self.architectures, self.model_digest, self.anchors_digest, self.privacy_digest)
+        if any(len(digest) != DIGEST_SIZE for digest in digests):
+            raise ParametersError(f"policy: every digest is {DIGEST_SIZE} bytes")
+        if min(self.min_cohort, self.min_survivors) < 2 or min(self.min_corrupt, self.last_iteration) < 0:
+            raise ParametersError(
+                "policy: min_cohort and min_survivors are at least 2, min_corrupt and last_iteration at least 0"
+            )
+
+    def check(self, params: SessionParams) -> None:
+        """Checks a session against every line.
+
+        Raises:
+            PolicyViolationError: names the first line that the session breaks.
+        """
+        unknown = [index for index, identity in enumerate(params.identities) if identity not in self.roster]
+        lines = (
+            (PolicyRule.ROSTER, not unknown, f"clients {unknown} are not in the pinned roster"),
+            (
+                PolicyRule.MIN_COHORT,
+                params.clients >= self.min_cohort,
+                f"{params.clients} clients are invited, at least {self.min_cohort} must be",
+            ),
+            (
+                PolicyRule.MIN_SURVIVORS,
+                params.min_survivors >= self.min_survivors,
+                f"sums of {params.min_survivors} vectors are allowed, {self.min_survivors} is the least",
+            ),
+            (
+                PolicyRule.MIN_CORRUPT,
+                params.corrupt >= self.min_corrupt,
+                f"{params.corrupt} corrupt clients are assumed, {self.min_corrupt} is the least",
+            ),
+            (
+                PolicyRule.ITERATION,
+                params.iteration > self.last_iteration,
+                f"iteration {params.iteration} is not after {self.last_iteration}, the last one taken part in",
+            ),
+            (
+                PolicyRule.ARCHITECTURE,
+                params.architecture_digest in self.architectures,
+                "the model architecture is not on the allow-list",
+            ),
+            (
+                PolicyRule.MODEL,
+                params.model_digest == self.model_digest,
+                "the session is about another model than the one received",
+            ),
+            (
+                PolicyRule.ANCHORS,
+                params.anchors_digest == self.anchors_digest,
+                "the session is about other anchors than the ones received",
+            ),
+            (
+                PolicyRule.PRIVACY,
+                params.privacy_digest == self.privacy_digest,
+                "the session is about other privacy parameters than the ones received",
+            ),
+        )
+        for rule, holds, problem in lines:
+            if not holds:
+                raise PolicyViolationError(rule, problem)

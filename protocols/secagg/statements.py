@@ -1,0 +1,62 @@
+"""What clients put their name to: two signed statements, and the commitment inside the first.
+
+STM-1  An advertisement is signed with session and index: it is worth nothing in another session or another place.
+STM-2  A survivor set is signed with its session, in one encoding: two signatures agree only on the same set.
+STM-3  A self-mask seed is committed to with session and index; 32 uniform bytes need no further blinding.
+"""
+
+from collections.abc import Set as AbstractSet
+from hashlib import sha256
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from ..codec import Domain, encode_indices
+from ..params import SessionParams
+from ..primitives import signing
+from .messages import Advertisement
+
+
+def commit(params: SessionParams, index: int, self_mask_seed: bytes) -> bytes:
+    """Returns client `index`'s commitment to its self-mask seed, 32 bytes."""
+    return sha256(Domain.COMMITMENT.bind(params.session_id, index) + self_mask_seed).digest()
+
+
+def advertise(
+    params: SessionParams,
+    index: int,
+    identity: Ed25519PrivateKey,
+    *,
+    seal_key: bytes,
+    mask_key: bytes,
+    commitment: bytes,
+) -> Advertisement:
+    """Signs client `index`'s public keys for this session."""
+    context = Domain.ADVERTISEMENT.bind(params.session_id, index)
+    signature = signing.sign(identity, context, seal_key + mask_key + commitment)
+    return Advertisement(seal_key=seal_key, mask_key=mask_key, commitment=commitment, signature=signature)
+
+
+def verify_advertisement(params: SessionParams, index: int, advertisement: Advertisement) -> None:
+    """Checks that the identity at `index` advertised exactly this, for this session.
+
+    Raises:
+        InvalidSignatureError: it did not.
+    """
+    context = Domain.ADVERTISEMENT.bind(params.session_id, index)
+    content = advertisement.seal_key + advertisement.mask_key + advertisement.commitment
+    signing.verify(params.identities[index], advertisement.signature, context, content)
+
+
+def sign_survivors(params: SessionParams, identity: Ed25519PrivateKey, survivors: AbstractSet[int]) -> bytes:
+    """Signs a survivor set; 64 bytes."""
+    return signing.sign(identity, Domain.SURVIVORS.bind(params.session_id), encode_indices(survivors))
+
+
+def verify_survivors(params: SessionParams, index: int, survivors: AbstractSet[int], signature: bytes) -> None:
+    """Checks that the identity at `index` signed exactly this survivor set, for this session.
+
+    Raises:
+        InvalidSignatureError: it did not.
+    """
+    context = Domain.SURVIVORS.bind(params.session_id)
+    signing.verify(params.identities[index], signature, context, encode_indices(survivors))
