@@ -1,1 +1,6 @@
-"""The scales: clip, quantize, add noise, account. The order is the guarantee."""
+"""The scales: clip, rotate, quantize, add integer noise, account. The order is the guarantee.
+
+``Contributions`` -> `clipping.clip` -> ``ClippedUpdate`` -> `quantization.quantize` -> ``QuantizedUpdate`` ->
+`noise.add_noise_share` -> ``NoisyUpdate``, the only type `aggregation` accepts. `mechanism.plan` sizes the whole chain,
+`ledger.Ledger` refuses a release before it starts. `local` goes the other way: Opacus' noise first, then the grid.
+"""

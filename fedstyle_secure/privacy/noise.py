@@ -1,0 +1,70 @@
+"""Add this client's noise share, the last step before the letterbox: what leaves is a ``NoisyUpdate``.
+
+NOI-1  A `NoisyUpdate` of mode distributed holds a full noise share of scale `sigma_share`, from fresh random bytes.
+NOI-2  An update without noise exists only where the mechanism, and with it its accounting, says mode none.
+"""
+
+from dataclasses import InitVar, dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import PrivacyError
+from .discrete_gaussian import DiscreteGaussian
+from .mechanism import Mechanism
+from .quantization import QuantizedUpdate
+from .randomness import RandomBytes
+from .sealing import SEAL, check_seal, freeze
+from .sizing import Mode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class NoisyUpdate:
+    """What an artist may hand to secure aggregation.
+
+    Made only by `add_noise_share`, `local.quantize_local` and, where nothing is promised, `without_noise`.
+
+    Attributes:
+        values: int64 [mechanism.dimension], each within +-mechanism.max_abs_input.
+        mechanism: The release, with the layout and the ring.
+    """
+
+    values: NDArray[np.int64] = field(repr=False)
+    mechanism: Mechanism
+    seal: InitVar[object]
+
+    def __post_init__(self, seal: object) -> None:
+        check_seal(seal, "privacy.noise or privacy.local")
+        freeze(self.values)
+
+
+def add_noise_share(quantized: QuantizedUpdate, random: RandomBytes) -> NoisyUpdate:
+    """Add discrete Gaussian noise of scale `sigma_share` to every coordinate (NOI-1).
+
+    Call it once per charge of the ledger: two shares on one update are two releases, and their mean has less noise.
+
+    Args:
+        quantized: The update on the grid, with its mechanism of mode distributed.
+        random: Source of ``8 * dimension`` fresh random bytes (and rarely more).
+
+    Raises:
+        PrivacyError: If the mechanism's noise does not come from shares.
+    """
+    mechanism = quantized.mechanism
+    if mechanism.mode is not Mode.DISTRIBUTED:
+        raise PrivacyError(f"a release of mode {mechanism.mode} has no noise shares: plan it with mode distributed")
+    noise = DiscreteGaussian(mechanism.sigma_share).sample(mechanism.dimension, random)
+    return NoisyUpdate(values=quantized.values + noise, mechanism=mechanism, seal=SEAL)
+
+
+def without_noise(quantized: QuantizedUpdate) -> NoisyUpdate:
+    """NOTHING IS PROTECTED: pass an update on without any noise, for comparison with the private modes.
+
+    Its mechanism's events are `NonPrivateDpEvent`, so every report says epsilon = infinity (NOI-2).
+
+    Raises:
+        PrivacyError: If the mechanism promises any privacy.
+    """
+    if quantized.mechanism.mode is not Mode.NONE:
+        raise PrivacyError(f"a release of mode {quantized.mechanism.mode} promises noise: use add_noise_share or local")
+    return NoisyUpdate(values=quantized.values.copy(), mechanism=quantized.mechanism, seal=SEAL)

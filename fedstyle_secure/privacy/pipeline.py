@@ -1,0 +1,29 @@
+"""From contributions to what may leave, in the one order that is the guarantee, for each mode."""
+
+from ..training.updates import Contributions
+from .clipping import clip
+from .local import clip_and_noise, quantize_local
+from .mechanism import Mechanism
+from .noise import NoisyUpdate, add_noise_share, without_noise
+from .quantization import quantize
+from .randomness import RandomBytes
+from .sizing import Mode
+
+
+def protect(contributions: Contributions, mechanism: Mechanism, random: RandomBytes) -> NoisyUpdate:
+    """Clip, quantize and add noise as the mechanism says. Charge the ledger first.
+
+    Args:
+        contributions: One row per artwork.
+        mechanism: The release; its mode decides where the noise comes from.
+        random: Source of secret random bytes, os.urandom outside tests.
+
+    Raises:
+        InputError: There are more artworks than the mechanism's public bound.
+        PrivacyError: The contributions were made for another layout.
+    """
+    if mechanism.mode is Mode.LOCAL:
+        return quantize_local(clip_and_noise(contributions, mechanism, random), random)
+    clipped = clip(contributions, mechanism.unit, max_artworks=mechanism.max_artworks)
+    quantized = quantize(clipped, mechanism, random)
+    return without_noise(quantized) if mechanism.mode is Mode.NONE else add_noise_share(quantized, random)

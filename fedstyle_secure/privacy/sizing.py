@@ -1,0 +1,181 @@
+"""The numbers behind one release: what was chosen (fields) and what follows from it (properties).
+
+Sources: Kairouz, Liu, Steinke 2021 (The Distributed Discrete Gaussian Mechanism), sections 3 and 4; for `SMOOTHING`,
+Peikert 2010 (An Efficient and Parallel Gaussian Sampler for Lattices), Theorem 3.1.
+"""
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from ..errors import InputError
+from ..training.updates import Layout
+from .clipping import FRACTION_BITS, MAX_ARTWORKS, Unit
+from .discrete_gaussian import DiscreteGaussian, support
+from .rotation import SEED_BYTES, padded_dimension
+
+BETA: Final = 2.0**-40
+"""Probability, over the rounding, that two neighboring sums end up further apart than `Sizing.sensitivity`."""
+SMOOTHING: Final = 2.0
+"""Standard deviation, in grid units, set aside to derive the discrete Gaussian from a continuous one.
+
+Rounding a continuous Gaussian at random, with a discrete Gaussian of this scale, gives the discrete Gaussian of the
+summed variances, up to a ratio of 1 +- 4 exp(-2 pi^2 SMOOTHING^2) = 1 +- 2^-111 in each coordinate's probabilities, far
+below one rounding of epsilon. So the discrete noise protects like a continuous one with SMOOTHING^2 less variance.
+"""
+EPSILON_CEILING: Final = 32.0
+"""`Sizing.delta_slack` holds for every epsilon up to here. A larger one protects nothing, slack or not."""
+_HEADROOM: Final = 6.0  # the clamp, in root mean squares of a rotated coordinate
+_LOCAL_TAIL: Final = 14.0  # a Gaussian exceeds 14 standard deviations with probability below 2^-140
+
+
+class Mode(StrEnum):
+    """Where the noise comes from."""
+
+    DISTRIBUTED = "distributed"
+    """Integer noise shares, added after quantization; their sum protects, behind secure aggregation."""
+    LOCAL = "local"
+    """Opacus' floating point Gaussian noise in each artist's own upload, before quantization."""
+    NONE = "none"
+    """No noise: nothing is protected. For comparison only."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizing:
+    """A candidate for a `Mechanism`: sound choices whose sizes nobody checked yet. All derived sizes are in grid units.
+
+    Attributes:
+        mode: Where the noise comes from.
+        unit: What neighboring data sets differ in.
+        layout: The upload vector with its clip norms.
+        noise_multiplier: Standard deviation / sensitivity: of the honest survivors' sum in distributed mode, of one
+            artist's own noise in local mode, 0 in mode none.
+        clients: Clients of the session; the ring holds the sum of all of them.
+        corrupt: At most this many clients work with the server.
+        min_survivors: The session aborts below this many survivors.
+        max_artworks: Public bound on each artist's artworks.
+        rotation_seed: 32 public bytes.
+        gain: Integer 128 .. 255, see `scale`.
+        shift: Bits, see `scale`.
+        modulus_bits: Size of the ring: 16, 24 or 32.
+
+    Raises:
+        InputError: If the choices contradict each other.
+    """
+
+    mode: Mode
+    unit: Unit
+    layout: Layout
+    noise_multiplier: float
+    clients: int
+    corrupt: int
+    min_survivors: int
+    max_artworks: int
+    rotation_seed: bytes
+    gain: int
+    shift: int
+    modulus_bits: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.corrupt < self.min_survivors <= self.clients:
+            raise InputError(
+                "a release needs 0 <= corrupt < min_survivors <= clients, or no honest survivor is certain; got "
+                f"corrupt {self.corrupt}, min_survivors {self.min_survivors}, clients {self.clients}"
+            )
+        if not 1 <= self.max_artworks <= MAX_ARTWORKS:
+            raise InputError(f"max_artworks must be between 1 and {MAX_ARTWORKS}, got {self.max_artworks}")
+        if len(self.rotation_seed) != SEED_BYTES:
+            raise InputError(f"a rotation seed has {SEED_BYTES} bytes, got {len(self.rotation_seed)}")
+        if not (math.isfinite(self.noise_multiplier) and self.noise_multiplier >= 0):
+            raise InputError(f"a noise multiplier is a number >= 0, got {self.noise_multiplier}")
+        if (self.noise_multiplier == 0) != (self.mode is Mode.NONE):
+            raise InputError(
+                f"noise multiplier {self.noise_multiplier} does not go with mode {self.mode}: 0 means none"
+            )
+
+    @property
+    def length(self) -> int:
+        """Coordinates of the upload before padding."""
+        return self.layout.length
+
+    @property
+    def dimension(self) -> int:
+        """Coordinates of the upload after padding, a power of two."""
+        return padded_dimension(self.length)
+
+    @property
+    def honest(self) -> int:
+        """Survivors whose noise the adversary cannot know."""
+        return self.min_survivors - self.corrupt
+
+    @property
+    def max_norm(self) -> int:
+        """L2 bound of one artist's clipped sum, in units of the clip norm."""
+        return self.max_artworks if self.unit is Unit.ARTWORK else 1
+
+    @property
+    def scale(self) -> float:
+        """Grid units per unit of clip norm: gain * 2^(30 - shift) * sqrt(dimension)."""
+        return math.ldexp(self.gain, FRACTION_BITS - self.shift) * math.sqrt(self.dimension)
+
+    @property
+    def sensitivity(self) -> float:
+        """L2 distance of two neighboring, quantized sums, except with probability `BETA`.
+
+        Both sums see the same dither, so the difference is an unbiased rounding of a fixed vector x, |x| <= scale, with
+        independent coordinates floor(x_i) + Bernoulli(p_i). Its norm is at most |x| + sqrt(d). Its squared norm has
+        mean at most |x|^2 + d/4, to which Hoeffding's inequality adds sqrt(2 ln(1/beta)) (|x| + sqrt(d)/2)
+        (Kairouz, Liu, Steinke 2021, section 4).
+        """
+        scale, root = self.scale, math.sqrt(self.dimension)
+        deviation = math.sqrt(2 * math.log(1 / BETA)) * (scale + root / 2)
+        return min(scale + root, math.sqrt(scale**2 + self.dimension / 4 + deviation)) * (1 + 1e-12)
+
+    @property
+    def sigma_share(self) -> float:
+        """Scale of one client's noise share; `honest` shares carry noise_multiplier * sensitivity. 0 in other modes."""
+        if self.mode is not Mode.DISTRIBUTED:
+            return 0.0
+        return math.sqrt(((self.noise_multiplier * self.sensitivity) ** 2 + SMOOTHING**2) / self.honest)
+
+    @property
+    def sigma_own(self) -> float:
+        """Standard deviation of the noise that one client adds, of whichever kind, in grid units."""
+        return self.noise_multiplier * self.scale if self.mode is Mode.LOCAL else self.sigma_share
+
+    @property
+    def clamp(self) -> int:
+        """Bound on a quantized coordinate before a noise share is added.
+
+        Clamping before the noise brings sums closer together, never apart; it sits at 6 root mean squares of the
+        longest sum. Local noise is inside already, and must not be cut: there the clamp is out of reach of any data.
+        """
+        if self.mode is Mode.LOCAL:
+            return math.ceil(self.scale * (self.max_norm + _LOCAL_TAIL * self.noise_multiplier)) + 1
+        return math.ceil(_HEADROOM * self.max_norm * self.scale / math.sqrt(self.dimension)) + 1
+
+    @property
+    def max_abs_input(self) -> int:
+        """Bound on every coordinate a client uploads: the clamp and the support of its noise share."""
+        return self.clamp + (support(self.sigma_share) if self.mode is Mode.DISTRIBUTED else 0)
+
+    @property
+    def max_abs_sum(self) -> int:
+        """Bound on every coordinate of the sum of all clients' uploads."""
+        return self.clients * self.max_abs_input
+
+    @property
+    def max_l1_norm(self) -> int:
+        """Bound on the sum of absolute values before rotation, in units of the clip norm: it must fit 64 bits."""
+        root = math.isqrt(self.dimension) + 1
+        noise = self.noise_multiplier * (root + _LOCAL_TAIL) if self.mode is Mode.LOCAL else 0.0
+        return root * (self.max_norm + math.ceil(noise))
+
+    @property
+    def delta_slack(self) -> float:
+        """What each release adds to delta: `BETA`, and the samplers' distance to the ideal, on both sides."""
+        if self.mode is not Mode.DISTRIBUTED:
+            return 0.0
+        samplers = self.honest * self.dimension * DiscreteGaussian.DISTANCE
+        return BETA + samplers * (1 + math.exp(EPSILON_CEILING))

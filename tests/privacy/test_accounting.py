@@ -1,0 +1,175 @@
+"""ACC-1 to ACC-3: four accountants agree, and a planned budget is met."""
+
+import math
+import time
+
+import pytest
+from dp_accounting import (
+    DpEvent,
+    GaussianDpEvent,
+    LaplaceDpEvent,
+    NonPrivateDpEvent,
+    PoissonSampledDpEvent,
+    SelfComposedDpEvent,
+    UnsupportedDpEvent,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from opacus.accountants import PRVAccountant, RDPAccountant
+
+from fedstyle_secure.errors import InputError, PrivacyError
+from fedstyle_secure.privacy.accounting import (
+    decode_event,
+    delta_of_mu,
+    encode_event,
+    epsilon,
+    epsilon_of_mu,
+    epsilon_rdp,
+    gaussian_mu,
+    mu_of,
+    plan_multipliers,
+)
+
+DELTA = 1e-5
+TABLE = [(0.268, 1.0), (0.502, 2.0), (0.925, 4.0), (1.666, 8.0)]
+
+
+@pytest.mark.parametrize(("mu", "expected"), TABLE)
+def test_the_gaussian_at_known_points(mu: float, expected: float) -> None:
+    assert epsilon_of_mu(mu, DELTA) == pytest.approx(expected, abs=3e-3)
+    assert mu_of(expected, DELTA) == pytest.approx(mu, abs=1e-3)
+    assert delta_of_mu(mu, expected) == pytest.approx(DELTA, rel=0.02)
+
+
+@settings(deadline=None, max_examples=15)
+@given(mu=st.floats(0.01, 12), log_delta=st.floats(-9, -2))
+def test_pld_never_says_less_than_the_closed_form_and_little_more(mu: float, log_delta: float) -> None:
+    delta = 10**log_delta
+    exact, pld = epsilon_of_mu(mu, delta), epsilon([GaussianDpEvent(1 / mu)], delta)
+    assert exact - 1e-7 <= pld <= exact * (1 + 1e-6) + 1e-6
+    assert mu_of(exact, delta) == pytest.approx(mu, rel=1e-5) if exact > 1e-3 else True
+
+
+@pytest.mark.filterwarnings("ignore:divide by zero:RuntimeWarning")  # Opacus takes log(1 - q) at q = 1
+@pytest.mark.filterwarnings("ignore:Optimal order is the largest alpha:UserWarning")  # and PRV sizes its grid by RDP
+@pytest.mark.parametrize(("mu", "expected"), TABLE)
+def test_four_accountants_agree(mu: float, expected: float) -> None:
+    multiplier = math.sqrt(20) / mu
+    events = [GaussianDpEvent(multiplier)] * 20
+    pld, rdp = epsilon(events, DELTA), epsilon_rdp(events, DELTA)
+    assert pld <= rdp <= 1.12 * pld
+    opacus_rdp, opacus_prv = RDPAccountant(), PRVAccountant()
+    opacus_rdp.history = opacus_prv.history = [(multiplier, 1.0, 20)]
+    assert opacus_rdp.get_epsilon(DELTA) == pytest.approx(rdp, rel=0.02)
+    assert opacus_prv.get_epsilon(DELTA, eps_error=0.01) == pytest.approx(pld, abs=0.011)
+    assert pld == pytest.approx(expected, abs=3e-3)
+
+
+def test_different_releases_compose_jointly_and_fast() -> None:
+    events = [GaussianDpEvent(3.0)] * 20 + [GaussianDpEvent(4.0)] * 20 + [GaussianDpEvent(1.5)]
+    start = time.perf_counter()
+    together = epsilon(events, DELTA)
+    assert time.perf_counter() - start < 2.0  # about 0.3 s; the limit only catches event-by-event composition
+    assert together == pytest.approx(epsilon_of_mu(gaussian_mu(events), DELTA), abs=1e-3)
+    assert together < epsilon(events[:20], DELTA) + epsilon(events[20:40], DELTA) + epsilon(events[40:], DELTA)
+
+
+def test_other_events_compose_with_gaussian_ones() -> None:
+    gaussian, laplace = [GaussianDpEvent(2.0)], [LaplaceDpEvent(1.0)]
+    assert epsilon(gaussian, DELTA) < epsilon(gaussian + laplace, DELTA) < epsilon(gaussian, DELTA) + 1.0 + 1e-3
+    sampled = PoissonSampledDpEvent(0.1, GaussianDpEvent(4.0))
+    assert epsilon([SelfComposedDpEvent(sampled, 2)], DELTA) == pytest.approx(epsilon([sampled] * 2, DELTA), abs=1e-3)
+
+
+def test_no_noise_costs_infinity_and_nothing_costs_nothing() -> None:
+    for events in ([NonPrivateDpEvent()], [GaussianDpEvent(1.0), NonPrivateDpEvent()], [GaussianDpEvent(0.0)]):
+        assert epsilon(events, DELTA) == math.inf
+        assert epsilon_rdp(events, DELTA) == math.inf
+        assert gaussian_mu(events) == math.inf
+    assert epsilon_of_mu(math.inf, DELTA) == math.inf
+    assert delta_of_mu(math.inf, 5.0) == 1.0
+    assert epsilon([], DELTA) == epsilon_of_mu(0.0, DELTA) == gaussian_mu([]) == delta_of_mu(0.0, 1.0) == 0.0
+    assert delta_of_mu(3.0, math.inf) == 0.0
+
+
+def test_slack_is_paid_out_of_delta() -> None:
+    events = [GaussianDpEvent(1.0)]
+    assert epsilon(events, DELTA, delta_slack=4e-6) == epsilon(events, 6e-6)
+    assert epsilon_rdp(events, DELTA, delta_slack=4e-6) == epsilon_rdp(events, 6e-6)
+    for slack in (DELTA, 2 * DELTA):
+        assert epsilon(events, DELTA, delta_slack=slack) == epsilon_rdp(events, DELTA, delta_slack=slack) == math.inf
+
+
+@pytest.mark.parametrize("event", [UnsupportedDpEvent(), SelfComposedDpEvent(UnsupportedDpEvent(), 2)])
+def test_events_no_accountant_knows_are_refused(event: DpEvent) -> None:
+    for account in (epsilon, epsilon_rdp):
+        with pytest.raises(PrivacyError, match="no accountant"):
+            account([GaussianDpEvent(1.0), event], DELTA)
+    with pytest.raises(PrivacyError, match="not Gaussian"):
+        gaussian_mu([event])
+    with pytest.raises(PrivacyError, match="cannot be written down"):
+        encode_event(event)
+
+
+@pytest.mark.parametrize("delta", [0.0, 1.0, -1e-9, 1.5, math.nan])
+def test_delta_lies_between_zero_and_one(delta: float) -> None:
+    for call in (lambda: epsilon([GaussianDpEvent(1.0)], delta), lambda: epsilon_of_mu(1.0, delta)):
+        with pytest.raises(InputError, match="delta"):
+            call()
+    with pytest.raises(InputError, match="delta"):
+        mu_of(1.0, delta)
+
+
+@settings(deadline=None, max_examples=12)
+@given(budget=st.floats(0.1, 20), weights=st.lists(st.floats(0.01, 1), min_size=1, max_size=41))
+def test_planned_noise_meets_the_budget_with_nothing_to_spare(budget: float, weights: list[float]) -> None:
+    shares = {str(index): weight / math.fsum(weights) for index, weight in enumerate(weights)}
+    slack = len(shares) * 2.0**-40
+    multipliers = plan_multipliers(budget, DELTA, shares, delta_slack=slack)
+    spent = epsilon([GaussianDpEvent(value) for value in multipliers.values()], DELTA, delta_slack=slack)
+    assert budget * (1 - 1e-4) < spent <= budget
+
+
+def test_a_larger_share_of_the_budget_needs_less_noise() -> None:
+    multipliers = plan_multipliers(8.0, DELTA, {"head": 0.64, "signature": 0.36})
+    assert multipliers["signature"] / multipliers["head"] == pytest.approx(0.8 / 0.6)
+
+
+@pytest.mark.parametrize("shares", [{}, {"a": 0.0, "b": 1.0}, {"a": -0.5, "b": 1.0}, {"a": 0.6, "b": 0.5}])
+def test_shares_that_are_no_split_of_the_budget_are_refused(shares: dict[str, float]) -> None:
+    with pytest.raises(InputError, match="shares"):
+        plan_multipliers(8.0, DELTA, shares)
+
+
+def test_budgets_that_no_noise_meets_are_refused() -> None:
+    for budget in (0.0, -1.0, math.inf, math.nan):
+        with pytest.raises(InputError, match="epsilon"):
+            plan_multipliers(budget, DELTA, {"head": 1.0})
+    with pytest.raises(InputError, match="delta"):
+        plan_multipliers(8.0, DELTA, {"head": 1.0}, delta_slack=DELTA)
+
+
+@pytest.mark.parametrize("event", [GaussianDpEvent(0.1 + 0.2), NonPrivateDpEvent()])
+def test_events_survive_being_written_down(event: DpEvent) -> None:
+    assert decode_event(encode_event(event)) == event
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        None,
+        {},
+        {"class": "LaplaceDpEvent", "noise_multiplier": 1.0},
+        {"class": "GaussianDpEvent"},
+        {"class": "GaussianDpEvent", "noise_multiplier": "1"},
+        {"class": "GaussianDpEvent", "noise_multiplier": 0.0},
+        {"class": "GaussianDpEvent", "noise_multiplier": -1.0},
+        {"class": "GaussianDpEvent", "noise_multiplier": math.inf},
+        {"class": "GaussianDpEvent", "noise_multiplier": math.nan},
+        {"class": "GaussianDpEvent", "noise_multiplier": 1.0, "count": 2},
+        {"class": "NonPrivateDpEvent", "noise_multiplier": 1.0},
+    ],
+)
+def test_written_events_nobody_knows_are_refused(fields: object) -> None:
+    with pytest.raises(PrivacyError, match="no event"):
+        decode_event(fields)
