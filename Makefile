@@ -1,0 +1,49 @@
+# The one door. Every target makes what it needs; `make help` lists them.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+# This pair fits together; other versions within pyproject's ranges work too.
+TORCH := torch==2.14.1 torchvision==0.29.1
+
+.PHONY: help demo test check threats vectors bench docs clean
+.DEFAULT_GOAL := help
+
+help: ## List the targets
+	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+$(STAMP): pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -c "import torch, torchvision" 2>/dev/null || $(BIN)/python -m pip install --quiet --no-cache-dir $(TORCH)
+	$(BIN)/python -m pip install --quiet --editable ".[dev]"
+	@touch $@
+
+demo: $(STAMP) ## Paint an atelier, train on it privately, and print where the report is
+	@rm -rf build/demo
+	$(BIN)/fedstyle demo --out build/demo
+
+test: $(STAMP) ## Run the fast tests
+	$(BIN)/python -m pytest -n 2
+
+check: $(STAMP) ## Lint, types, import rules, generated docs, and the tests against the built wheel
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m tests.wheel
+
+threats: $(STAMP) ## Remove each defense in turn and see its test go red; slow tests too
+	$(BIN)/python -m pytest -m slow
+
+vectors: $(STAMP) ## Test vectors (none yet: they come with the sparse graph)
+	@echo "no vectors yet"
+
+bench: $(STAMP) ## Measure against a limit taken in the same run
+	$(BIN)/python -m benchmarks.secagg
+
+docs: $(STAMP) ## Regenerate what is generated in docs/
+	$(BIN)/python -m fedstyle_secure.docs
+
+clean: ## Remove what was built, but not the virtual environment
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

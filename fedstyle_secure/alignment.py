@@ -1,0 +1,103 @@
+"""The stairs: from one aggregate to the next style model. The server sees sums and knows how much noise is in them.
+
+Everything here is post-processing of what secure aggregation released: it costs no privacy.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .aggregation import Aggregate
+from .encoder.model import StyleModel
+from .training.moments import packed_length, unpack_moments
+from .training.updates import Segment, Support
+
+HEAD, MOMENTS = "head", "moments"
+"""Names of the two tensors an artist can be asked for."""
+
+HEAD_CLIP_NORM = 0.5
+"""About the norm of one artwork's gradient when training starts."""
+
+RIDGE = 1.0
+"""Added to every eigenvalue of the style space's second moment, whose mean is 1, before it is inverted."""
+
+STEP, MOMENTUM = 0.15, 0.8
+"""Length of a step of the head, relative to the head's own norm, and how much of the last direction it keeps."""
+
+
+def head_segment(dimensions: int, outputs: int, share: float) -> Segment:
+    """The gradient of a head [outputs, dimensions] as part of an upload: every artist adds to every coordinate."""
+    return Segment(
+        name=HEAD, length=dimensions * outputs, support=Support.COHORT, clip_norm=HEAD_CLIP_NORM, share=share
+    )
+
+
+def moments_segment(dimensions: int, share: float) -> Segment:
+    """The prototype moments as part of an upload; one artwork's outer product has Frobenius norm 1."""
+    return Segment(name=MOMENTS, length=packed_length(dimensions), support=Support.COHORT, clip_norm=1.0, share=share)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Alignment:
+    """The server's state between iterations.
+
+    Attributes:
+        public_moments: Second moment [d, d] of whitened public artworks, trace d: what is assumed before any aggregate.
+        direction: Smoothed gradient of the head, float64 [h * d].
+        direction_noise: Variance of the noise in a coordinate of `direction`.
+    """
+
+    public_moments: NDArray[np.float64]
+    direction: NDArray[np.float64]
+    direction_noise: float
+
+    @classmethod
+    def start(cls, model: StyleModel, public_whitened: NDArray[np.float32]) -> "Alignment":
+        """Begin with public knowledge: whitened public artworks [artworks, d]."""
+        moments = public_whitened.T.astype(np.float64) @ public_whitened
+        return cls(moments * (len(moments) / np.trace(moments)), np.zeros(model.head.size), 0.0)
+
+    def advance(self, model: StyleModel, aggregate: Aggregate) -> "tuple[Alignment, StyleModel]":
+        """The next state and the next model; each tensor the aggregate holds moves its part."""
+        state = self
+        if MOMENTS in aggregate.tensors:
+            model = replace(model, alignment=self._realign(aggregate))
+        if HEAD in aggregate.tensors:
+            state, model = self._step(model, aggregate)
+        return state, model
+
+    def _realign(self, aggregate: Aggregate) -> NDArray[np.float32]:
+        """Re-whiten the style space by the cohort's own second moment, as far as it stands out of the noise."""
+        d = len(self.public_moments)
+        summed = unpack_moments(aggregate.tensors[MOMENTS], d)
+        unit = d / max(float(np.trace(summed)), 1.0)  # every artwork adds exactly 1 to the trace: no count is needed
+        difference = summed * unit - self.public_moments
+        # Of packed coordinates with variance v, the matrix carries noise of squared norm v d (d + 1) / 2.
+        noise = (aggregate.noise[MOMENTS] * unit) ** 2 * d * (d + 1) / 2
+        moments = self.public_moments + kept_fraction(difference, noise) * difference
+        values, vectors = np.linalg.eigh(moments)
+        alignment: NDArray[np.float64] = (vectors / np.sqrt(np.maximum(values, 0) + RIDGE)) @ vectors.T
+        return alignment.astype(np.float32)
+
+    def _step(self, model: StyleModel, aggregate: Aggregate) -> "tuple[Alignment, StyleModel]":
+        """Move the head against the smoothed gradient, as far as that stands out of the noise."""
+        gradient = aggregate.tensors[HEAD]
+        direction = MOMENTUM * self.direction + gradient
+        variance = MOMENTUM**2 * self.direction_noise + aggregate.noise[HEAD] ** 2
+        state = replace(self, direction=direction, direction_noise=variance)
+        norm = float(np.linalg.norm(direction))
+        if norm == 0:
+            return state, model
+        length = STEP * kept_fraction(direction, variance * direction.size) * float(np.linalg.norm(model.head)) / norm
+        head = model.head - length * direction.reshape(model.head.shape)
+        return state, replace(model, head=head.astype(np.float32))
+
+
+def kept_fraction(observed: NDArray[np.float64], noise: float) -> float:
+    """How much of a noisy tensor to believe: 1 - (squared norm of the noise) / (squared norm observed), at least 0.
+
+    The positive-part estimator of James and Stein (1961); the noise is known exactly, because it was added on purpose.
+    """
+    energy = float(np.sum(observed**2))
+    return max(0.0, 1.0 - noise / energy) if energy > 0 else 0.0

@@ -1,0 +1,168 @@
+"""The artist's house: from an announced iteration to masked bytes. What an artist keeps never leaves this object.
+
+ART-2  The ledger is charged before any feature is touched; a refused charge means no answer at all.
+ART-3  What each tensor's support is, the artist decides from its own code; a layout that claims otherwise is refused.
+ART-4  An iteration is taken part in once: numbers must rise.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .aggregation import Enrolment, MaskedSession, Subject, mask
+from .alignment import HEAD, MOMENTS
+from .announcement import Announcement
+from .encoder.features import StyleFeatures
+from .encoder.model import StyleModel
+from .encoder.whitening import to_unit
+from .errors import PrivacyError
+from .privacy.clipping import Unit
+from .privacy.ledger import Ledger, Release
+from .privacy.mechanism import Mechanism
+from .privacy.pipeline import protect
+from .privacy.quantization import dequantize
+from .privacy.randomness import RandomBytes
+from .privacy.sizing import Mode
+from .training.codebook import Codebook
+from .training.moments import outer_product_rows
+from .training.objective import per_artwork_gradients
+from .training.updates import Contributions, Support
+
+SIGNATURE = "signature"
+"""Name of the one tensor of a signature release."""
+
+_SUPPORT = {HEAD: Support.COHORT, MOMENTS: Support.COHORT}
+"""True support of every tensor an artist can be asked for."""
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Artist:
+    """One artist's agent.
+
+    Attributes:
+        features: Raw features of the training artworks, all views; private.
+        codebook: Public anchors.
+        codeword: The anchor this artist trains towards; secret.
+        enrolment: Key, roster and conditions.
+        ledger: What was spent, and the limit.
+        mode: Where the artist agreed that noise comes from.
+        unit: What the artist agreed is protected.
+        random: Source of secret random bytes.
+    """
+
+    features: StyleFeatures = field(repr=False)
+    codebook: Codebook = field(repr=False)
+    codeword: int = field(repr=False)
+    enrolment: Enrolment = field(repr=False)
+    ledger: Ledger
+    mode: Mode
+    unit: Unit
+    random: RandomBytes = field(repr=False)
+    last_iteration: int = 0
+    _session: MaskedSession | None = field(default=None, init=False, repr=False)
+
+    def receive_announcement(self, data: bytes) -> bytes:
+        """Check an announced iteration, charge for it, and prepare the masked upload.
+
+        Args:
+            data: An encoded `Announcement`.
+
+        Returns:
+            Nothing to tell: empty bytes, which acknowledge.
+
+        Raises:
+            InputError: Not an announcement.
+            PrivacyError: It asks for something this artist did not agree to, or for more than the ledger's limit.
+        """
+        self._session = None
+        announcement = Announcement.decode(data)
+        self._consent(announcement)
+        mechanism, model = announcement.mechanism, announcement.model
+        previous, self.last_iteration = self.last_iteration, announcement.iteration
+        name = "+".join(segment.name for segment in mechanism.layout.segments)
+        self.ledger.charge(Release.of(mechanism, name=name, iteration=announcement.iteration))
+        update = protect(
+            contribute(self.features, model, mechanism, self.codebook, self.codeword), mechanism, self.random
+        )
+        subject = Subject(
+            iteration=announcement.iteration,
+            model_digest=model.digest,
+            architecture_digest=model.architecture_digest,
+            anchors_digest=self.codebook.digest,
+        )
+        self._session = mask(
+            update, subject=subject, last_iteration=previous, enrolment=self.enrolment, random=self.random
+        )
+        return b""
+
+    def receive_request(self, data: bytes) -> bytes:
+        """Answer one request of the secure aggregation session.
+
+        Raises:
+            ProtocolError: The client refuses; see `MaskedSession.receive`.
+            PrivacyError: No iteration was announced.
+        """
+        if self._session is None:
+            raise PrivacyError("a session's request came before its iteration was announced")
+        return self._session.receive(data)
+
+    def publish_signature(self, embeddings: NDArray[np.float32], mechanism: Mechanism) -> NDArray[np.float32]:
+        """Release a private mean of this artist's embeddings, in the clear, for the catalogue.
+
+        Args:
+            embeddings: One row per training artwork in the signature space, float32 [artworks, d].
+            mechanism: A release of one artist alone: one tensor, one client.
+
+        Returns:
+            A unit vector, float32 [d]; its noise is this artist's own, whoever else is honest.
+
+        Raises:
+            PrivacyError: It would exceed the ledger's limit, or promises another privacy than agreed.
+        """
+        if (mechanism.mode, mechanism.unit, mechanism.clients) != (self.mode, self.unit, 1):
+            raise PrivacyError(f"a signature is released by one artist alone, in mode {self.mode} per {self.unit}")
+        self.ledger.charge(Release.of(mechanism, name=SIGNATURE, iteration=self.last_iteration))
+        update = protect(Contributions(embeddings, mechanism.layout), mechanism, self.random)
+        return to_unit(dequantize(update.values, mechanism).astype(np.float32))
+
+    def _consent(self, announcement: Announcement) -> None:
+        mechanism = announcement.mechanism
+        if (mechanism.mode, mechanism.unit) != (self.mode, self.unit):
+            raise PrivacyError(
+                f"the server announced mode {mechanism.mode} per {mechanism.unit}, "
+                f"this artist agreed to {self.mode} per {self.unit}"
+            )
+        if announcement.iteration <= self.last_iteration:
+            raise PrivacyError(
+                f"iteration {announcement.iteration} was announced after {self.last_iteration}: numbers must rise"
+            )
+        if announcement.model.architecture_digest not in self.enrolment.architectures:
+            raise PrivacyError("the announced model has an architecture this artist did not agree to train")
+        for segment in mechanism.layout.segments:
+            if _SUPPORT.get(segment.name) is not segment.support:
+                raise PrivacyError(
+                    f"the server asks for tensor {segment.name!r} with support {segment.support}: refused"
+                )
+
+
+def contribute(
+    features: StyleFeatures, model: StyleModel, mechanism: Mechanism, codebook: Codebook, codeword: int
+) -> Contributions:
+    """One row per artwork: the tensors that the layout names, side by side.
+
+    Args:
+        features: Raw features, all views.
+        model: The announced model.
+        mechanism: Names the tensors.
+        codebook: Public anchors.
+        codeword: The artist's secret anchor.
+    """
+    whitened = model.whiten(features.views)
+    asked = {segment.name for segment in mechanism.layout.segments}
+    tensors: dict[str, NDArray[np.float32]] = {}
+    if HEAD in asked:
+        tensors[HEAD] = per_artwork_gradients(model.head, model.align(whitened[:, 1:]), codeword, codebook)
+    if MOMENTS in asked:
+        tensors[MOMENTS] = outer_product_rows(whitened[:, 0])
+    return Contributions.join(tensors, mechanism.layout.segments)

@@ -1,0 +1,276 @@
+"""The command line: every command ends in a result or in one sentence that says what to change.
+
+Exit codes: 0 done, 1 refused or failed while working, 2 the command cannot be carried out as given, 130 Ctrl-C.
+"""
+
+import json
+import shlex
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.progress import Progress as Bars
+from rich.table import Table
+
+from . import __version__
+from .allocator import keep_freed_memory
+from .config import Settings, Split, read_toml, setting_names
+from .errors import FedStyleError, InputError
+from .privacy.clipping import Unit
+from .privacy.sizing import Mode
+
+app = typer.Typer(
+    name="fedstyle",
+    help="Find artists by style; artworks and updates stay private.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+_screen = Console()
+_notes = Console(stderr=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else, on standard output.")]
+Seed = Annotated[int, typer.Option(help="Makes learning reproducible. Never touches keys, masks or privacy noise.")]
+
+
+def main() -> None:
+    """Run the command line and turn every expected failure into one sentence and an exit code."""
+    try:
+        app(standalone_mode=False)
+    except InputError as error:
+        _fail(str(error), 2)
+    except FedStyleError as error:
+        _fail(str(error), 1)
+    except typer.Abort:
+        _fail("interrupted; nothing was written", 130)
+    except KeyboardInterrupt:
+        _fail("interrupted; nothing was written", 130)
+    except typer.Exit as stop:
+        sys.exit(stop.exit_code)
+    except Exception as error:
+        if type(error).__module__.split(".")[0] in {"click", "typer"} and hasattr(error, "format_message"):
+            _fail(error.format_message(), 2)
+        raise
+
+
+def _fail(message: str, code: int) -> None:
+    _notes.print(f"[bold red]fedstyle:[/] {_plain(message)}", soft_wrap=True, highlight=False)
+    sys.exit(code)
+
+
+def _plain(text: str) -> str:
+    """File and artist names may look like markup; show them as they are."""
+    return text.replace("[", r"\[")
+
+
+class _Shown:
+    """Progress bars with the time left, on standard error, where they do not disturb results."""
+
+    @contextmanager
+    def stage(self, name: str, total: int | None) -> Iterator[Callable[[int], None]]:
+        columns = [SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()]
+        with Bars(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=_notes) as bars:
+            task = bars.add_task(name, total=total)
+            yield lambda done: bars.advance(task, done)
+            bars.update(task, total=total or 1, completed=total or 1)
+
+
+@app.callback(invoke_without_command=True)
+def root(version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False) -> None:
+    """Find artists by style; artworks and updates stay private."""
+    if version:
+        _screen.print(__version__)
+        raise typer.Exit
+
+
+@app.command()
+def train(
+    artworks: Annotated[Path | None, typer.Option(help="Folder with one folder of artworks for each artist.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to write the run to; must not exist.")] = None,
+    config: Annotated[Path | None, typer.Option(help="TOML file with any of these settings; options win.")] = None,
+    public: Annotated[int | None, typer.Option(help="Declare this many artists public [default: a third].")] = None,
+    public_art: Annotated[Path | None, typer.Option(help="A folder of public artists instead of --public.")] = None,
+    split: Annotated[Split | None, typer.Option(help="Hold out artworks by artist, or subjects by content.")] = None,
+    privacy: Annotated[
+        Mode | None, typer.Option(help="Where noise comes from. none: NOTHING IS PROTECTED, for comparison only.")
+    ] = None,
+    epsilon: Annotated[float | None, typer.Option(help="Limit on all an artist releases [default: 8].")] = None,
+    delta: Annotated[float | None, typer.Option(help="Delta that epsilon is stated at [default: 1e-5].")] = None,
+    unit: Annotated[
+        Unit | None, typer.Option(help="What is protected [default: artwork].")
+    ] = None,
+    iterations: Annotated[int | None, typer.Option(help="Model updates [default: 8].")] = None,
+    encoder: Annotated[
+        str | None, typer.Option(help="lite0, small, timm:NAME or torchvision:NAME [default: lite0].")
+    ] = None,
+    weights: Annotated[Path | None, typer.Option(help="Local weights file of a timm or torchvision encoder.")] = None,
+    download_weights: Annotated[bool | None, typer.Option(help="Allow fetching pretrained weights.")] = None,
+    views: Annotated[int | None, typer.Option(help="Augmented views of each artwork [default: 4].")] = None,
+    drop_rate: Annotated[
+        float | None, typer.Option(help="Fraction of artists that may vanish, and here does, in each iteration.")
+    ] = None,
+    min_cohort: Annotated[int | None, typer.Option(help="Fewest artists a sum may cover [default: 5].")] = None,
+    corrupt: Annotated[int | None, typer.Option(help="Artists assumed corrupt [default: a tenth].")] = None,
+    min_artworks: Annotated[int | None, typer.Option(help="Fewest artworks of an artist [default: 4].")] = None,
+    max_artworks: Annotated[
+        int | None, typer.Option(help="Most training artworks an artist uses [default: 500].")
+    ] = None,
+    sign: Annotated[
+        bool | None, typer.Option("--sign/--no-sign", help="Artists publish a private signature, to be found by.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Makes learning reproducible. Never touches keys, masks or privacy noise.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Train a style model on folders of artworks, and write a run."""
+    given = {name: value for name, value in locals().items() if name in setting_names() and value is not None}
+    settings = Settings.from_values((read_toml(config) if config is not None else {}) | given)
+    _train(settings, as_json=as_json)
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder to write the run to; must not exist.")] = Path("build/demo"),
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Paint an atelier of 32 artists, train on it at epsilon 8 with dropouts, and write a run. Downloads nothing."""
+    import tempfile
+
+    from .artworks.atelier import write_atelier
+
+    with tempfile.TemporaryDirectory(prefix="fedstyle-atelier-") as scratch:
+        folder = Path(scratch) / "atelier"
+        with _Shown().stage("Painting the atelier", 32 * 30) as advance:
+            write_atelier(folder, artists=32, artworks=30, seed=seed, on_progress=_steps(advance))
+        _train(
+            Settings(artworks=folder, out=out, public=8, split=Split.CONTENT, drop_rate=0.1, seed=seed), as_json=as_json
+        )
+
+
+@app.command()
+def search(
+    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    image: Annotated[Path, typer.Argument(help="The picture to find artists for; it does not leave this machine.")],
+    top: Annotated[int, typer.Option(help="How many artists to name.")] = 5,
+    as_json: Json = False,
+) -> None:
+    """Name the artists whose style is nearest to a picture's, nearest first. Ranks only: scores would leak."""
+    from .experiments.seek import open_run
+
+    found = open_run(run).search(image, top=top)
+    if as_json:
+        results = [{"rank": result.rank, "artist": result.artist} for result in found]
+        sys.stdout.write(json.dumps({"results": results}) + "\n")
+        return
+    table = Table("rank", "artist")
+    for result in found:
+        table.add_row(str(result.rank), _plain(result.artist))
+    _screen.print(table)
+
+
+@app.command()
+def report(
+    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    show_artworks: Annotated[
+        Path | None, typer.Option(help="Folder of artworks to show in the page: only art you may show.")
+    ] = None,
+) -> None:
+    """Write RUN/report.html again, with pictures if you own them."""
+    from .experiments.report import write_report
+
+    _screen.print(f"Report: {_plain(str(write_report(run, artworks=show_artworks)))}", soft_wrap=True)
+
+
+@app.command()
+def atelier(
+    artists: Annotated[int, typer.Option(help="Painters.")],
+    out: Annotated[Path, typer.Option(help="Folder to write to; must not exist, or be empty.")],
+    artworks: Annotated[int, typer.Option(help="Artworks of each painter.")] = 30,
+    seed: Seed = 0,
+) -> None:
+    """Paint a folder of procedural artists, whose styles and subjects are crossed."""
+    from .artworks.atelier import write_atelier
+
+    with _Shown().stage("Painting the atelier", artists * artworks) as advance:
+        write_atelier(out, artists=artists, artworks=artworks, seed=seed, on_progress=_steps(advance))
+    _screen.print(f"Atelier: {_plain(str(out))}", soft_wrap=True)
+
+
+def _steps(advance: Callable[[int], None]) -> Callable[[int, int], None]:
+    """From "done of total" to "done since the last call"."""
+    seen = 0
+
+    def report_total(done: int, _total: int) -> None:
+        nonlocal seen
+        advance(done - seen)
+        seen = done
+
+    return report_total
+
+
+def _train(settings: Settings, *, as_json: bool) -> None:
+    from .experiments.run import train as run_training
+
+    keep_freed_memory()
+    if settings.privacy is Mode.NONE:
+        _notes.print("[bold white on red] --privacy none: NOTHING IS PROTECTED. Use it for comparison only. [/]")
+    summary = run_training(settings, command=shlex.join(["fedstyle", *sys.argv[1:]]), progress=_Shown())
+    for warning in summary["warnings"]:
+        _notes.print(f"[yellow]warning:[/] {_plain(warning)}", soft_wrap=True)
+    if as_json:
+        sys.stdout.write(json.dumps(summary, indent=2) + "\n")
+        return
+    _screen.print(_retrieval_table(summary))
+    _screen.print(_privacy_table(summary))
+    _screen.print(f"Report: {_plain(str(settings.out / 'report.html'))}", soft_wrap=True)
+
+
+def _retrieval_table(summary: dict[str, Any]) -> Table:
+    table = Table(title=f"Finding {summary['artists']} artists with {summary['queries']} held-out artworks")
+    for heading in ("", "accuracy@1", "recall@5", "MRR", "macro F1"):
+        table.add_column(heading, justify="left" if not heading else "right")
+    rows = {
+        "random head": "random_head",
+        "no training": "no_training",
+        "trained": "retrieval",
+        "trained, by private signatures": "signatures",
+    }
+    for title, key in rows.items():
+        if key in summary:
+            scores = [summary[key][name] for name in ("accuracy_at_1", "recall_at_5", "mrr", "macro_f1")]
+            table.add_row(title, *[f"{value:.3f}" for value in scores])
+    table.caption = f"chance {summary['retrieval']['chance']:.3f}"
+    return table
+
+
+def _privacy_table(summary: dict[str, Any]) -> Table:
+    privacy, sessions, traffic = summary["privacy"], summary["aggregation"], summary["communication"]
+    table = Table("view", "epsilon", "trusts", title=f"Privacy of one {privacy['unit']} at delta {privacy['delta']:g}")
+    trusts = {
+        "aggregate": f"masks; at most {privacy['corrupt']} corrupt, at least {privacy['min_survivors']} stay",
+        "local": "nobody",
+        "worst_case": "nobody; all others corrupt",
+    }
+    for view, who in trusts.items():
+        value = privacy["epsilon"][view]
+        table.add_row(view.replace("_", " "), "infinite" if value is None else f"{value:.2f}", who)
+    table.caption = (
+        f"{sessions['completed']} of {sessions['sessions']} sessions completed with {sessions['survivors_min']} to "
+        f"{sessions['survivors_max']} survivors; {traffic['bytes_up_per_artist'] / 1e6:.2f} MB up, "
+        f"{traffic['bytes_down_per_artist'] / 1e6:.2f} MB down for each artist"
+    )
+    return table

@@ -1,0 +1,150 @@
+"""Settings of a run: from the command line, from one TOML file, or both; checked once, here."""
+
+import math
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+from .errors import InputError
+from .privacy.clipping import Unit
+from .privacy.sizing import Mode
+
+
+class Split(StrEnum):
+    """How artworks are held out for queries."""
+
+    ARTIST = "artist"
+    """At random within each artist."""
+    CONTENT = "content"
+    """The same subjects for every artist, so that subjects cannot help: needs an index that names contents."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that decides a run.
+
+    Attributes:
+        artworks: Folder ``<artist>/<artwork>``.
+        out: Folder the run is written to; must not exist.
+        public: Artists of `artworks` that are declared public; None means a third of them.
+        public_art: A folder of public artists instead.
+        split: How queries are held out.
+        privacy: Where noise comes from.
+        epsilon: Limit on everything an artist releases in the run, in the trusted view of the mode.
+        delta: Probability at which epsilon is stated.
+        unit: What is protected.
+        iterations: Model updates.
+        encoder: ``lite0``, ``small``, ``timm:NAME`` or ``torchvision:NAME``.
+        weights: Local weights file for a timm or torchvision encoder.
+        download_weights: Allow fetching pretrained weights.
+        views: Augmented views of each artwork, K.
+        drop_rate: Fraction of the cohort that may vanish in any iteration, and that the simulation makes vanish.
+        min_cohort: Fewest artists a sum may cover.
+        corrupt: Artists assumed to work with the server; None means a tenth, at least one.
+        min_artworks: Fewest artworks of an artist.
+        max_artworks: Public bound on an artist's training artworks; more are left out.
+        sign: Whether artists opt in to publish a private signature, without which nobody finds them.
+        seed: Makes learning reproducible; never touches keys, masks or privacy noise.
+    """
+
+    artworks: Path
+    out: Path
+    public: int | None = None
+    public_art: Path | None = None
+    split: Split = Split.ARTIST
+    privacy: Mode = Mode.DISTRIBUTED
+    epsilon: float = 8.0
+    delta: float = 1e-5
+    unit: Unit = Unit.ARTWORK
+    iterations: int = 8
+    encoder: str = "lite0"
+    weights: Path | None = None
+    download_weights: bool = False
+    views: int = 4
+    drop_rate: float = 0.0
+    min_cohort: int = 5
+    corrupt: int | None = None
+    min_artworks: int = 4
+    max_artworks: int = 500
+    sign: bool = True
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        checks = (
+            (math.isfinite(self.epsilon) and self.epsilon > 0, f"--epsilon must be above 0, got {self.epsilon}"),
+            (0 < self.delta < 1, f"--delta must lie between 0 and 1, got {self.delta}"),
+            (self.iterations >= 1, f"--iterations must be at least 1, got {self.iterations}"),
+            (self.views >= 1, f"--views must be at least 1, got {self.views}"),
+            (0 <= self.drop_rate < 1, f"--drop-rate must be at least 0 and below 1, got {self.drop_rate}"),
+            (self.min_cohort >= 2, f"--min-cohort must be at least 2 to hide anyone, got {self.min_cohort}"),
+            (self.corrupt is None or self.corrupt >= 0, f"--corrupt must be at least 0, got {self.corrupt}"),
+            (self.min_artworks >= 2, f"--min-artworks must be at least 2, got {self.min_artworks}"),
+            (self.max_artworks >= 1, f"--max-artworks must be at least 1, got {self.max_artworks}"),
+            (self.public is None or self.public >= 1, f"--public must be at least 1, got {self.public}"),
+            (self.public is None or self.public_art is None, "give either --public or --public-art, not both"),
+        )
+        for holds, problem in checks:
+            if not holds:
+                raise InputError(problem)
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, object]) -> "Settings":
+        """Build from plain values, as TOML or a command line has them.
+
+        Raises:
+            InputError: An unknown name, a value of the wrong type, or one that is out of range.
+        """
+        types = get_type_hints(cls)
+        unknown = sorted(set(values) - set(types))
+        if unknown:
+            raise InputError(f"unknown setting {unknown[0]!r}; known are {', '.join(sorted(types))}")
+        missing = [f"--{name}" for name in ("artworks", "out") if name not in values]
+        if missing:
+            raise InputError(f"missing {' and '.join(missing)}: a run needs artworks and a folder to write to")
+        arguments: dict[str, Any] = {name: _convert(name, value, types[name]) for name, value in values.items()}
+        return cls(**arguments)
+
+    def as_dict(self) -> dict[str, object]:
+        """Plain values for JSON."""
+        return {name: str(value) if isinstance(value, Path) else value for name, value in asdict(self).items()}
+
+
+def read_toml(path: Path) -> dict[str, object]:
+    """Read settings from a TOML file; its names are those of `Settings`, dashes allowed.
+
+    Raises:
+        InputError: Missing, or not TOML.
+    """
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"cannot read the settings file {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"settings file {path} is not TOML: {error}") from error
+    return {name.replace("-", "_"): value for name, value in values.items()}
+
+
+def setting_names() -> list[str]:
+    """Names of all settings."""
+    return [item.name for item in fields(Settings)]
+
+
+def _convert(name: str, value: object, wanted: Any) -> object:
+    """One value to the type its setting declares; an optional setting takes None."""
+    options = get_args(wanted) or (wanted,)
+    if value is None and type(None) in options:
+        return None
+    target = next(option for option in options if option is not type(None))
+    if target is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(value, str) and target is not str and issubclass(target, str | Path):
+        try:
+            return target(value)
+        except ValueError as error:
+            raise InputError(f"{name} must be one of {', '.join(target)}, got {value!r}") from error
+    if not isinstance(value, target) or (target is int and isinstance(value, bool)):
+        raise InputError(f"{name} must be of type {target.__name__}, got {value!r}")
+    return value

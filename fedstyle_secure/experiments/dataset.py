@@ -1,0 +1,104 @@
+"""Who is public, who is a client, and which artworks are held out as queries."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..artworks.artwork import Gallery, Portfolio
+from ..artworks.reader import read_portfolios
+from ..artworks.splits import split_by_artist, split_by_content
+from ..config import Settings, Split
+from ..errors import InputError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Dataset:
+    """Portfolios by role; `training` and `held_out` list the same artists in the same order.
+
+    Attributes:
+        public: Declared public: they fit the whitening and warm-start the head.
+        training: What each client keeps and trains on.
+        held_out: What buyers ask with.
+        warnings: Sentences for the user.
+    """
+
+    public: Sequence[Portfolio]
+    training: Sequence[Portfolio]
+    held_out: Sequence[Portfolio]
+    warnings: Sequence[str]
+
+
+def read_dataset(settings: Settings, on_progress: Callable[[int, int], None] | None = None) -> Dataset:
+    """Read the folders, declare the public artists, and split the clients' artworks.
+
+    Raises:
+        InputError: The folders do not hold what a run needs.
+    """
+    gallery = read_portfolios(settings.artworks, min_artworks=settings.min_artworks, on_progress=on_progress)
+    if settings.public_art is not None:
+        shared = read_portfolios(settings.public_art, min_artworks=1)
+        both = {p.artist for p in shared.portfolios} & {p.artist for p in gallery.portfolios}
+        if both:
+            raise InputError(f"artist {min(both)!r} is both public and a client; an artist can be only one of the two")
+        public, clients = list(shared.portfolios), list(gallery.portfolios)
+    else:
+        public, clients = _declare_public(gallery, settings)
+    if len(clients) < settings.min_cohort:
+        raise InputError(
+            f"{len(clients)} artists are left as clients, fewer than the minimum cohort of {settings.min_cohort}: "
+            "add artists, declare fewer public ones, or lower --min-cohort"
+        )
+    training, held_out = _split(clients, settings)
+    bounded = [_bound(portfolio, settings) for portfolio in training]
+    warnings = list(gallery.warnings)
+    left_out = sum(len(a.artworks) - len(b.artworks) for a, b in zip(training, bounded, strict=True))
+    if left_out:
+        warnings.append(
+            f"{left_out} training artworks are left out, to keep every artist at --max-artworks {settings.max_artworks}"
+        )
+    count = max(len(portfolio.artworks) for portfolio in bounded)
+    if settings.delta >= 1 / count:
+        warnings.append(
+            f"delta {settings.delta:g} is not below 1/{count}, one over the artworks of an artist: "
+            "it would allow publishing one of them; choose a smaller --delta"
+        )
+    return Dataset(public=public, training=bounded, held_out=held_out, warnings=warnings)
+
+
+def _declare_public(gallery: Gallery, settings: Settings) -> tuple[list[Portfolio], list[Portfolio]]:
+    artists = gallery.portfolios
+    count = settings.public if settings.public is not None else max(1, len(artists) // 3)
+    if count >= len(artists):
+        raise InputError(
+            f"--public {count} leaves no client among {len(artists)} artists; declare fewer public artists"
+        )
+    chosen = set(_rng(settings, "public").permutation(len(artists))[:count].tolist())
+    public = [portfolio for index, portfolio in enumerate(artists) if index in chosen]
+    return public, [portfolio for index, portfolio in enumerate(artists) if index not in chosen]
+
+
+def _split(clients: Sequence[Portfolio], settings: Settings) -> tuple[Sequence[Portfolio], Sequence[Portfolio]]:
+    if settings.split is Split.CONTENT:
+        return split_by_content(clients, seed=settings.seed)
+    pairs = [split_by_artist(portfolio, seed=settings.seed) for portfolio in clients]
+    return [training for training, _ in pairs], [held_out for _, held_out in pairs]
+
+
+def _bound(portfolio: Portfolio, settings: Settings) -> Portfolio:
+    """At most `max_artworks`, chosen at random: the bound is public, so it must not follow the artist's data."""
+    if len(portfolio.artworks) <= settings.max_artworks:
+        return portfolio
+    chosen = _rng(settings, portfolio.artist).permutation(len(portfolio.artworks))[: settings.max_artworks]
+    return Portfolio(portfolio.artist, tuple(portfolio.artworks[i] for i in sorted(chosen.tolist())))
+
+
+def _rng(settings: Settings, purpose: str) -> np.random.Generator:
+    return np.random.Generator(np.random.PCG64(derive_seed(settings.seed, purpose)))
+
+
+def derive_seed(seed: int, *names: str) -> int:
+    """A 63-bit seed for one purpose: different names give unrelated numbers. For learning only, never for secrets."""
+    text = "\0".join([str(seed), *names]).encode()
+    return int.from_bytes(hashlib.sha256(text).digest()[:8], "little") >> 1

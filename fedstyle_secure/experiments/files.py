@@ -1,0 +1,29 @@
+"""What lies where in a run's folder."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+
+FORMAT = "fedstyle-run-1"
+SUMMARY_FILE, MODEL_FILE, ENCODER_FILE = "summary.json", "model.safetensors", "encoder.safetensors"
+CATALOGUE_FOLDER, LEDGER_FOLDER = "catalogue", "ledger"
+
+
+def read_summary(run: Path) -> dict[str, Any]:
+    """The content of ``summary.json``.
+
+    Raises:
+        InputError: The folder holds no run.
+    """
+    path = run / SUMMARY_FILE
+    try:
+        summary = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{run} is not a run: cannot read {path} ({error.strerror})") from error
+    except ValueError as error:
+        raise InputError(f"{path} is damaged: {error}") from error
+    if not isinstance(summary, dict) or summary.get("format") != FORMAT:
+        raise InputError(f"{path} is not a summary of format {FORMAT}")
+    return summary

@@ -1,0 +1,273 @@
+"""One run, gate to reading room: artworks in, a trained model, a catalogue, ledgers and a report out.
+
+RUN-1  A run is written to a hidden folder beside its place and renamed when it is whole: whatever stops it, Ctrl-C
+       included, leaves nothing half-written.
+RUN-2  `Settings.seed` decides splits, crops, codewords, the head's start and simulated dropouts. Keys, masks, shares,
+       dithers and privacy noise come from the operating system, so two private runs differ in their noise.
+"""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from safetensors.numpy import save_file
+
+from ..aggregation import REFUSALS, Enrolment
+from ..alignment import Alignment
+from ..artist import Artist
+from ..artworks.artwork import Portfolio
+from ..catalogue.index import StyleIndex
+from ..catalogue.signature import Signature, SignatureSpace
+from ..config import Settings
+from ..encoder.backbones import Backbone, BackboneSpec, load_backbone, wrap_small
+from ..encoder.features import StyleFeatures, extract
+from ..encoder.model import StyleModel
+from ..encoder.small import SMALL
+from ..encoder.whitening import Whitening
+from ..engines.memory import MemoryEngine
+from ..errors import InputError
+from ..iterations import run
+from ..privacy.ledger import Ledger
+from ..privacy.sizing import Mode
+from ..training.codebook import Codebook
+from ..training.objective import warm_start
+from ..training.scratch import EPOCHS, train_small
+from .budget import SIGNATURE_DIMENSIONS, plan_budget
+from .dataset import Dataset, derive_seed, read_dataset
+from .dropouts import Dropouts
+from .files import CATALOGUE_FOLDER, ENCODER_FILE, LEDGER_FOLDER, MODEL_FILE, SUMMARY_FILE
+from .progress import Progress, Silent
+from .report import write_report
+from .stages import Prepared, Trained, stopwatch
+from .summary import summarize
+
+DIMENSIONS, OUTPUTS = 320, 44
+"""Sizes of the style space and of the head: their moments and gradient together just fill 2^16 coordinates."""
+
+RESIDUAL = 0.25
+"""Weight of the head's output beside the aligned features."""
+
+_VERSIONS = ("fedstyle-secure", "torch", "opacus", "cryptography", "dp-accounting")
+
+
+def train(settings: Settings, *, command: str = "", progress: Progress | None = None) -> dict[str, Any]:
+    """Run everything and write the run's folder.
+
+    Args:
+        settings: What to do.
+        command: The command that reproduces the run, for the report.
+        progress: Where to show how far it is.
+
+    Returns:
+        The summary, as written to ``summary.json``.
+
+    Raises:
+        InputError: The artworks or settings cannot make a run; nothing was written.
+        PrivacyError: The budget cannot be kept; nothing was written.
+    """
+    progress = progress or Silent()
+    with _whole_or_nothing(settings.out) as folder:
+        prepared = _prepare(settings, folder, progress)
+        trained = _iterate(prepared, folder, progress)
+        model = trained.outcomes[-1].model
+        index = _sign(prepared, trained.artists, model) if settings.sign else None
+        summary = summarize(prepared, trained, index)
+        summary |= {"command": command, "versions": {name: version(name) for name in _VERSIONS}}
+        (folder / MODEL_FILE).write_bytes(model.encode())
+        if index is not None:
+            index.save(folder / CATALOGUE_FOLDER)
+        (folder / SUMMARY_FILE).write_text(json.dumps(summary, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        write_report(folder)
+    return summary
+
+
+@contextmanager
+def _whole_or_nothing(out: Path) -> Iterator[Path]:
+    """A hidden folder beside `out` that becomes `out` on success and vanishes on anything else (RUN-1)."""
+    if out.exists():
+        raise InputError(f"{out} exists already; choose another --out, or remove it first: runs are never overwritten")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    try:
+        (folder / LEDGER_FOLDER).mkdir()
+        yield folder
+        folder.chmod(0o755)
+        folder.rename(out)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _prepare(settings: Settings, folder: Path, progress: Progress) -> Prepared:
+    """Read, plan, encode; whatever cannot work is refused before the long work begins."""
+    with progress.stage("Reading artworks", None):
+        dataset = read_dataset(settings)
+    budget = plan_budget(settings, clients=len(dataset.training), dimensions=DIMENSIONS, outputs=OUTPUTS)
+    seconds: dict[str, float] = {}
+    with stopwatch(seconds, "features"):
+        backbone, encoder = _choose_backbone(settings, dataset.public, folder, progress)
+        public, training, held_out = _extract_all(settings, dataset, backbone, progress)
+    return Prepared(
+        settings=settings,
+        dataset=dataset,
+        budget=budget,
+        codebook=Codebook.from_seed(b"fedstyle-secure codebook", dimensions=OUTPUTS),
+        public=public,
+        training=training,
+        held_out=held_out,
+        encoder=encoder,
+        pooled_size=backbone.pooled_size,
+        seconds=seconds,
+    )
+
+
+def _choose_backbone(
+    settings: Settings, public: Sequence[Portfolio], folder: Path, progress: Progress
+) -> tuple[Backbone, str]:
+    """The backbone and its name with a digest of its weights."""
+    if settings.encoder == SMALL:
+        count = EPOCHS * sum(len(portfolio.artworks) for portfolio in public)
+        with progress.stage("Training the small encoder on public artists", count) as advance:
+            encoder = train_small(public, seed=derive_seed(settings.seed, "small"), on_progress=advance)
+        save_file({name: tensor.numpy() for name, tensor in encoder.state_dict().items()}, folder / ENCODER_FILE)
+        backbone = wrap_small(encoder)
+    else:
+        backbone = load_backbone(
+            BackboneSpec(name=settings.encoder, weights=settings.weights, download=settings.download_weights)
+        )
+    return backbone, f"{settings.encoder}@{backbone.digest()}"
+
+
+def _extract_all(
+    settings: Settings, dataset: Dataset, backbone: Backbone, progress: Progress
+) -> tuple[dict[str, StyleFeatures], ...]:
+    """Raw features of public, training and held-out artworks, by artist."""
+    roles = ((dataset.public, True), (dataset.training, True), (dataset.held_out, False))
+    total = sum(len(portfolio.artworks) for portfolios, _ in roles for portfolio in portfolios)
+    with progress.stage("Encoding artworks", total) as advance:
+        return tuple(
+            {
+                portfolio.artist: extract(
+                    portfolio.artworks,
+                    backbone,
+                    views=settings.views if augmented else 0,
+                    seed=derive_seed(settings.seed, "views", portfolio.artist),
+                    on_progress=advance,
+                )
+                for portfolio in portfolios
+            }
+            for portfolios, augmented in roles
+        )
+
+
+def first_model(prepared: Prepared) -> StyleModel:
+    """The model before any iteration: whitening and a head warm-started, both on public artists alone."""
+    public, codebook = prepared.public.values(), prepared.codebook
+    raw = np.concatenate([features.views[:, 0] for features in public])
+    whitening = Whitening.fit(raw, pooled_size=prepared.pooled_size, dimensions=DIMENSIONS)
+    d = whitening.dimensions
+    rng = np.random.Generator(np.random.PCG64(derive_seed(prepared.settings.seed, "head")))
+    head = np.linalg.qr(rng.normal(size=(max(d, OUTPUTS), OUTPUTS)))[0].T[:, :d].astype(np.float32)
+    inputs = [whitening.apply(features.views[:, 1:]) for features in public]
+    codewords = [int(codeword) for codeword in rng.permutation(len(codebook))[: len(inputs)]]
+    return StyleModel(
+        whitening=whitening,
+        alignment=np.eye(d, dtype=np.float32),
+        head=warm_start(head, inputs, codewords, codebook),
+        residual=RESIDUAL,
+        encoder=prepared.encoder,
+    )
+
+
+def _iterate(prepared: Prepared, folder: Path, progress: Progress) -> Trained:
+    """Enrol the artists and run all iterations through the embedded engine."""
+    settings, cohort = prepared.settings, prepared.budget.cohort
+    start = first_model(prepared)
+    artists = _enrol(prepared, start, folder)
+    dropouts = Dropouts(
+        list(artists), count=len(artists) - cohort.min_survivors, seed=derive_seed(settings.seed, "drop")
+    )
+    engine = MemoryEngine(
+        {f"{name}/announcement": artist.receive_announcement for name, artist in artists.items()}
+        | {f"{name}/session": dropouts.guard(name, artist.receive_request) for name, artist in artists.items()},
+        refusals=REFUSALS,
+    )
+    whitened = np.concatenate([start.whiten(features.views[:, 0]) for features in prepared.public.values()])
+    moments = [perf_counter()]
+
+    def session_begins() -> None:
+        dropouts.next_session()
+        moments.append(perf_counter())
+
+    loop = run(
+        model=start,
+        alignment=Alignment.start(start, whitened),
+        cohort=cohort,
+        anchors_digest=prepared.codebook.digest,
+        identities=[artist.enrolment.identity.public_key().public_bytes_raw() for artist in artists.values()],
+        engine=engine,
+        artists=list(artists),
+        on_session=session_begins,
+    )
+    outcomes = []
+    with progress.stage("Training iterations", settings.iterations) as advance:
+        for outcome in loop:
+            outcomes.append(outcome)
+            moments.append(perf_counter())
+            advance(1)
+    spans = np.diff(moments)
+    prepared.seconds.update({"training": float(spans[0::2].sum()), "aggregation": float(spans[1::2].sum())})
+    return Trained(start=start, outcomes=outcomes, artists=artists, engine=engine)
+
+
+def _enrol(prepared: Prepared, start: StyleModel, folder: Path) -> dict[str, Artist]:
+    """Give every artist a key, the pinned roster, a secret codeword and a ledger."""
+    settings, budget, training = prepared.settings, prepared.budget, prepared.training
+    keys = {name: Ed25519PrivateKey.generate() for name in training}
+    roster = frozenset(key.public_key().public_bytes_raw() for key in keys.values())
+    limit = float("inf") if settings.privacy is Mode.NONE else settings.epsilon
+    # A simulation must be repeatable, so here codewords follow the seed; an artist's own agent asks os.urandom.
+    rng = np.random.Generator(np.random.PCG64(derive_seed(settings.seed, "codewords")))
+    return {
+        name: Artist(
+            features=features,
+            codebook=prepared.codebook,
+            codeword=prepared.codebook.draw(rng.bytes),
+            enrolment=Enrolment(
+                identity=keys[name],
+                roster=roster,
+                architectures=frozenset({start.architecture_digest}),
+                min_cohort=settings.min_cohort,
+            ),
+            ledger=Ledger.open(
+                folder / LEDGER_FOLDER / f"{number:04d}.jsonl", limit=limit, delta=settings.delta, view=budget.view
+            ),
+            mode=settings.privacy,
+            unit=settings.unit,
+            random=os.urandom,
+        )
+        for number, (name, features) in enumerate(training.items())
+    }
+
+
+def _sign(prepared: Prepared, artists: Mapping[str, Artist], model: StyleModel) -> StyleIndex:
+    """Every artist opts in and publishes a private signature; the catalogue indexes them."""
+    known = np.concatenate([model.embed(features.views[:, 0]) for features in prepared.public.values()])
+    dimensions = min(SIGNATURE_DIMENSIONS, known.shape[1])
+    space = SignatureSpace.fit(known.T.astype(np.float64) @ known, dimensions)
+    mechanism = prepared.budget.signature_mechanism(dimensions)
+    signatures = [
+        Signature(
+            name, artist.publish_signature(space.apply(model.embed(prepared.training[name].views[:, 0])), mechanism)
+        )
+        for name, artist in artists.items()
+    ]
+    return StyleIndex(space, signatures)

@@ -1,0 +1,72 @@
+"""What a run has come to know, stage by stage."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from time import perf_counter
+
+from ..artist import Artist
+from ..config import Settings
+from ..encoder.features import StyleFeatures
+from ..encoder.model import StyleModel
+from ..engines.memory import MemoryEngine
+from ..iterations import Outcome
+from ..training.codebook import Codebook
+from .budget import Budget
+from .dataset import Dataset
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Prepared:
+    """Before training.
+
+    Attributes:
+        settings: The user's wishes.
+        dataset: Portfolios by role.
+        budget: Promises and noise.
+        codebook: Public anchors.
+        public: Raw features of public artists, all views.
+        training: Raw features of the clients' training artworks, all views.
+        held_out: Raw features of the clients' queries, unaltered view only.
+        encoder: Name of the backbone and digest of its weights.
+        pooled_size: How many of the last raw features are the pooled embedding.
+        seconds: Time by stage; later stages add theirs.
+    """
+
+    settings: Settings
+    dataset: Dataset
+    budget: Budget
+    codebook: Codebook
+    public: Mapping[str, StyleFeatures]
+    training: Mapping[str, StyleFeatures]
+    held_out: Mapping[str, StyleFeatures]
+    encoder: str
+    pooled_size: int
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Trained:
+    """After training.
+
+    Attributes:
+        start: The model before any iteration.
+        outcomes: One entry for each iteration.
+        artists: The clients, by name.
+        engine: Knows how many bytes went where.
+    """
+
+    start: StyleModel
+    outcomes: Sequence[Outcome]
+    artists: Mapping[str, Artist]
+    engine: MemoryEngine
+
+
+@contextmanager
+def stopwatch(seconds: dict[str, float], name: str) -> Iterator[None]:
+    """Add the time spent inside to `seconds[name]`."""
+    start = perf_counter()
+    try:
+        yield
+    finally:
+        seconds[name] = seconds.get(name, 0.0) + perf_counter() - start

@@ -1,0 +1,153 @@
+"""The one loop: announce, aggregate, align, again. This is the server; it holds models, sums and nothing of an artist.
+
+ITE-1  All that comes from artists passes through `aggregation.aggregate`; announcements are answered with empty bytes.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from .aggregation import Aggregate, AggregationAborted, Subject, aggregate, session_params
+from .alignment import Alignment, head_segment, moments_segment
+from .announcement import Announcement
+from .encoder.model import StyleModel
+from .engines.memory import Engine
+from .privacy.clipping import Unit
+from .privacy.mechanism import Mechanism, plan
+from .privacy.sizing import Mode
+from .training.updates import Layout
+
+ALIGNMENT_SHARE = 0.9
+"""The moments' share of the squared sensitivity in the first iteration; the head's first gradient takes the rest."""
+
+FIRST_SHARE = 0.8
+"""The first iteration's share of the training budget, counted in mu squared; the others divide what is left."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CohortPlan:
+    """The cohort and its promises, the same for all iterations of a run.
+
+    Attributes:
+        mode: Where the noise comes from.
+        unit: What is protected.
+        clients: Artists in the cohort.
+        corrupt: Artists assumed to work with the server, at most.
+        min_survivors: Artists below which a session aborts.
+        max_artworks: Public bound on an artist's artworks.
+        multipliers: Noise multiplier of each iteration; all 0 in mode none.
+        seed: Public bytes from which rotations are derived.
+    """
+
+    mode: Mode
+    unit: Unit
+    clients: int
+    corrupt: int
+    min_survivors: int
+    max_artworks: int
+    multipliers: Sequence[float]
+    seed: bytes
+
+    def mechanism(self, iteration: int, *, dimensions: int, outputs: int) -> Mechanism:
+        """The release of one iteration, from 1: moments and head first, then the head alone.
+
+        Args:
+            iteration: Number of the model update.
+            dimensions: d of the style space.
+            outputs: h of the head.
+
+        Raises:
+            PrivacyError: No ring holds such a release.
+        """
+        segments = (
+            (moments_segment(dimensions, ALIGNMENT_SHARE), head_segment(dimensions, outputs, 1 - ALIGNMENT_SHARE))
+            if iteration == 1
+            else (head_segment(dimensions, outputs, 1.0),)
+        )
+        return plan(
+            mode=self.mode,
+            unit=self.unit,
+            layout=Layout(segments),
+            noise_multiplier=self.multipliers[iteration - 1],
+            clients=self.clients,
+            corrupt=self.corrupt,
+            min_survivors=self.min_survivors,
+            max_artworks=self.max_artworks,
+            rotation_seed=hashlib.sha256(self.seed + iteration.to_bytes(4, "big")).digest(),
+        )
+
+
+def training_shares(iterations: int) -> list[float]:
+    """Each iteration's share of the training budget, in mu squared; they sum to 1."""
+    if iterations == 1:
+        return [1.0]
+    return [FIRST_SHARE, *[(1 - FIRST_SHARE) / (iterations - 1)] * (iterations - 1)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Outcome:
+    """What one iteration came to.
+
+    Attributes:
+        iteration: From 1.
+        model: The model after it; unchanged if the session aborted.
+        aggregate: What the server learned, or None.
+        problem: Why the session aborted, or an empty string.
+        mechanism: The release.
+    """
+
+    iteration: int
+    model: StyleModel
+    aggregate: Aggregate | None
+    problem: str
+    mechanism: Mechanism
+
+
+def run(
+    *,
+    model: StyleModel,
+    alignment: Alignment,
+    cohort: CohortPlan,
+    anchors_digest: bytes,
+    identities: Sequence[bytes],
+    engine: Engine,
+    artists: Sequence[str],
+    on_session: Callable[[], None] = lambda: None,
+) -> Iterator[Outcome]:
+    """Train, one iteration at each step of the iterator.
+
+    Args:
+        model: Where to start.
+        alignment: The server's state at the start.
+        cohort: Promises and noise.
+        anchors_digest: SHA-256 of the style codebook.
+        identities: The artists' Ed25519 public keys.
+        engine: Has a mailbox ``NAME/announcement`` and one ``NAME/session`` for each artist.
+        artists: Mailbox names, in the order of `identities`.
+        on_session: Called when all artists have prepared their uploads and the session begins.
+
+    Yields:
+        The outcome of each iteration. An aborted session changes nothing; what it cost stays charged.
+
+    Raises:
+        InputError: The cohort cannot bear its own promises.
+    """
+    for iteration in range(1, len(cohort.multipliers) + 1):
+        mechanism = cohort.mechanism(iteration, dimensions=model.head.shape[1], outputs=len(model.head))
+        subject = Subject(
+            iteration=iteration,
+            model_digest=model.digest,
+            architecture_digest=model.architecture_digest,
+            anchors_digest=anchors_digest,
+        )
+        announcement = Announcement(iteration=iteration, mechanism=mechanism, model=model).encode()
+        engine.exchange({f"{name}/announcement": announcement for name in artists})
+        on_session()
+        params = session_params(identities, subject, mechanism)
+        try:
+            summed = aggregate(params, mechanism, engine, [f"{name}/session" for name in artists])
+        except AggregationAborted as error:
+            yield Outcome(iteration=iteration, model=model, aggregate=None, problem=str(error), mechanism=mechanism)
+            continue
+        alignment, model = alignment.advance(model, summed)
+        yield Outcome(iteration=iteration, model=model, aggregate=summed, problem="", mechanism=mechanism)

@@ -1,0 +1,1 @@
+"""Adversaries as programs: each states a claim, then attacks it."""
