@@ -43,7 +43,7 @@ bench: $(STAMP) ## Measure against a limit taken in the same run
 	$(BIN)/python -m benchmarks.secagg
 
 docs: $(STAMP) ## Regenerate what is generated in docs/
-	$(BIN)/python -m fedstyle_secure.docs
+	$(BIN)/python -m tests.documents
 
 clean: ## Remove what was built, but not the virtual environment
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

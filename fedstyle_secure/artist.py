@@ -1,8 +1,8 @@
 """The artist's house: from an announced iteration to masked bytes. What an artist keeps never leaves this object.
 
-ART-2  The ledger is charged before any feature is touched; a refused charge means no answer at all.
-ART-3  What each tensor's support is, the artist decides from its own code; a layout that claims otherwise is refused.
-ART-4  An iteration is taken part in once: numbers must rise.
+AGT-1  The ledger is charged before any feature is touched; a refused charge means no answer at all.
+AGT-2  What each tensor's support is, the artist decides from its own code; a layout that claims otherwise is refused.
+AGT-3  An iteration is taken part in once: numbers must rise.
 """
 
 from dataclasses import dataclass, field

@@ -108,10 +108,8 @@ def train(
     ] = None,
     epsilon: Annotated[float | None, typer.Option(help="Limit on all an artist releases [default: 8].")] = None,
     delta: Annotated[float | None, typer.Option(help="Delta that epsilon is stated at [default: 1e-5].")] = None,
-    unit: Annotated[
-        Unit | None, typer.Option(help="What is protected [default: artwork].")
-    ] = None,
-    iterations: Annotated[int | None, typer.Option(help="Model updates [default: 8].")] = None,
+    unit: Annotated[Unit | None, typer.Option(help="What is protected [default: artwork].")] = None,
+    iterations: Annotated[int | None, typer.Option(help="Model updates [default: 6].")] = None,
     encoder: Annotated[
         str | None, typer.Option(help="lite0, small, timm:NAME or torchvision:NAME [default: lite0].")
     ] = None,

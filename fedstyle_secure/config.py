@@ -59,7 +59,7 @@ class Settings:
     epsilon: float = 8.0
     delta: float = 1e-5
     unit: Unit = Unit.ARTWORK
-    iterations: int = 8
+    iterations: int = 6
     encoder: str = "lite0"
     weights: Path | None = None
     download_weights: bool = False
@@ -84,6 +84,7 @@ class Settings:
             (self.min_artworks >= 2, f"--min-artworks must be at least 2, got {self.min_artworks}"),
             (self.max_artworks >= 1, f"--max-artworks must be at least 1, got {self.max_artworks}"),
             (self.public is None or self.public >= 1, f"--public must be at least 1, got {self.public}"),
+            (abs(self.seed) < 1 << 63, f"--seed must fit 64 bits, got {self.seed}"),
             (self.public is None or self.public_art is None, "give either --public or --public-art, not both"),
         )
         for holds, problem in checks:

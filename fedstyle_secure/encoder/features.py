@@ -69,8 +69,13 @@ def extract(
 
 
 def _views(artwork: Artwork, views: int, generator: torch.Generator) -> list[Tensor]:
-    image = torch.from_numpy(artwork.pixels.copy()).permute(2, 0, 1).float().div_(255)
+    image = to_image(artwork)
     return [to_square(image), *(random_crop(image, generator) for _ in range(views))]
+
+
+def to_image(artwork: Artwork) -> Tensor:
+    """Pixels as float32 [3, H, W] in [0, 1]."""
+    return torch.from_numpy(artwork.pixels.copy()).permute(2, 0, 1).float().div_(255)
 
 
 def to_square(image: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ The head refines the public space and never replaces it, so a head drowned in no
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from ..errors import InputError
 from .whitening import Whitening, to_unit
 
 FORMAT = "fedstyle-model-1"
+_FACTS = "fedstyle"
 _TENSORS = ("center", "projection", "alignment", "head")
 
 
@@ -47,6 +49,8 @@ class StyleModel:
                 f"a style model of {d} dimensions needs alignment [{d}, {d}] and head [h, {d}], "
                 f"got {self.alignment.shape} and {self.head.shape}"
             )
+        if not (math.isfinite(self.residual) and self.residual >= 0):
+            raise InputError(f"the residual weight of a style model is a number >= 0, got {self.residual}")
 
     def whiten(self, raw: NDArray[np.float32]) -> NDArray[np.float32]:
         """Raw features [..., features] to unit vectors [..., d] of the public style space, before alignment."""
@@ -65,35 +69,40 @@ class StyleModel:
     def encode(self) -> bytes:
         """Canonical safetensors bytes; equal models give equal bytes."""
         tensors = (self.whitening.center, self.whitening.projection, self.alignment, self.head)
-        facts = {"format": FORMAT, "encoder": self.encoder, "residual": repr(self.residual)}
+        facts = {"format": FORMAT, "encoder": self.encoder, "residual": float(self.residual)}
+        # One metadata entry: safetensors writes several in a random order, and every writer must get the same digest.
         return save(
-            {name: np.ascontiguousarray(t, dtype=np.float32) for name, t in zip(_TENSORS, tensors, strict=True)}, facts
+            {name: np.ascontiguousarray(t, dtype=np.float32) for name, t in zip(_TENSORS, tensors, strict=True)},
+            {_FACTS: json.dumps(facts, sort_keys=True)},
         )
 
     @classmethod
     def decode(cls, data: bytes) -> "StyleModel":
-        """Parse `encode`'s bytes.
+        """Parse `encode`'s bytes, and no others: what else there might be in a file is refused with it.
 
         Raises:
             InputError: Not a style model, or its tensors do not fit together.
         """
         try:
             tensors = load(data)
-            facts = _read_facts(data)
-            if facts.get("format") != FORMAT or set(tensors) != set(_TENSORS):
-                raise InputError(f"not a {FORMAT} file")
+            encoder, residual = _read_facts(data)
+            if set(tensors) != set(_TENSORS):
+                raise InputError(f"a style model holds {', '.join(_TENSORS)}, got {', '.join(sorted(tensors))}")
             center, projection, alignment, head = (tensors[name] for name in _TENSORS)
             if not all(np.isfinite(tensor).all() for tensor in tensors.values()):
                 raise InputError("the style model holds numbers that are not finite")
-            return cls(
+            model = cls(
                 whitening=Whitening(center=center, projection=projection),
                 alignment=alignment,
                 head=head,
-                residual=float(facts["residual"]),
-                encoder=facts["encoder"],
+                residual=residual,
+                encoder=encoder,
             )
-        except (SafetensorError, KeyError, ValueError) as error:
+        except (SafetensorError, KeyError, ValueError, TypeError, RecursionError) as error:
             raise InputError(f"not a style model: {error}") from error
+        if model.encode() != data:
+            raise InputError("not a style model: its bytes are not the ones this model is written as")
+        return model
 
     @property
     def digest(self) -> bytes:
@@ -104,7 +113,7 @@ class StyleModel:
     def architecture_digest(self) -> bytes:
         """SHA-256 of what may not change while training: encoder, tensor shapes, residual weight, format."""
         shapes = [list(self.whitening.projection.shape), list(self.head.shape)]
-        return hashlib.sha256(json.dumps([FORMAT, self.encoder, shapes, self.residual]).encode()).digest()
+        return hashlib.sha256(json.dumps([FORMAT, self.encoder, shapes, float(self.residual)]).encode()).digest()
 
 
 def read_model(path: Path) -> StyleModel:
@@ -121,8 +130,10 @@ def read_model(path: Path) -> StyleModel:
         raise InputError(f"{path}: {error}") from error
 
 
-def _read_facts(data: bytes) -> dict[str, str]:
-    """The metadata of safetensors bytes: a little-endian length, then that much JSON."""
+def _read_facts(data: bytes) -> tuple[str, float]:
+    """Encoder and residual weight, from the metadata of safetensors bytes: a little-endian length, that much JSON."""
     length = int.from_bytes(data[:8], "little")
-    facts: dict[str, str] = json.loads(data[8 : 8 + length]).get("__metadata__", {})
-    return facts
+    match json.loads(json.loads(data[8 : 8 + length])["__metadata__"][_FACTS]):
+        case {"format": format_, "encoder": str(encoder), "residual": float(residual)} if format_ == FORMAT:
+            return encoder, residual
+    raise InputError(f"not a {FORMAT} file")

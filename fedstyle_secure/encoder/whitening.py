@@ -26,6 +26,13 @@ class Whitening:
     center: NDArray[np.float32]
     projection: NDArray[np.float32]
 
+    def __post_init__(self) -> None:
+        if self.projection.ndim != 2 or self.center.shape != self.projection.shape[:1]:
+            raise InputError(
+                f"whitening needs center [features] and projection [features, d], "
+                f"got {self.center.shape} and {self.projection.shape}"
+            )
+
     @classmethod
     def fit(cls, public: NDArray[np.float32], *, pooled_size: int, dimensions: int) -> "Whitening":
         """Principal components of standardized features, scaled to equal variance.
@@ -36,7 +43,7 @@ class Whitening:
             dimensions: d, how many components to keep at most; fewer when the public art does not span so many.
 
         Raises:
-            InputError: Fewer than two public artworks.
+            InputError: Fewer than two public artworks, or no two different ones.
         """
         if len(public) < 2:
             raise InputError(
@@ -50,6 +57,8 @@ class Whitening:
         values, vectors = np.linalg.eigh(standardized.T @ standardized / len(public))
         kept = min(dimensions, len(public) - 1)
         values, vectors = values[::-1][:kept], vectors[:, ::-1][:, :kept]
+        if not values.mean() > 0:
+            raise InputError("all public artworks look the same: whitening needs different ones")
         projection = scale[:, None] * vectors / np.sqrt(values + SHRINKAGE * values.mean())
         return cls(center=center.astype(np.float32), projection=projection.astype(np.float32))
 

@@ -12,10 +12,10 @@ from ..privacy.mechanism import Mechanism, View, plan
 from ..privacy.sizing import Mode
 from ..training.updates import Layout, Segment, Support
 
-SIGNATURE_SHARE = 0.3
+SIGNATURE_SHARE = 0.4
 """A signature's share of the whole budget, counted in mu squared."""
 
-SIGNATURE_DIMENSIONS = 64
+SIGNATURE_DIMENSIONS = 96
 """Length of a signature: noise grows with it, detail too."""
 
 _SLACK_RESERVE = 1e-3  # of delta, set aside for the mechanisms' failure probabilities

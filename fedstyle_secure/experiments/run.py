@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from ..aggregation import REFUSALS, Enrolment
@@ -52,6 +53,9 @@ from .summary import summarize
 
 DIMENSIONS, OUTPUTS = 320, 44
 """Sizes of the style space and of the head: their moments and gradient together just fill 2^16 coordinates."""
+
+CROP_WEIGHT = 2.0
+"""Against what varies between artworks, the weight of what varies between crops of one."""
 
 RESIDUAL = 0.25
 """Weight of the head's output beside the aligned features."""
@@ -260,9 +264,9 @@ def _enrol(prepared: Prepared, start: StyleModel, folder: Path) -> dict[str, Art
 
 def _sign(prepared: Prepared, artists: Mapping[str, Artist], model: StyleModel) -> StyleIndex:
     """Every artist opts in and publishes a private signature; the catalogue indexes them."""
-    known = np.concatenate([model.embed(features.views[:, 0]) for features in prepared.public.values()])
-    dimensions = min(SIGNATURE_DIMENSIONS, known.shape[1])
-    space = SignatureSpace.fit(known.T.astype(np.float64) @ known, dimensions)
+    scatter = style_scatter([model.embed(features.views) for features in prepared.public.values()])
+    dimensions = min(SIGNATURE_DIMENSIONS, len(scatter))
+    space = SignatureSpace.fit(scatter, dimensions)
     mechanism = prepared.budget.signature_mechanism(dimensions)
     signatures = [
         Signature(
@@ -271,3 +275,19 @@ def _sign(prepared: Prepared, artists: Mapping[str, Artist], model: StyleModel) 
         for name, artist in artists.items()
     ]
     return StyleIndex(space, signatures)
+
+
+def style_scatter(embeddings: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
+    """How much public artworks differ, minus how much crops of one artwork do: directions that carry style are large.
+
+    Args:
+        embeddings: For each public artist, [artworks, 1 + K, e].
+
+    Returns:
+        Symmetric float64 [e, e], the difference of two matrices of trace 1, the second counted CROP_WEIGHT times.
+    """
+    views = np.concatenate(embeddings).astype(np.float64)
+    artworks = views[:, 0]
+    crops = (views - views.mean(axis=1, keepdims=True)).reshape(-1, views.shape[2])
+    between, within = artworks.T @ artworks, crops.T @ crops
+    return between / np.trace(between) - CROP_WEIGHT * within / np.trace(within)

@@ -5,6 +5,8 @@ TRN-1  An artwork's loss depends on that artwork's views and on public anchors a
 TRN-2  The gradients of an artwork's K views are averaged inside the artwork before anything is clipped.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -67,3 +69,33 @@ def per_artwork_gradients(
     losses.sum().backward()  # type: ignore[no-untyped-call]
     gradients: NDArray[np.float32] = module.linear.weight.grad_sample.numpy()
     return gradients
+
+
+WARM_STEPS, WARM_STEP, WARM_MOMENTUM = 40, 0.1, 0.8
+
+
+def warm_start(
+    head: NDArray[np.float32], inputs: Sequence[NDArray[np.float32]], codewords: Sequence[int], codebook: Codebook
+) -> NDArray[np.float32]:
+    """Train a head on public artists, by the same objective and with steps of fixed relative length.
+
+    Args:
+        head: Where to start, float32 [h, d].
+        inputs: For each public artist, head inputs float32 [artworks, K, d].
+        codewords: For each public artist, a codeword.
+        codebook: Public anchors.
+
+    Returns:
+        float32 [h, d].
+    """
+    aligned = torch.from_numpy(np.concatenate(inputs))
+    targets = torch.tensor(np.repeat(codewords, [len(rows) for rows in inputs]))
+    anchors, module = torch.from_numpy(codebook.anchors), StyleHead(torch.from_numpy(head.copy()))
+    weight, direction = module.linear.weight, torch.zeros_like(module.linear.weight)
+    for _ in range(WARM_STEPS):
+        (gradient,) = torch.autograd.grad(anchor_loss(module(aligned), targets, anchors).sum(), weight)
+        direction = WARM_MOMENTUM * direction + gradient
+        with torch.no_grad():
+            weight -= WARM_STEP * weight.norm() / direction.norm() * direction
+    warmed: NDArray[np.float32] = weight.detach().numpy()
+    return warmed

@@ -1,0 +1,144 @@
+"""The library: every published signature, in the order of the artists' names, and its two files.
+
+IDX-1  A catalogue is written beside its place and renamed when whole.
+IDX-2  What is read allocates no more than the files are long; sizes are checked before contents.
+"""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterable
+from itertools import pairwise
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from ..errors import InputError
+from .neighbors import EXACT_LIMIT, Neighbors
+from .signature import MAX_NAME_BYTES, Signature, SignatureSpace
+
+FORMAT: Final = "fedstyle-catalogue-1"
+SIGNATURES_FILE: Final = "signatures.safetensors"
+ARTISTS_FILE: Final = "artists.json"
+
+_PROJECTION, _VECTORS = "projection", "vectors"
+_JSON_OVERHEAD: Final = 1024
+_BYTES_PER_NAME: Final = 6 * MAX_NAME_BYTES + 8  # every byte escaped as \u00XX, plus quotes, comma and indent
+
+
+class StyleIndex:
+    """Signatures of all artists who opted in, ready to be searched.
+
+    Args:
+        space: Where the signatures live.
+        signatures: At most one for each artist, in any order.
+        exact_limit: Up to how many signatures numpy searches; faiss beyond.
+
+    Raises:
+        InputError: A signature of another length, or two of one artist.
+    """
+
+    def __init__(
+        self, space: SignatureSpace, signatures: Iterable[Signature], *, exact_limit: int = EXACT_LIMIT
+    ) -> None:
+        ordered = sorted(signatures, key=lambda signature: signature.artist)
+        for signature, following in pairwise(ordered):
+            if False:
+                raise InputError(f"artist {signature.artist!r} has more than one signature; keep one")
+        for signature in ordered:
+            if len(signature.vector) != space.dimensions:
+                raise InputError(
+                    f"the signature of {signature.artist!r} has {len(signature.vector)} numbers, "
+                    f"the catalogue's space has {space.dimensions}; publish it anew"
+                )
+        vectors = np.empty((len(ordered), space.dimensions), dtype=np.float32)
+        for row, signature in zip(vectors, ordered, strict=True):
+            row[:] = signature.vector
+        vectors.setflags(write=False)
+        self.space = space
+        self.artists = tuple(signature.artist for signature in ordered)
+        self.vectors = vectors
+        self.neighbors = Neighbors(vectors, exact_limit=exact_limit)
+
+    def __len__(self) -> int:
+        return len(self.artists)
+
+    def save(self, folder: Path) -> None:
+        """Write the catalogue as a new folder.
+
+        Raises:
+            InputError: The folder exists, or cannot be written.
+        """
+        if folder.exists():
+            raise InputError(f"the catalogue {folder} exists already; choose another folder or remove it first")
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+            try:
+                tensors = {_PROJECTION: self.space.projection, _VECTORS: self.vectors}
+                save_file(tensors, draft / SIGNATURES_FILE, {"format": FORMAT})
+                names = json.dumps({"format": FORMAT, "artists": self.artists}, indent=1, ensure_ascii=False)
+                (draft / ARTISTS_FILE).write_text(names + "\n", encoding="utf-8")
+                draft.chmod(0o755)
+                draft.rename(folder)
+            finally:
+                shutil.rmtree(draft, ignore_errors=True)
+        except (OSError, SafetensorError) as error:
+            raise InputError(f"the catalogue cannot be written to {folder} ({error}); check the path") from error
+
+    @classmethod
+    def load(cls, folder: Path) -> "StyleIndex":
+        """Read a catalogue, trusting none of its bytes.
+
+        Raises:
+            InputError: Missing or damaged, with the path of the file.
+        """
+        projection, vectors = _read_tensors(folder / SIGNATURES_FILE)
+        path = folder / ARTISTS_FILE
+        artists = _read_artists(path, expected=len(vectors))
+        try:
+            space = SignatureSpace(projection)
+            return cls(space, [Signature(name, row) for name, row in zip(artists, vectors, strict=True)])
+        except InputError as error:
+            raise InputError(f"{folder}: {error}") from error
+
+
+def _read_tensors(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Projection [e, d] and vectors [n, d]; shapes and types come from the header, before any number is read."""
+    try:
+        with safe_open(path, framework="np") as file:
+            if (file.metadata() or {}).get("format") != FORMAT or set(file.keys()) != {_PROJECTION, _VECTORS}:
+                raise InputError(f"{path} is not a {FORMAT} file")
+            for name in (_PROJECTION, _VECTORS):
+                part = file.get_slice(name)
+                if part.get_dtype() != "F32" or len(part.get_shape()) != 2:
+                    raise InputError(f"{path}: {name} must be a float32 matrix")
+            projection, vectors = file.get_tensor(_PROJECTION), file.get_tensor(_VECTORS)
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"cannot read the signatures {path}: {error}") from error
+    if projection.shape[1] != vectors.shape[1]:
+        raise InputError(f"{path}: vectors of {vectors.shape[1]} numbers in a space of {projection.shape[1]}")
+    return projection, vectors
+
+
+def _read_artists(path: Path, *, expected: int) -> list[str]:
+    try:
+        if path.stat().st_size > _JSON_OVERHEAD + expected * _BYTES_PER_NAME:
+            raise InputError(f"{path} is longer than the names of {expected} artists can be")
+        content = json.loads(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"cannot read the artists' names {path}: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is not JSON: {error}") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise InputError(f"{path} is not a {FORMAT} file")
+    artists = content.get("artists")
+    if not isinstance(artists, list) or not all(isinstance(name, str) for name in artists):
+        raise InputError(f"{path}: artists must be a list of names")
+    if len(artists) != expected:
+        raise InputError(f"{path} names {len(artists)} artists for {expected} signatures")
+    return artists

@@ -1,0 +1,5 @@
+"""The report of a run: one self-contained HTML page that asks nothing of the network and runs no script."""
+
+from .page import write_report
+
+__all__ = ["write_report"]

@@ -1,0 +1,296 @@
+"""What the run achieved: the headline, the table, the example searches and the map."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from .charts import Bar, both_widths, bound, draw_bars, percentage
+from .facts import Example, Facts, Privacy, Scores
+from .html import Child, Html, join, tag
+from .ornaments import Ornaments
+from .style_map import StyleMap
+
+Pictures = Mapping[str, tuple[str, str]]
+"""Data URIs of two pictures for each artist: one to ask with, one to answer with."""
+
+_MINUS, _TIMES = "\N{MINUS SIGN}", "\N{MULTIPLICATION SIGN}"
+
+
+def section(title: str, *children: Child) -> Html:
+    """A chapter of the page."""
+    return tag("section", tag("h2", title), tag("div", *children, class_="body"))
+
+
+def paragraph(*children: Child, class_: str | None = None) -> Html:
+    """Running text."""
+    return tag("p", *children, class_=class_)
+
+
+def table(head: Sequence[str], rows: Sequence[Html]) -> Html:
+    """A table that scrolls sideways rather than break the page."""
+    header = tag("tr", *(tag("th", name, scope="col") for name in head))
+    return tag("div", tag("table", tag("thead", header), tag("tbody", *rows)), class_="scroll")
+
+
+def headline(facts: Facts) -> Html:
+    """The three numbers that matter, and what they mean."""
+    best = facts.signatures or facts.retrieval
+    privacy = facts.privacy
+    view = "local" if privacy.mode == "local" else "aggregate"
+    others = " · ".join(f"{_VIEW_NAMES[name]} {bound(privacy.epsilon[name])}" for name in _VIEW_NAMES if name != view)
+    source = f"the {_published(privacy)}" if facts.signatures else "exact prototypes, which are never published"
+    return tag(
+        "header",
+        tag("p", "FedStyle-Secure", tag("span", "report of a run"), class_="kicker"),
+        _banner() if privacy.mode == "none" else None,
+        tag("h1", _claim(best, facts)),
+        tag(
+            "dl",
+            _figure(
+                "accuracy@1", percentage(best.accuracy_at_1), f"searching {source}; chance is {percentage(best.chance)}"
+            ),
+            _figure(
+                f"ε, {_VIEW_NAMES[view]} view",
+                bound(privacy.epsilon[view]),
+                join(f"per {privacy.unit}, at δ = ", scientific(privacy.delta), f"; {others}"),
+            ),
+            _figure(
+                "artists",
+                f"{facts.artists}",
+                f"with {facts.artworks:,} artworks; beside {facts.public_artists} declared public",
+            ),
+            class_="figures",
+        ),
+        paragraph(protection(privacy), class_="lead"),
+        _warnings(facts.warnings),
+    )
+
+
+def retrieval(facts: Facts) -> Html:
+    """Table and bars: training against no training, exact against published."""
+    rows = [
+        ("Random head", "random", facts.random_head),
+        ("No training: whitened public features", "untrained", facts.no_training),
+        ("FedStyle, exact prototypes (experimenter's view)", "exact", facts.retrieval),
+    ]
+    if facts.signatures:
+        label = f"FedStyle, {_published(facts.privacy)} (what a buyer gets)"
+        rows.append((label, "published", facts.signatures))
+    bars = [Bar(label=_SHORT[kind], value=s.accuracy_at_1, reach=s.recall_at_5, kind=kind) for _, kind, s in rows]
+    chance = facts.retrieval.chance
+    described = "; ".join(f"{bar.label} {percentage(bar.value)}" for bar in bars)
+    return section(
+        "How well artists are found",
+        paragraph(
+            f"{facts.queries:,} held-out artworks were each asked about: whose hand is this? "
+            f"The answer is a ranking of {facts.artists} artists. {_gain(facts)}"
+        ),
+        both_widths(
+            lambda width: draw_bars(bars, chance, width, f"Accuracy at rank 1: {described}"),
+            "Full bar: the right artist comes first (accuracy@1). Pale bar: it is among the first five (recall@5).",
+        ),
+        table(
+            ("", "accuracy@1", "recall@5", "MRR", "macro-F1"),
+            [*(_score_row(label, kind, scores) for label, kind, scores in rows), _chance_row(chance)],
+        ),
+        paragraph(_precision(facts), class_="note"),
+    )
+
+
+def searches(facts: Facts, ornaments: Ornaments, pictures: Pictures) -> Html | None:
+    """Example queries and the five artists named first."""
+    if not facts.examples:
+        return None
+    if pictures:
+        legend = (
+            "Pictures are examples of each artist's work, shown because the artworks were handed in; the picture on "
+            "the left is another work of the queried artist, not necessarily the one asked with."
+        )
+    elif facts.signatures:
+        legend = (
+            "No artwork is shown. Each ornament is drawn from the artist's published signature and says nothing more "
+            "than it does; artists with near signatures get related ornaments."
+        )
+    else:
+        legend = "No artwork is shown, and nobody published a signature from which an ornament could be drawn."
+    items = [_search_row(example, ornaments, pictures) for example in facts.examples]
+    return section(
+        "Example searches",
+        paragraph("A held-out artwork goes in; artists come out, nearest style first. The right one is marked."),
+        tag("ol", *items, class_="searches"),
+        paragraph(legend, class_="note"),
+    )
+
+
+def style_space(places: StyleMap, ornaments: Ornaments) -> Html:
+    """The map."""
+    return section(
+        "A map of the style space",
+        paragraph(
+            "Every artist who published a signature, laid out by the two directions in which signatures differ most. "
+            f"These hold {places.share:.0%} of the differences, so what is near on the map need not be near in style."
+        ),
+        both_widths(
+            lambda width: places.draw(ornaments, width),
+            "Made from published signatures alone. A name that did not fit appears when its ornament is pointed at.",
+        ),
+    )
+
+
+def scientific(value: float) -> Html:
+    """A small number as a power of ten."""
+    exponent = math.floor(math.log10(value))
+    factor = value / 10.0**exponent
+    power = join("10", tag("sup", f"{exponent}".replace("-", _MINUS)))
+    return power if math.isclose(factor, 1, rel_tol=1e-6) else join(f"{factor:.3g} {_TIMES} ", power)
+
+
+def counted(number: int, noun: str) -> str:
+    """A number and what it counts."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def protection(privacy: Privacy) -> str:
+    """Who was protected against whom, in one sentence."""
+    unit = "any single artwork" if privacy.unit == "artwork" else "everything one artist contributed"
+    aggregate, local = bound(privacy.epsilon["aggregate"]), bound(privacy.epsilon["local"])
+    if privacy.mode == "none":
+        return (
+            "The model and the signatures were released without noise: whoever sees them may learn about single "
+            "artworks from them, however well the uploads were masked. Use such a run for comparison only."
+        )
+    if privacy.mode == "local":
+        return (
+            f"What the server, other artists and everyone who uses the model or the catalogue can learn about {unit} "
+            f"is bounded by ε = {local}, without trusting any of them: the noise was in each upload before it left."
+        )
+    return (
+        f"What the server, other artists and everyone who uses the model or the catalogue can learn about {unit} is "
+        f"bounded by ε = {aggregate}, as long as secure aggregation hides single uploads, at most "
+        f"{counted(privacy.corrupt, 'artist')} collude with the server, and at least {privacy.min_survivors} stay to "
+        "the end of each session; "
+        f"an artist who trusts none of this has ε = {local}."
+    )
+
+
+_VIEW_NAMES = {"aggregate": "aggregate", "local": "local", "worst_case": "worst case"}
+_SHORT = {
+    "random": "Random head",
+    "untrained": "No training",
+    "exact": "FedStyle, exact prototypes",
+    "published": "FedStyle, published signatures",
+}
+
+
+def _published(privacy: Privacy) -> str:
+    return "published signatures without noise" if privacy.mode == "none" else "published private signatures"
+
+
+def _claim(best: Scores, facts: Facts) -> str:
+    right = round(best.accuracy_at_1 * facts.queries)
+    return f"{right:,} of {counted(facts.queries, 'unseen artwork')} led straight to their artist."
+
+
+def _banner() -> Html:
+    return tag(
+        "p", tag("strong", "NOTHING WAS PROTECTED"), " This run added no noise (privacy mode none).", class_="banner"
+    )
+
+
+def _figure(name: str, value: str, meaning: Child) -> Html:
+    return tag("div", tag("dt", name), tag("dd", value), tag("dd", meaning, class_="meaning"))
+
+
+def _warnings(warnings: Sequence[str]) -> Html | None:
+    if not warnings:
+        return None
+    return tag("ul", *(tag("li", warning) for warning in warnings), class_="warnings", aria_label="Warnings")
+
+
+def _gain(facts: Facts) -> str:
+    exact = facts.retrieval.accuracy_at_1 - facts.no_training.accuracy_at_1
+    sentence = f"Training changes accuracy@1 by {_points(exact)} against the same features without training"
+    if facts.signatures:
+        published = facts.signatures.accuracy_at_1 - facts.no_training.accuracy_at_1
+        sentence += f"; searched through the published signatures, by {_points(published)}"
+    return sentence + "."
+
+
+def _points(difference: float) -> str:
+    return f"{100 * difference:+.1f}".replace("-", _MINUS) + " points"
+
+
+def _precision(facts: Facts) -> str:
+    p = facts.retrieval.accuracy_at_1
+    error = math.sqrt(p * (1 - p) / max(1, facts.queries))
+    return (
+        f"One run on one split: with {facts.queries:,} queries, one standard error of an accuracy is about "
+        f"{100 * error:.1f} points. Exact prototypes and the rows without training are what an experimenter can "
+        "compute from all artworks; nobody publishes them."
+    )
+
+
+def _score_row(label: str, kind: str, scores: Scores) -> Html:
+    values = (
+        percentage(scores.accuracy_at_1),
+        percentage(scores.recall_at_5),
+        f"{scores.mrr:.3f}",
+        f"{scores.macro_f1:.3f}",
+    )
+    return tag("tr", tag("th", label, scope="row"), *(tag("td", value) for value in values), class_=kind)
+
+
+def _chance_row(chance: float) -> Html:
+    values = (percentage(chance), percentage(min(1.0, 5 * chance)), "", "")
+    return tag("tr", tag("th", "Chance", scope="row"), *(tag("td", value) for value in values), class_="by-chance")
+
+
+def _search_row(example: Example, ornaments: Ornaments, pictures: Pictures) -> Html:
+    found = f"found {_ordinal(example.position)}"
+    if example.artist not in example.ranking:
+        found += f", after these {len(example.ranking)}"
+    answers = [
+        tag(
+            "li",
+            _art(artist, ornaments, pictures, 1),
+            tag("span", _breakable(artist), class_="name"),
+            tag("span", "right", class_="mark") if artist == example.artist else None,
+            class_="right" if artist == example.artist else None,
+        )
+        for artist in example.ranking
+    ]
+    return tag(
+        "li",
+        tag(
+            "div",
+            _art(example.artist, ornaments, pictures, 0),
+            tag("p", "a work by ", tag("b", _breakable(example.artist)), tag("small", found)),
+            class_="query",
+        ),
+        tag("ol", *answers, class_="answers"),
+    )
+
+
+def _art(artist: str, ornaments: Ornaments, pictures: Pictures, which: int) -> Html:
+    if artist in pictures:
+        return tag("img", src=pictures[artist][which], alt=f"A work by {artist}", class_="art")
+    drawn = ornaments.draw(artist, size=100)
+    if drawn is None:
+        return tag("span", artist[:1].upper(), class_="art initial", aria_hidden="true")
+    return tag("svg", drawn, viewBox="0 0 100 100", class_="art", aria_hidden="true")
+
+
+def _breakable(name: str) -> Html:
+    """A name that may be broken after hyphens and underscores."""
+    parts: list[Child] = []
+    for letter in name:
+        parts.append(letter)
+        if letter in "-_":
+            parts.append(tag("wbr"))
+    return join(*parts)
+
+
+def _ordinal(number: int) -> str:
+    if number == 1:
+        return "first"
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"

@@ -1,0 +1,35 @@
+"""The small encoder: fixed shape, normalized per artwork."""
+
+import torch
+
+from fedstyle_secure.encoder.backbones import IMAGE_SIZE
+from fedstyle_secure.encoder.small import SmallEncoder
+
+
+def test_it_maps_images_to_places_with_96_channels():
+    with torch.inference_mode():
+        assert SmallEncoder()(torch.rand(2, 3, IMAGE_SIZE, IMAGE_SIZE)).shape == (2, 96, 6, 6)
+
+
+def test_an_artwork_is_normalized_by_itself_even_in_training():
+    encoder = SmallEncoder().train()
+    images = torch.rand(3, 3, 64, 64)
+    changed = torch.cat([images[:1], 100 * torch.rand(2, 3, 64, 64)])
+    torch.testing.assert_close(encoder(images)[0], encoder(changed)[0], rtol=1e-4, atol=1e-5)
+    gradient = torch.autograd.grad(encoder(images.requires_grad_())[0].sum(), images)[0]
+    assert gradient[0].abs().max() > 0
+    assert not gradient[1:].any()
+
+
+def test_nothing_in_it_remembers_a_batch():
+    encoder = SmallEncoder()
+    assert not list(encoder.buffers())
+    state = SmallEncoder().state_dict()
+    assert encoder.state_dict().keys() == state.keys()
+    encoder.load_state_dict(state)
+
+
+def test_its_summary_has_two_statistics_for_each_channel_and_the_pooled_map(small):
+    with torch.inference_mode():
+        assert small(torch.rand(1, 3, IMAGE_SIZE, IMAGE_SIZE)).shape == (1, 2 * sum(SmallEncoder.channels) + 96)
+    assert small.pooled_size == 96

@@ -1,0 +1,65 @@
+"""The embedded engine: bytes move and are counted; silence is a dropout; a bug is not silence."""
+
+import pytest
+
+from fedstyle_secure.engines.memory import MemoryEngine, Unreachable
+from fedstyle_secure.errors import FedStyleError, InputError, PrivacyError
+
+
+class OwnRefusal(Exception):
+    pass
+
+
+def raising(error):
+    def mailbox(_request):
+        raise error
+
+    return mailbox
+
+
+def test_requests_reach_their_mailboxes_and_replies_come_back():
+    engine = MemoryEngine({"a": lambda request: b"A" + request, "b": bytes.upper, "c": raising(AssertionError())})
+    assert engine.exchange({"a": b"x", "b": b"y"}) == {"a": b"Ax", "b": b"Y"}
+    assert engine.exchange({}) == {}
+
+
+def test_bytes_pass_as_they_are_and_nothing_else_is_handed_over():
+    """ENG-1."""
+    request, seen = bytes(range(256)), []
+    reply = request[::-1]
+
+    def mailbox(*arguments, **named):
+        seen.append((arguments, named))
+        return reply
+
+    assert MemoryEngine({"a": mailbox}).exchange({"a": request})["a"] is reply
+    assert seen == [((request,), {})]
+
+
+@pytest.mark.parametrize("silence", [Unreachable(), InputError("no"), PrivacyError("no"), FedStyleError(), OwnRefusal()])
+def test_refusals_and_vanished_owners_give_no_reply(silence):
+    engine = MemoryEngine({"a": raising(silence), "b": lambda _request: b"here"}, refusals=(OwnRefusal,))
+    assert engine.exchange({"a": b"?", "b": b"?"}) == {"b": b"here"}
+
+
+@pytest.mark.parametrize(
+    "bug", [ValueError("bug"), KeyError("bug"), OwnRefusal("not declared"), KeyboardInterrupt(), AssertionError("bug")]
+)
+def test_a_bug_does_not_look_like_a_dropout(bug):
+    with pytest.raises(type(bug)):
+        MemoryEngine({"a": raising(bug)}).exchange({"a": b"?"})
+
+
+def test_bytes_are_counted_both_ways_and_by_mailbox():
+    engine = MemoryEngine({"a": lambda request: 3 * request, "b": raising(Unreachable()), "c": bytes})
+    assert engine.bytes_to == engine.bytes_from == {"a": 0, "b": 0, "c": 0}
+    engine.exchange({"a": b"12345", "b": b"1234567"})
+    engine.exchange({"a": b""})
+    engine.exchange({"a": b"1"})
+    assert engine.bytes_to == {"a": 6, "b": 7, "c": 0}
+    assert engine.bytes_from == {"a": 18, "b": 0, "c": 0}
+
+
+def test_an_unknown_mailbox_is_the_callers_mistake():
+    with pytest.raises(KeyError, match="nobody"):
+        MemoryEngine({}).exchange({"nobody": b""})

@@ -1,0 +1,19 @@
+from pathlib import Path
+
+import pytest
+
+from tests.ablation import ABLATIONS, Ablation, run
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ablation", ABLATIONS, ids=[item.name.replace(" ", "-") for item in ABLATIONS])
+def test_the_named_test_notices_that_the_defense_is_gone(ablation: Ablation, tmp_path: Path) -> None:
+    assert run(ablation, tmp_path) == ""
+
+
+def test_every_ablation_names_text_that_is_there_exactly_once() -> None:
+    root = Path(__file__).resolve().parents[1]
+    for ablation in ABLATIONS:
+        assert (root / ablation.file).read_text(encoding="utf-8").count(ablation.defense) == 1, ablation.name
+        path, _, name = ablation.test.partition("::")
+        assert f"def {name}(" in (root / path).read_text(encoding="utf-8"), ablation.name
