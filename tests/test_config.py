@@ -120,7 +120,9 @@ def test_a_value_of_the_wrong_type_is_refused_by_name(name, value, expected):
 @given(
     st.dictionaries(
         st.sampled_from(setting_names()),
-        st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text("ab-./", max_size=5), st.lists(st.integers())),
+        st.one_of(
+            st.none(), st.booleans(), st.integers(), st.floats(), st.text("ab-./", max_size=5), st.lists(st.integers())
+        ),
     )
 )
 def test_any_values_give_settings_or_one_clear_error(values):

@@ -14,6 +14,7 @@ SOURCE_TESTS = (
     "tests/test_ablations.py",
     "tests/test_architecture.py",
     "tests/test_readme.py",
+    "tests/test_vectors.py",
     "tests/protocols/test_purity.py",
 )
 

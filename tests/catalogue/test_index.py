@@ -156,6 +156,17 @@ def test_a_header_that_claims_more_than_the_file_holds_is_refused(saved):
         StyleIndex.load(saved)
 
 
+@pytest.mark.parametrize("kind", ["BF16", "F16", "I16"])
+def test_other_kinds_of_numbers_are_refused_by_their_header(saved, kind):
+    parts = {"projection": {"dtype": kind, "shape": [24, 8], "data_offsets": [0, 384]}}
+    parts["vectors"] = {"dtype": kind, "shape": [12, 8], "data_offsets": [384, 576]}
+    header = json.dumps({"__metadata__": FACTS, **parts}).encode()
+    header += b" " * (-len(header) % 8)
+    (saved / SIGNATURES_FILE).write_bytes(len(header).to_bytes(8, "little") + header + bytes(576))
+    with pytest.raises(InputError, match="float32 matrix"):
+        StyleIndex.load(saved)
+
+
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), name=st.sampled_from([SIGNATURES_FILE, ARTISTS_FILE]))
 def test_bent_files_load_or_are_refused_and_nothing_else(saved, data, name):
