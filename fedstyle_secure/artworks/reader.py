@@ -104,7 +104,10 @@ def _normalize(path: Path) -> str:
         path.name.encode()
     except UnicodeEncodeError:
         raise InputError(f"the artist folder {path.name!r} has a name that is not valid UTF-8; rename it") from None
-    return normalize("NFC", path.name)
+    name = normalize("NFC", path.name)
+    if not name.isprintable():
+        raise InputError(f"the artist folder {path.name!r} has control characters in its name; rename it")
+    return name
 
 
 def _check_inside(path: Path, root: Path) -> None:

@@ -115,7 +115,7 @@ def _read_tensors(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]
                 raise InputError(f"{path} is not a {FORMAT} file")
             for name in (_PROJECTION, _VECTORS):
                 part = file.get_slice(name)
-                if len(part.get_shape()) != 2:
+                if part.get_dtype() != "F32" or len(part.get_shape()) != 2:
                     raise InputError(f"{path}: {name} must be a float32 matrix")
             projection, vectors = file.get_tensor(_PROJECTION), file.get_tensor(_VECTORS)
     except (SafetensorError, OSError) as error:

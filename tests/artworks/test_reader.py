@@ -93,6 +93,12 @@ def test_names_that_are_no_text_are_refused(make_folder: MakeFolder) -> None:
         read_portfolios(folder)
 
 
+def test_an_artist_folder_with_control_characters_in_its_name_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "ada\x1b[2J").mkdir()
+    with pytest.raises(InputError, match="control characters in its name; rename"):
+        read_portfolios(tmp_path)
+
+
 def test_all_unreadable_files_are_reported_at_once(make_folder: MakeFolder) -> None:
     folder = make_folder(ada=3, bo=3)
     for name in ("ada/00", "ada/02", "bo/00", "bo/01"):
