@@ -38,17 +38,21 @@ def scripted(name: str) -> Callable[[int], bytes]:
     return lambda size: shake_256(f"{name} {next(calls)}".encode()).digest(size)
 
 
-def style_features(seed: int, *, artworks: int = ARTWORKS, views: int = VIEWS) -> StyleFeatures:
-    """One artist: a style of its own, artworks scattered around it, views scattered around the artworks."""
+def style_features(seed: int, *, artworks: int = ARTWORKS, views: int = VIEWS, subjects: float = 5.0) -> StyleFeatures:
+    """One artist: a style of its own, artworks scattered around it, views scattered around the artworks.
+
+    Four features speak of subjects, `subjects` times as loud as the others: only training can learn to ignore them.
+    """
     rng = np.random.default_rng(seed)
     style = rng.normal(size=RAW)
-    each = style + 1.2 * rng.normal(size=(artworks, 1, RAW))
+    loudness = np.where(np.arange(RAW) < 4, subjects, 1.0)
+    each = style + loudness * rng.normal(size=(artworks, 1, RAW))
     return StyleFeatures((each + 0.3 * rng.normal(size=(artworks, 1 + views, RAW))).astype(np.float32))
 
 
 @cache
 def public_features() -> tuple[StyleFeatures, ...]:
-    return tuple(style_features(1000 + number) for number in range(6))
+    return tuple(style_features(1000 + number, subjects=1.0) for number in range(6))
 
 
 @cache
@@ -171,7 +175,7 @@ class Federation:
         return Artist(
             features=style_features(number),
             codebook=codebook(),
-            codeword=codebook().draw(scripted(f"codeword {number}")),
+            codeword=codebook().draw(scripted(f"anchor {number}")),
             enrolment=make_enrolment(number, artists=self.clients),
             ledger=Ledger.open(self.folder / f"{number}.jsonl", limit=self.limit, delta=1e-5, view=view),
             mode=self.mode,
@@ -221,7 +225,7 @@ class Town:
 
     def artist(self, **changes: object) -> Artist:
         """One artist of a town in mode distributed, with some attributes replaced."""
-        federation = self.federation(**({"mode": Mode.DISTRIBUTED, "multipliers": (2.0,)}))
+        federation = self.federation(mode=Mode.DISTRIBUTED, multipliers=(2.0,))
         artist = federation.artists[federation.names[0]]
         for name, value in changes.items():
             setattr(artist, name, value)

@@ -140,7 +140,7 @@ def test_the_head_goes_downhill_on_the_summed_loss(town, cohort):
         state, model = state.advance(model, aggregate_of({HEAD: head_gradient(town, model, cohort)}))
         losses.append(summed_loss(town, model, cohort))
     assert losses == sorted(losses, reverse=True)
-    assert losses[-1] < 0.7 * losses[0]
+    assert losses[-1] < 0.8 * losses[0]
     np.testing.assert_array_equal(model.alignment, town.model().alignment)
 
 

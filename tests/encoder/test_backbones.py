@@ -226,5 +226,5 @@ def test_weights_that_do_not_fit_are_refused_with_the_files_name(content, suffix
 
 def test_a_network_that_insists_on_another_size_is_refused_with_a_way_out(tmp_path):
     path = save_weights(make_network("timm:test_vit_relpos"), tmp_path / "weights.pth")
-    with pytest.raises(InputError, match="192 x 192 pixels.*choose a convolutional network"):
+    with pytest.raises(InputError, match=r"192 x 192 pixels.*choose a convolutional network"):
         load_backbone(BackboneSpec(name="timm:test_vit_relpos", weights=path))

@@ -134,7 +134,7 @@ CORRUPTIONS = {
     "head transposed": bend("head", lambda tensor: tensor.T.copy()),
     "head flat": bend("head", np.ravel),
     "alignment not square": bend("alignment", lambda tensor: tensor[:-1].copy()),
-    "alignment of another size": bend("alignment", lambda tensor: np.eye(D + 1, dtype=np.float32)),
+    "alignment of another size": bend("alignment", lambda _tensor: np.eye(D + 1, dtype=np.float32)),
     "center too long": bend("center", lambda tensor: np.append(tensor, tensor)),
     "center a matrix": bend("center", lambda tensor: tensor[None].copy()),
     "projection flat": bend("projection", np.ravel),

@@ -6,7 +6,7 @@ from fedstyle_secure.engines.memory import MemoryEngine, Unreachable
 from fedstyle_secure.errors import FedStyleError, InputError, PrivacyError
 
 
-class OwnRefusal(Exception):
+class OwnRefusalError(Exception):
     pass
 
 
@@ -36,14 +36,17 @@ def test_bytes_pass_as_they_are_and_nothing_else_is_handed_over():
     assert seen == [((request,), {})]
 
 
-@pytest.mark.parametrize("silence", [Unreachable(), InputError("no"), PrivacyError("no"), FedStyleError(), OwnRefusal()])
+@pytest.mark.parametrize(
+    "silence", [Unreachable(), InputError("no"), PrivacyError("no"), FedStyleError(), OwnRefusalError()]
+)
 def test_refusals_and_vanished_owners_give_no_reply(silence):
-    engine = MemoryEngine({"a": raising(silence), "b": lambda _request: b"here"}, refusals=(OwnRefusal,))
+    engine = MemoryEngine({"a": raising(silence), "b": lambda _request: b"here"}, refusals=(OwnRefusalError,))
     assert engine.exchange({"a": b"?", "b": b"?"}) == {"b": b"here"}
 
 
 @pytest.mark.parametrize(
-    "bug", [ValueError("bug"), KeyError("bug"), OwnRefusal("not declared"), KeyboardInterrupt(), AssertionError("bug")]
+    "bug",
+    [ValueError("bug"), KeyError("bug"), OwnRefusalError("not declared"), KeyboardInterrupt(), AssertionError("bug")],
 )
 def test_a_bug_does_not_look_like_a_dropout(bug):
     with pytest.raises(type(bug)):
@@ -63,3 +66,11 @@ def test_bytes_are_counted_both_ways_and_by_mailbox():
 def test_an_unknown_mailbox_is_the_callers_mistake():
     with pytest.raises(KeyError, match="nobody"):
         MemoryEngine({}).exchange({"nobody": b""})
+
+
+def test_the_experimenter_sees_who_refused_and_why_and_vanishing_is_no_refusal():
+    engine = MemoryEngine(
+        {"a": raising(InputError("first")), "b": raising(Unreachable()), "c": lambda request: request}
+    )
+    engine.exchange({"a": b"1", "b": b"2", "c": b"3"})
+    assert engine.refusals == {"a": "first"}

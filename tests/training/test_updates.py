@@ -55,7 +55,7 @@ def test_support_of_a_cohort_is_everyone_and_of_an_artist_is_one():
     ],
 )
 def test_a_layout_without_names_or_with_wrong_shares_is_refused(segments):
-    with pytest.raises(InputError, match="a layout needs|sum to 1"):
+    with pytest.raises(InputError, match=r"a layout needs|sum to 1"):
         Layout(segments)
 
 

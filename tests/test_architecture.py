@@ -1,0 +1,214 @@
+"""The server's side receives protocol bytes and sums, nothing else: shown by types, by imports and by running it."""
+
+import ast
+import inspect
+from collections.abc import Mapping
+from pathlib import Path
+from typing import get_args, get_origin, get_type_hints
+
+import numpy as np
+import pytest
+
+import fedstyle_secure
+import protocols
+from fedstyle_secure.aggregation import Aggregate
+from fedstyle_secure.aggregation import aggregate as run_session
+from fedstyle_secure.alignment import Alignment
+from fedstyle_secure.engines.memory import Engine, MemoryEngine
+from fedstyle_secure.privacy.sizing import Mode
+from protocols import Server, SessionParams
+from protocols.secagg.messages import AdvertiseKeysRequest, Response, response_type
+
+ROOTS = {"fedstyle_secure": Path(fedstyle_secure.__file__).parent, "protocols": Path(protocols.__file__).parent}
+PYPROJECT = Path(__file__).resolve().parents[1] / "pyproject.toml"
+
+SERVER_ROOMS = ["fedstyle_secure.iterations", "fedstyle_secure.alignment", "fedstyle_secure.aggregation"]
+HOUSE_OF_AN_ARTIST = {
+    "fedstyle_secure.artist",
+    "fedstyle_secure.encoder.features",
+    "fedstyle_secure.encoder.backbones",
+    "fedstyle_secure.training.objective",
+    "fedstyle_secure.privacy.ledger",
+    "fedstyle_secure.privacy.pipeline",
+    "fedstyle_secure.privacy.local",
+    "fedstyle_secure.experiments",
+    "fedstyle_secure.artworks",
+}
+
+
+# By types
+
+
+def allowed(hint: object) -> bool:
+    """Integers, bytes, mappings and tuples of them, nothing, and the one array that is the sum."""
+    if get_origin(hint) in (dict, Mapping, tuple):
+        return all(allowed(part) for part in get_args(hint) if part is not Ellipsis)
+    return hint in (int, bytes, type(None))
+
+
+def public_methods(kind: type) -> dict[str, object]:
+    """Every public callable and property, and the constructor."""
+    members = {name: value for name, value in vars(kind).items() if not name.startswith("_") or name == "__init__"}
+    functions = {
+        name: value.fget if isinstance(value, property) else value
+        for name, value in members.items()
+        if inspect.isfunction(value) or isinstance(value, property)
+    }
+    assert set(functions) == set(members) - {"__slots__"}
+    return functions
+
+
+def test_the_server_takes_and_gives_integers_and_bytes_and_one_array():
+    methods = public_methods(Server)
+    assert set(methods) == {"__init__", "start", "receive", "close_round", "survivors", "aggregate"}
+    for name, function in methods.items():
+        hints = get_type_hints(function)
+        result = hints.pop("return")
+        assert set(hints) == set(inspect.signature(function).parameters) - {"self"}, "an argument without a type"
+        if name == "__init__":
+            assert hints == {"params": SessionParams}
+        else:
+            assert all(allowed(hint) for hint in hints.values()), (name, hints)
+        if name == "aggregate":
+            assert get_origin(result) is np.ndarray
+        else:
+            assert allowed(result), (name, result)
+
+
+def test_what_the_server_is_started_with_is_public_facts():
+    for name, hint in get_type_hints(SessionParams).items():
+        assert allowed(hint), (name, hint)
+
+
+def test_an_engine_moves_bytes_by_name():
+    for kind in (Engine, MemoryEngine):
+        hints = get_type_hints(kind.exchange)
+        assert hints == {"requests": Mapping[str, bytes], "return": dict[str, bytes]}
+
+
+def test_the_session_hands_over_sums_and_alignment_takes_nothing_else():
+    assert get_type_hints(run_session)["return"] is Aggregate
+    assert set(get_type_hints(Aggregate)) == {"tensors", "noise", "survivors"}
+    hints = get_type_hints(Alignment.advance)
+    hints.pop("return")
+    assert [hint.__name__ for hint in hints.values()] == ["StyleModel", "Aggregate"]
+
+
+# By imports
+
+
+def source_of(module: str) -> Path | None:
+    package, *parts = module.split(".")
+    if package not in ROOTS:
+        return None
+    base = ROOTS[package].joinpath(*parts)
+    return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()), None)
+
+
+def imports_of(module: str) -> set[str]:
+    """Modules of this project that a module's source names, `from .x import y` with y a module included."""
+    path = source_of(module)
+    package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            name = ".".join([*base, *([node.module] if node.module else [])])
+            found |= {name} | {f"{name}.{alias.name}" for alias in node.names}
+    return {name for name in found if source_of(name) is not None}
+
+
+def reachable(module: str) -> set[str]:
+    seen, waiting = set(), {module}
+    while waiting:
+        seen |= waiting
+        waiting = set().union(*(imports_of(name) for name in waiting)) - seen
+    return seen - {module}
+
+
+def inside(modules: set[str], packages: set[str]) -> set[str]:
+    return {module for module in modules if any(f"{module}.".startswith(f"{package}.") for package in packages)}
+
+
+@pytest.mark.parametrize("module", SERVER_ROOMS)
+def test_the_servers_rooms_reach_nothing_of_an_artists_house(module):
+    """Not even through a third module."""
+    assert inside(reachable(module), HOUSE_OF_AN_ARTIST) == set()
+
+
+def test_the_imports_are_really_followed():
+    assert "fedstyle_secure.privacy.mechanism" in reachable("fedstyle_secure.iterations")
+    assert "protocols.secagg.server" in reachable("fedstyle_secure.aggregation")
+    assert inside(reachable("fedstyle_secure.artist"), HOUSE_OF_AN_ARTIST)
+
+
+def test_the_protocols_server_never_reaches_a_client():
+    assert inside(reachable("protocols.secagg.server"), {"protocols.secagg.client"}) == set()
+    assert inside(reachable("protocols.secagg.server"), {"fedstyle_secure"}) == set()
+    assert inside(reachable("protocols.secagg.client"), {"protocols.secagg.server"}) == set()
+
+
+def test_the_import_contracts_are_kept(capsys, monkeypatch):
+    pytest.importorskip("importlinter")
+    from importlinter.application.use_cases import SUCCESS, lint_imports
+    from importlinter.configuration import configure
+
+    if not PYPROJECT.is_file():
+        pytest.skip("the contracts stand in pyproject.toml, which an installed wheel does not have")
+    monkeypatch.chdir(PYPROJECT.parent)
+    configure()
+    outcome = lint_imports(config_filename=str(PYPROJECT), cache_dir=None)
+    assert outcome is SUCCESS, capsys.readouterr().out
+
+
+# By running
+
+
+class RecordingEngine:
+    """The embedded engine, writing down everything that artists send."""
+
+    def __init__(self, inner: MemoryEngine) -> None:
+        self._inner = inner
+        self.exchanges: list[tuple[dict[str, bytes], dict[str, bytes]]] = []
+
+    def exchange(self, requests: Mapping[str, bytes]) -> dict[str, bytes]:
+        replies = self._inner.exchange(requests)
+        self.exchanges.append((dict(requests), dict(replies)))
+        return replies
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_everything_artists_send_is_in_the_letterbox(mode, town):
+    federation = town.federation(mode=mode, multipliers=(0.0 if mode is Mode.NONE else 1.0,) * 2)
+    federation.engine = RecordingEngine(federation.engine)
+    assert [outcome.problem for outcome in federation.run()] == ["", ""]
+
+    params, seen = None, []
+    for requests, replies in federation.engine.exchanges:
+        for mailbox, reply in replies.items():
+            assert type(reply) is bytes
+            if mailbox.endswith("/announcement"):
+                assert reply == b""
+                continue
+            request = requests[mailbox]
+            if request[0] == AdvertiseKeysRequest.TAG:
+                params = AdvertiseKeysRequest.decode(request).params
+            kind = response_type(reply)
+            assert kind.decode(reply, params).encode() == reply
+            seen.append(kind)
+    assert set(seen) == set(get_args(Response))
+    assert len(seen) == 2 * 5 * federation.clients
+
+
+def test_what_artists_keep_is_in_nothing_they_send(town):
+    """In the clear, a feature or a key would show as its bytes."""
+    federation = town.federation(multipliers=(0.0,))
+    federation.engine = RecordingEngine(federation.engine)
+    federation.run()
+    sent = b"".join(reply for _, replies in federation.engine.exchanges for reply in replies.values())
+    for artist in federation.artists.values():
+        for row in artist.features.views.reshape(-1, town.RAW):
+            assert row[:2].tobytes() not in sent
+        assert artist.enrolment.identity.private_bytes_raw() not in sent

@@ -1,0 +1,306 @@
+"""The artist's house: consent first, then the ledger, then the features; and nothing of what is kept gets out."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from fedstyle_secure.aggregation import SupportError, session_params
+from fedstyle_secure.alignment import head_segment, moments_segment
+from fedstyle_secure.artist import SIGNATURE, contribute
+from fedstyle_secure.encoder.whitening import to_unit
+from fedstyle_secure.errors import InputError, PrivacyError
+from fedstyle_secure.privacy.clipping import Unit
+from fedstyle_secure.privacy.ledger import BudgetExceededError, Ledger, LedgerError
+from fedstyle_secure.privacy.mechanism import View, plan
+from fedstyle_secure.privacy.sizing import Mode
+from fedstyle_secure.training.updates import Layout, Segment, Support
+from protocols import PolicyRule, PolicyViolationError, Server
+
+
+class WatchedFeatures:
+    """Features that note how many releases the ledger held whenever they were looked at."""
+
+    def __init__(self, features, ledger):
+        self._features, self._ledger = features, ledger
+        self.looks = []
+
+    @property
+    def views(self):
+        self.looks.append(len(self._ledger.releases))
+        return self._features.views
+
+
+@pytest.fixture
+def artist(town):
+    made = town.artist()
+    made.features = WatchedFeatures(made.features, made.ledger)
+    return made
+
+
+def head_alone(town, **changes):
+    return town.mechanism(Layout((head_segment(town.D, town.H, 1.0),)), **changes)
+
+
+def first_request(town, mechanism, **subject):
+    identities = [town.public_key(number) for number in range(8)]
+    return Server(session_params(identities, town.subject(**subject), mechanism)).start()[0]
+
+
+def test_an_announced_iteration_is_charged_prepared_and_acknowledged_with_nothing(artist, town):
+    mechanism = town.mechanism()
+    assert artist.receive_announcement(town.announcement(mechanism).encode()) == b""
+    (release,) = artist.ledger.releases
+    assert (release.name, release.iteration) == ("moments+head", 1)
+    assert release.events == {view: mechanism.event(view) for view in View}
+    assert release.delta_slack == mechanism.delta_slack
+    assert len(artist.receive_request(first_request(town, mechanism))) == 2 + 160
+
+
+def test_the_ledger_is_charged_before_the_features_are_touched(artist, town):
+    """ART-2."""
+    artist.receive_announcement(town.announcement().encode())
+    artist.receive_announcement(town.announcement(head_alone(town), iteration=2).encode())
+    assert artist.features.looks
+    assert artist.features.looks == sorted(artist.features.looks)
+    assert set(artist.features.looks) == {1, 2}
+
+
+def assert_refused(artist, town, announcement, error=PrivacyError, match=None):
+    """Refused, nothing spent, nothing looked at, nothing left to ask for."""
+    before = artist.ledger.head, artist.last_iteration
+    data = announcement if isinstance(announcement, bytes) else announcement.encode()
+    with pytest.raises(error, match=match):
+        artist.receive_announcement(data)
+    assert (artist.ledger.head, artist.last_iteration) == before
+    assert artist.features.looks == []
+    with pytest.raises(PrivacyError, match="before its iteration was announced"):
+        artist.receive_request(first_request(town, town.mechanism()))
+
+
+def test_a_charge_over_the_limit_means_no_answer_and_an_unchanged_ledger(artist, town, tmp_path):
+    """ART-2."""
+    artist.ledger = Ledger.open(tmp_path / "strict.jsonl", limit=0.5, delta=1e-5, view=View.AGGREGATE)
+    artist.features = WatchedFeatures(town.features(0), artist.ledger)
+    with pytest.raises(BudgetExceededError, match=r"artist strict .*moments\+head of iteration 1"):
+        artist.receive_announcement(town.announcement().encode())
+    assert artist.features.looks == []
+    assert artist.ledger.releases == ()
+    assert not artist.ledger.path.exists()
+    with pytest.raises(PrivacyError, match="before its iteration was announced"):
+        artist.receive_request(first_request(town, town.mechanism()))
+
+
+def test_a_ledger_that_cannot_be_written_means_no_answer(artist, town, tmp_path):
+    artist.ledger = Ledger.open(tmp_path / "missing" / "ledger.jsonl", limit=9, delta=1e-5, view=View.AGGREGATE)
+    with pytest.raises(LedgerError):
+        artist.receive_announcement(town.announcement().encode())
+    assert artist.features.looks == []
+
+
+@pytest.mark.parametrize("mode", [Mode.LOCAL, Mode.NONE])
+def test_another_mode_than_agreed_is_refused(mode, artist, town):
+    announcement = town.announcement(town.mechanism(mode=mode))
+    assert_refused(artist, town, announcement, match=f"announced mode {mode} per artwork, this artist agreed to dist")
+
+
+def test_another_unit_than_agreed_is_refused(artist, town):
+    announcement = town.announcement(town.mechanism(unit=Unit.ARTIST))
+    assert_refused(artist, town, announcement, match="per artist, this artist agreed to distributed per artwork")
+
+
+def test_another_architecture_than_agreed_is_refused(artist, town):
+    model = town.model()
+    for changes in ({"residual": 1.0}, {"encoder": "other@1"}, {"head": model.head[:-1]}):
+        announcement = town.announcement(model=replace(model, **changes))
+        assert_refused(artist, town, announcement, match="architecture")
+
+
+def test_an_unknown_tensor_is_refused(artist, town):
+    segments = (
+        head_segment(town.D, town.H, 0.5),
+        Segment(name="images", length=9, support=Support.COHORT, clip_norm=1.0, share=0.5),
+    )
+    announcement = town.announcement(town.mechanism(Layout(segments)))
+    assert_refused(artist, town, announcement, match="'images' with support cohort: refused")
+
+
+@pytest.mark.parametrize("name", ["head", "moments"])
+def test_a_support_that_is_not_the_artists_own_is_refused(name, artist, town):
+    """ART-3: what the server claims does not count."""
+    segments = tuple(
+        replace(segment, support=Support.ARTIST) if segment.name == name else segment
+        for segment in town.mechanism().layout.segments
+    )
+    announcement = town.announcement(town.mechanism(Layout(segments)))
+    assert_refused(artist, town, announcement, match=f"'{name}' with support artist: refused")
+
+
+def test_a_release_for_fewer_survivors_than_the_artists_own_cohort_is_never_masked(artist, town):
+    """AGG-2, through the artist: it goes as far as the door and no further."""
+    artist.enrolment = town.enrolment(0, artists=8, min_cohort=7)
+    with pytest.raises(SupportError, match=r"'moments' has 6 artist\(s\)"):
+        artist.receive_announcement(town.announcement().encode())
+    with pytest.raises(PrivacyError, match="before its iteration was announced"):
+        artist.receive_request(first_request(town, town.mechanism()))
+
+
+def test_what_is_no_announcement_is_refused(artist, town):
+    honest = town.announcement().encode()
+    for data in (b"", honest[:-1], honest[:200], b"\0" * 100):
+        assert_refused(artist, town, data, error=InputError)
+
+
+def test_an_iteration_is_taken_part_in_once(artist, town):
+    """ART-4: two uploads for one charge, or one iteration twice, would show a difference."""
+    artist.receive_announcement(town.announcement(iteration=3).encode())
+    looks, head = list(artist.features.looks), artist.ledger.head
+    for iteration in (3, 2, 1):
+        with pytest.raises(PrivacyError, match=f"iteration {iteration} was announced after 3: numbers must rise"):
+            artist.receive_announcement(town.announcement(iteration=iteration).encode())
+    assert (artist.features.looks, artist.ledger.head) == (looks, head)
+    assert artist.receive_announcement(town.announcement(iteration=4).encode()) == b""
+
+
+def test_an_iteration_refused_for_its_cost_is_not_open_to_another_try(artist, town, tmp_path):
+    artist.ledger = Ledger.open(tmp_path / "strict.jsonl", limit=0.5, delta=1e-5, view=View.AGGREGATE)
+    with pytest.raises(BudgetExceededError):
+        artist.receive_announcement(town.announcement().encode())
+    with pytest.raises(PrivacyError, match="numbers must rise"):
+        artist.receive_announcement(town.announcement().encode())
+
+
+def test_a_refused_announcement_ends_the_session_before_it(artist, town):
+    mechanism = town.mechanism()
+    artist.receive_announcement(town.announcement(mechanism).encode())
+    with pytest.raises(InputError):
+        artist.receive_announcement(b"nonsense")
+    with pytest.raises(PrivacyError, match="before its iteration was announced"):
+        artist.receive_request(first_request(town, mechanism))
+
+
+def test_a_session_about_another_model_than_announced_is_refused(artist, town):
+    mechanism = town.mechanism()
+    artist.receive_announcement(town.announcement(mechanism).encode())
+    with pytest.raises(PolicyViolationError) as refusal:
+        artist.receive_request(first_request(town, mechanism, model_digest=bytes(32)))
+    assert refusal.value.rule is PolicyRule.MODEL
+
+
+def test_secrets_do_not_show(artist, town):
+    artist.receive_announcement(town.announcement().encode())
+    shown = repr(artist)
+    for word in ("features", "codeword", "identity", "enrolment", "Client", "array", "random", "_session"):
+        assert word not in shown
+    assert str(artist.codeword) not in shown.replace(repr(artist.ledger), "")
+
+
+def test_contributions_have_a_row_per_artwork_and_the_layouts_columns(town):
+    features, model = town.features(0), town.model()
+    both = contribute(features, model, town.mechanism(), town.codebook(), 3)
+    alone = contribute(features, model, head_alone(town), town.codebook(), 3)
+    assert both.rows.shape == (town.ARTWORKS, town.mechanism().layout.length)
+    np.testing.assert_array_equal(both.rows[:, -alone.layout.length :], alone.rows)
+    np.testing.assert_allclose(np.linalg.norm(both.rows[:, : -alone.layout.length], axis=1), 1, rtol=1e-5)
+    other = contribute(features, model, head_alone(town), town.codebook(), 4)
+    assert np.abs(other.rows - alone.rows).max() > 1e-3
+
+
+def test_moments_come_from_the_plain_view_and_gradients_from_the_others(town):
+    features, model = town.features(0), town.model()
+    plain, crops = features.views.copy(), features.views.copy()
+    plain[:, 0] += 1
+    crops[:, 1:] += 1
+    mechanism, length = town.mechanism(), moments_segment(town.D, 1.0).length
+    rows, by_plain, by_crops = (
+        contribute(type(features)(views), model, mechanism, town.codebook(), 0).rows
+        for views in (features.views, plain, crops)
+    )
+    assert np.abs(rows - by_plain)[:, :length].max() > 1e-3
+    np.testing.assert_array_equal(rows[:, length:], by_plain[:, length:])
+    np.testing.assert_array_equal(rows[:, :length], by_crops[:, :length])
+    assert np.abs(rows - by_crops)[:, length:].max() > 1e-3
+
+
+# Signatures
+
+
+def signature_mechanism(dimensions=6, **changes):
+    segment = Segment(name=SIGNATURE, length=dimensions, support=Support.ARTIST, clip_norm=1.0, share=1.0)
+    settings = {
+        "mode": Mode.DISTRIBUTED,
+        "unit": Unit.ARTWORK,
+        "layout": Layout((segment,)),
+        "noise_multiplier": 2.0,
+        "clients": 1,
+        "corrupt": 0,
+        "min_survivors": 1,
+        "max_artworks": 20,
+        "rotation_seed": bytes(32),
+    }
+    return plan(**(settings | changes))
+
+
+@pytest.fixture
+def embeddings():
+    rng = np.random.default_rng(0)
+    return to_unit((rng.normal(size=6) + 0.2 * rng.normal(size=(10, 6))).astype(np.float32))
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_a_signature_is_charged_unit_and_near_the_mean(mode, town, embeddings):
+    artist = town.artist(mode=mode)
+    mechanism = signature_mechanism(mode=mode, noise_multiplier=0.0 if mode is Mode.NONE else 1.0)
+    signature = artist.publish_signature(embeddings, mechanism)
+    (release,) = artist.ledger.releases
+    assert (release.name, release.events) == (SIGNATURE, {view: mechanism.event(view) for view in View})
+    assert (signature.shape, signature.dtype) == ((6,), np.float32)
+    assert np.linalg.norm(signature) == pytest.approx(1, rel=1e-5)
+    assert signature @ to_unit(embeddings.mean(0)) > (0.999 if mode is Mode.NONE else 0.7)
+
+
+@pytest.mark.parametrize("mode", [Mode.DISTRIBUTED, Mode.LOCAL])
+def test_two_signatures_of_the_same_artworks_differ_and_both_are_charged(mode, town, embeddings):
+    artist = town.artist(mode=mode)
+    first, second = (artist.publish_signature(embeddings, signature_mechanism(mode=mode)) for _ in range(2))
+    assert np.abs(first - second).max() > 0.05
+    assert len(artist.ledger.releases) == 2
+
+
+def test_a_signature_over_the_limit_is_refused_before_it_is_computed(town, embeddings, tmp_path):
+    ledger = Ledger.open(tmp_path / "strict.jsonl", limit=0.1, delta=1e-5, view=View.AGGREGATE)
+    no_random = pytest.fail
+    artist = town.artist(ledger=ledger, random=lambda _size: no_random("noise was drawn"))
+    with pytest.raises(BudgetExceededError, match="signature"):
+        artist.publish_signature(embeddings, signature_mechanism())
+    assert ledger.releases == ()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"clients": 8, "min_survivors": 6, "corrupt": 1},
+        {"clients": 2, "min_survivors": 2},
+        {"mode": Mode.NONE, "noise_multiplier": 0.0},
+        {"mode": Mode.LOCAL},
+        {"unit": Unit.ARTIST},
+    ],
+)
+def test_a_signature_sized_for_several_artists_or_another_promise_is_refused(changes, town, embeddings):
+    """Noise shared among artists protects only behind secure aggregation; a signature goes out in the clear."""
+    artist = town.artist()
+    with pytest.raises(PrivacyError, match="released by one artist alone, in mode distributed per artwork"):
+        artist.publish_signature(embeddings, signature_mechanism(**changes))
+    assert artist.ledger.releases == ()
+
+
+def test_a_signature_of_the_wrong_length_is_refused(town):
+    artist = town.artist()
+    with pytest.raises(InputError, match=r"float32 \[artworks, 6\]"):
+        artist.publish_signature(np.zeros((3, 5), np.float32), signature_mechanism())
+    assert isinstance(artist.ledger.releases, tuple)
+
+
+def test_a_signature_cannot_be_asked_for_by_an_announcement(artist, town):
+    mechanism = signature_mechanism(clients=8, min_survivors=6, corrupt=1)
+    assert_refused(artist, town, town.announcement(mechanism), match="'signature' with support artist: refused")
