@@ -71,7 +71,7 @@ class Alignment:
         """Re-whiten the style space by the cohort's own second moment, as far as it stands out of the noise."""
         d = len(self.public_moments)
         summed = unpack_moments(aggregate.tensors[MOMENTS], d)
-        unit = d / max(float(np.trace(summed)), 1.0)  # every artwork adds exactly 1 to the trace: no count is needed
+        unit = d / max(float(np.trace(summed)), 1.0)  # the trace tells how much was summed: no count is needed
         difference = summed * unit - self.public_moments
         # Of packed coordinates with variance v, the matrix carries noise of squared norm v d (d + 1) / 2.
         noise = (aggregate.noise[MOMENTS] * unit) ** 2 * d * (d + 1) / 2

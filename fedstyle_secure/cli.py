@@ -5,17 +5,20 @@ Exit codes: 0 done, 1 refused or failed while working, 2 the command cannot be c
 
 import json
 import shlex
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
+    ProgressColumn,
     SpinnerColumn,
     TextColumn,
     TimeElapsedColumn,
@@ -23,6 +26,7 @@ from rich.progress import (
 )
 from rich.progress import Progress as Bars
 from rich.table import Table
+from rich.text import Text
 
 from . import __version__
 from .allocator import keep_freed_memory
@@ -40,6 +44,8 @@ app = typer.Typer(
 )
 _screen = Console()
 _notes = Console(stderr=True)
+_WIDE = 72  # columns that the largest table needs, about
+_INTERRUPTED = "interrupted; nothing half-written is left"
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else, on standard output.")]
 Seed = Annotated[int, typer.Option(help="Makes learning reproducible. Never touches keys, masks or privacy noise.")]
@@ -47,41 +53,55 @@ Seed = Annotated[int, typer.Option(help="Makes learning reproducible. Never touc
 
 def main() -> None:
     """Run the command line and turn every expected failure into one sentence and an exit code."""
+    signal.signal(signal.SIGTERM, lambda _number, _frame: _fail("terminated; nothing half-written is left", 143))
     try:
-        app(standalone_mode=False)
+        # Typer turns Ctrl-C and every Exit into a returned code.
+        code = app(standalone_mode=False)
+        if code == 130:
+            _fail(_INTERRUPTED, 130)
+        sys.exit(code or 0)
     except InputError as error:
         _fail(str(error), 2)
     except FedStyleError as error:
         _fail(str(error), 1)
-    except typer.Abort:
-        _fail("interrupted; nothing was written", 130)
-    except KeyboardInterrupt:
-        _fail("interrupted; nothing was written", 130)
-    except typer.Exit as stop:
-        sys.exit(stop.exit_code)
+    except (typer.Abort, KeyboardInterrupt):
+        _fail(_INTERRUPTED, 130)
     except Exception as error:
-        if type(error).__module__.split(".")[0] in {"click", "typer"} and hasattr(error, "format_message"):
-            _fail(error.format_message(), 2)
-        raise
+        if type(error).__module__.split(".")[0] not in {"click", "typer"} or not hasattr(error, "format_message"):
+            raise
+        if message := error.format_message():  # empty where the help was shown instead
+            _fail(message, 2)
+        sys.exit(2)
 
 
-def _fail(message: str, code: int) -> None:
-    _notes.print(f"[bold red]fedstyle:[/] {_plain(message)}", soft_wrap=True, highlight=False)
+def _fail(message: str, code: int) -> NoReturn:
+    _say("fedstyle:", message, "bold red")
     sys.exit(code)
 
 
-def _plain(text: str) -> str:
-    """File and artist names may look like markup; show them as they are."""
-    return text.replace("[", r"\[")
+def _say(kind: str, message: str, style: str) -> None:
+    """One line on standard error, whatever its length."""
+    _notes.print(Text.assemble((kind, style), " ", _plain(message)), soft_wrap=True)
+
+
+def _plain(text: str) -> Text:
+    """File and artist names are data: no markup, no emoji codes, no line breaks, nothing that steers a terminal."""
+    return Text("".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text))
 
 
 class _Shown:
-    """Progress bars with the time left, on standard error, where they do not disturb results."""
+    """Progress bars with the time left, on standard error, if that is a terminal: a log wants sentences."""
 
     @contextmanager
     def stage(self, name: str, total: int | None) -> Iterator[Callable[[int], None]]:
-        columns = [SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()]
-        with Bars(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=_notes) as bars:
+        columns: list[ProgressColumn] = [
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+        ]
+        columns += [TimeElapsedColumn(), TimeRemainingColumn()]
+        with Bars(*columns, console=_notes, disable=not _notes.is_terminal) as bars:
             task = bars.add_task(name, total=total)
             yield lambda done: bars.advance(task, done)
             bars.update(task, total=total or 1, completed=total or 1)
@@ -91,7 +111,7 @@ class _Shown:
 def root(version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False) -> None:
     """Find artists by style; artworks and updates stay private."""
     if version:
-        _screen.print(__version__)
+        _screen.print(__version__, highlight=False)
         raise typer.Exit
 
 
@@ -149,7 +169,9 @@ def demo(
     import tempfile
 
     from .artworks.atelier import write_atelier
+    from .experiments.files import refuse_existing
 
+    refuse_existing(out)
     with tempfile.TemporaryDirectory(prefix="fedstyle-atelier-") as scratch:
         folder = Path(scratch) / "atelier"
         with _Shown().stage("Painting the atelier", 32 * 30) as advance:
@@ -174,7 +196,7 @@ def search(
         results = [{"rank": result.rank, "artist": result.artist} for result in found]
         sys.stdout.write(json.dumps({"results": results}) + "\n")
         return
-    table = Table("rank", "artist")
+    table = _new_table("rank", "artist")
     for result in found:
         table.add_row(str(result.rank), _plain(result.artist))
     _screen.print(table)
@@ -190,7 +212,7 @@ def report(
     """Write RUN/report.html again, with pictures if you own them."""
     from .experiments.report import write_report
 
-    _screen.print(f"Report: {_plain(str(write_report(run, artworks=show_artworks)))}", soft_wrap=True)
+    _screen.print("Report:", _plain(str(write_report(run, artworks=show_artworks))), soft_wrap=True)
 
 
 @app.command()
@@ -205,7 +227,7 @@ def atelier(
 
     with _Shown().stage("Painting the atelier", artists * artworks) as advance:
         write_atelier(out, artists=artists, artworks=artworks, seed=seed, on_progress=_steps(advance))
-    _screen.print(f"Atelier: {_plain(str(out))}", soft_wrap=True)
+    _screen.print("Atelier:", _plain(str(out)), soft_wrap=True)
 
 
 def _steps(advance: Callable[[int], None]) -> Callable[[int, int], None]:
@@ -228,19 +250,26 @@ def _train(settings: Settings, *, as_json: bool) -> None:
         _notes.print("[bold white on red] --privacy none: NOTHING IS PROTECTED. Use it for comparison only. [/]")
     summary = run_training(settings, command=shlex.join(["fedstyle", *sys.argv[1:]]), progress=_Shown())
     for warning in summary["warnings"]:
-        _notes.print(f"[yellow]warning:[/] {_plain(warning)}", soft_wrap=True)
+        _say("warning:", warning, "yellow")
     if as_json:
         sys.stdout.write(json.dumps(summary, indent=2) + "\n")
         return
     _screen.print(_retrieval_table(summary))
     _screen.print(_privacy_table(summary))
-    _screen.print(f"Report: {_plain(str(settings.out / 'report.html'))}", soft_wrap=True)
+    _screen.print("Report:", _plain(str(settings.out / "report.html")), soft_wrap=True)
+
+
+def _new_table(*headings: str, title: str | None = None) -> Table:
+    """A narrow screen has no room for borders."""
+    is_wide = _screen.width >= _WIDE
+    return Table(*headings, title=title, box=box.HEAVY_HEAD if is_wide else None, pad_edge=is_wide)
 
 
 def _retrieval_table(summary: dict[str, Any]) -> Table:
-    table = Table(title=f"Finding {summary['artists']} artists with {summary['queries']} held-out artworks")
-    for heading in ("", "accuracy@1", "recall@5", "MRR", "macro F1"):
-        table.add_column(heading, justify="left" if not heading else "right")
+    table = _new_table(title=f"Finding {summary['artists']} artists with {summary['queries']} held-out artworks")
+    table.add_column(min_width=len("signatures"))
+    for heading in ("accuracy@1", "recall@5", "MRR", "macro F1"):
+        table.add_column(heading, justify="right", min_width=len("0.123"), overflow="fold")
     rows = {
         "random head": "random_head",
         "no training": "no_training",
@@ -257,7 +286,9 @@ def _retrieval_table(summary: dict[str, Any]) -> Table:
 
 def _privacy_table(summary: dict[str, Any]) -> Table:
     privacy, sessions, traffic = summary["privacy"], summary["aggregation"], summary["communication"]
-    table = Table("view", "epsilon", "trusts", title=f"Privacy of one {privacy['unit']} at delta {privacy['delta']:g}")
+    table = _new_table(
+        "view", "epsilon", "trusts", title=f"Privacy of one {privacy['unit']} at delta {privacy['delta']:g}"
+    )
     trusts = {
         "aggregate": f"masks; at most {privacy['corrupt']} corrupt, at least {privacy['min_survivors']} stay",
         "local": "nobody",

@@ -175,7 +175,7 @@ def test_the_sum_is_read_back_in_the_tensors_own_units(cohort):
 
 @pytest.mark.parametrize("mode", [Mode.DISTRIBUTED, Mode.LOCAL])
 def test_the_noise_it_declares_is_the_noise_there_is(mode, cohort):
-    mechanism = cohort.mechanism(mode=mode, noise_multiplier=40.0)
+    mechanism = cohort.mechanism(mode=mode, noise_multiplier=20.0)
     summed = cohort.run(mechanism, cohort.mailboxes(cohort.updates(mechanism)))
     for name, exact in cohort.clipped_sum(mechanism).items():
         found = np.std(summed.tensors[name] - exact)

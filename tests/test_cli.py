@@ -23,7 +23,7 @@ from tests.experiments import stand_ins
 from tests.experiments.stand_ins import listing
 
 QUICK = ("--iterations", "2", "--views", "1", "--max-artworks", "20")
-ODD_NAMES = ["[bold]red[/bold]", r"\[bold]", ":art:", "two words", "Ünï-画家", "[/]"]
+ODD_NAMES = ["[bold]red", r"\[bold]", ":art:", "two words", "Ünï-画家", "[red"]
 COMMAND = [sys.executable, "-c", "from fedstyle_secure.cli import main; main()"]
 
 
@@ -101,8 +101,9 @@ def finished(painted: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def without(*artists: int) -> Callable[[Path], object]:
     def bend(art: Path) -> None:
+        folders = sorted(path for path in art.iterdir() if path.is_dir())
         for number in artists:
-            shutil.rmtree(sorted(path for path in art.iterdir() if path.is_dir())[number])
+            shutil.rmtree(folders[number])
 
     return bend
 
@@ -175,16 +176,14 @@ BAD_RUNS = {
 }
 
 
-@pytest.mark.parametrize(("bend", "options", "code", "words"), BAD_RUNS.values(), ids=BAD_RUNS)
+@pytest.mark.parametrize("case", BAD_RUNS.values(), ids=BAD_RUNS)
 def test_a_bad_run_ends_in_one_sentence_before_any_feature(
-    bend: Callable[[Path], object],
-    options: tuple[str, ...],
-    code: int,
-    words: str,
+    case: tuple[Callable[[Path], object], tuple[str, ...], int, str],
     art: Path,
     call: Call,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    bend, options, code, words = case
     bend(art)
     stand_ins.forbid_looking(monkeypatch)
     before = listing(art.parent)
@@ -214,7 +213,7 @@ def test_an_incomplete_command_is_a_usage_error(command: tuple[str, ...], call: 
 def test_help_and_version_are_no_errors(call: Call) -> None:
     assert call("--version") == Ended(0, f"{__version__}\n", "")
     assert (ended := call("train", "-h")).code == 0
-    assert "NOTHING IS PROTECTED" in ended.out
+    assert "--public-art" in ended.out
 
 
 def test_a_missing_folder_in_a_process_of_its_own(tmp_path: Path) -> None:
@@ -304,7 +303,7 @@ def test_duplicates_and_a_large_delta_are_warned_of_and_counted(art: Path, call:
     assert ended.code == 0
     first, second = ended.err.splitlines()
     assert first.startswith("warning: 1 artworks appear under more than one artist and were kept: ")
-    assert second.startswith("warning: delta 0.3 is not below 1/4, one over the artworks of an artist")
+    assert re.match("warning: delta 0.3 is not below 1/[45], one over the artworks of an artist", second)
     assert [f"warning: {warning}" for warning in json.loads(ended.out)["warnings"]] == [first, second]
 
 
@@ -325,7 +324,7 @@ def test_json_alone_is_on_standard_output(art: Path, call: Call, tmp_path: Path)
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("command", ["train", "demo"])
 def test_redirected_output_is_plain_text_that_fits_forty_columns(
-    command: str, art: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+    command: str, painted: Path, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def paint(folder: Path, *, on_progress: Callable[[int, int], None], **_options: object) -> None:
         stand_ins.paint(folder, artists=14)
@@ -333,7 +332,7 @@ def test_redirected_output_is_plain_text_that_fits_forty_columns(
 
     monkeypatch.setenv("COLUMNS", "40")
     monkeypatch.setattr(atelier_module, "write_atelier", paint)
-    options = ("--artworks", "art", *QUICK) if command == "train" else ()
+    options = ("--artworks", painted, *QUICK) if command == "train" else ()
     ended = call(command, *options, "--out", "run")
     assert ended.code == 0
     assert ended.err == ""
@@ -342,8 +341,8 @@ def test_redirected_output_is_plain_text_that_fits_forty_columns(
     assert max(map(len, lines)) <= 40
     assert "…" not in ended.out
     assert lines[-1] == "Report: run/report.html"
-    for value in ("aggregate", "worst case", "random head", "0.125" if command == "train" else "0.167"):
-        assert value in ended.out
+    words = set(ended.out.split())
+    assert words >= {"aggregate", "worst", "case", "random", "head", "0.125" if command == "train" else "0.167"}
 
 
 @pytest.mark.usefixtures("quick")
@@ -438,10 +437,11 @@ BAD_SEARCHES = {
 
 
 @pytest.mark.usefixtures("quick")
-@pytest.mark.parametrize(("bend", "options", "words"), BAD_SEARCHES.values(), ids=BAD_SEARCHES)
+@pytest.mark.parametrize("case", BAD_SEARCHES.values(), ids=BAD_SEARCHES)
 def test_a_bad_search_ends_in_one_sentence(
-    bend: Callable[[Path], object], options: tuple[str, ...], words: str, finished: Path, call: Call, tmp_path: Path
+    case: tuple[Callable[[Path], object], tuple[str, ...], str], finished: Path, call: Call, tmp_path: Path
 ) -> None:
+    bend, options, words = case
     run = Path(shutil.copytree(finished, tmp_path / "run"))
     Image.new("RGB", (32, 32), "teal").save(tmp_path / "query.png")
     bend(run)
@@ -467,12 +467,17 @@ def test_an_atelier_is_painted_once(call: Call, tmp_path: Path) -> None:
     assert "painted exists and is not empty" in call("atelier", *small).sentence()
     assert call("atelier", "--artists", "0", "--out", "none").code == 2
     assert listing(tmp_path) == before
-    assert "bogus is not a run" in call("report", "bogus").sentence()
+
+
+def test_a_report_needs_a_run(call: Call) -> None:
+    ended = call("report", "bogus")
+    assert "bogus/summary.json" in ended.sentence()
+    assert ended.code == 2
 
 
 def test_with_the_real_encoder_a_run_finds_what_it_was_shown(tmp_path: Path, call: Call) -> None:
-    stand_ins.paint(tmp_path / "art", artists=8, artworks=4)
-    options = ("--public", "3", "--privacy", "none", "--corrupt", "0", "--views", "1", "--iterations", "1")
+    stand_ins.paint(tmp_path / "art", artists=7, artworks=4)
+    options = ("--public", "3", "--min-cohort", "4", "--views", "1", "--iterations", "1", "--privacy", "none")
     ended = call("train", "--artworks", "art", "--out", "run", *options, "--encoder", "lite0", "--json")
     assert ended.code == 0, ended.err
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
@@ -486,7 +491,7 @@ def test_with_the_real_encoder_a_run_finds_what_it_was_shown(tmp_path: Path, cal
     picture = sorted((tmp_path / "art" / clients[0]).glob("*.png"))[0]
     found = json.loads(call("search", "run", picture, "--json").out)["results"]
     assert {answer["artist"] for answer in found} == set(clients)
-    assert clients[0] in [answer["artist"] for answer in found[:3]]
+    assert clients[0] in [answer["artist"] for answer in found[:2]]
     path = tmp_path / "run" / "model.safetensors"
     path.write_bytes(re.sub(rb"lite0@[0-9a-f]{4}", b"lite0@0000", path.read_bytes()))
     assert (

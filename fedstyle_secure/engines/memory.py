@@ -27,11 +27,19 @@ class MemoryEngine:
     Args:
         mailboxes: For each name, what answers a request. A mailbox that raises `Unreachable`, or refuses with a typed
             error of its own, gives no reply: to the server both are a dropout.
+        refusals: Further types of error that are refusals.
+
+    Attributes:
+        refusals: What each mailbox that ever refused said last, first refusal first; for the experimenter's eyes, no
+            server sees it.
+        bytes_to: Bytes put into each mailbox.
+        bytes_from: Bytes that came back from it.
     """
 
     def __init__(self, mailboxes: Mapping[str, Callable[[bytes], bytes]], refusals: tuple[type[Exception], ...] = ()):
         self._mailboxes = dict(mailboxes)
-        self._silent: tuple[type[Exception], ...] = (Unreachable, FedStyleError, *refusals)
+        self._refusing: tuple[type[Exception], ...] = (FedStyleError, *refusals)
+        self.refusals: dict[str, str] = {}
         self.bytes_to: dict[str, int] = dict.fromkeys(mailboxes, 0)
         self.bytes_from: dict[str, int] = dict.fromkeys(mailboxes, 0)
 
@@ -42,7 +50,10 @@ class MemoryEngine:
             self.bytes_to[name] += len(request)
             try:
                 replies[name] = self._mailboxes[name](request)
-            except self._silent:
+            except Unreachable:
+                continue
+            except self._refusing as error:
+                self.refusals[name] = str(error)
                 continue
             self.bytes_from[name] += len(replies[name])
         return replies

@@ -1,15 +1,16 @@
 """Plan a run's noise before anything is read or computed, and refuse what cannot be kept."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..aggregation import check_support, threshold
+from ..aggregation import Subject, check_support, session_params, threshold
 from ..artist import SIGNATURE
 from ..config import Settings
-from ..errors import InputError
+from ..errors import InputError, PrivacyError
 from ..iterations import CohortPlan, training_shares
-from ..privacy.accounting import plan_multipliers
+from ..privacy.accounting import delta_of_mu, gaussian_mu, plan_multipliers
 from ..privacy.mechanism import Mechanism, View, plan
-from ..privacy.sizing import Mode
+from ..privacy.sizing import BETA, Mode
 from ..training.updates import Layout, Segment, Support
 
 SIGNATURE_SHARE = 0.4
@@ -18,7 +19,7 @@ SIGNATURE_SHARE = 0.4
 SIGNATURE_DIMENSIONS = 96
 """Length of a signature: noise grows with it, detail too."""
 
-_SLACK_RESERVE = 1e-3  # of delta, set aside for the mechanisms' failure probabilities
+_SLACK_RESERVE = 1e-3  # of delta, set aside for the mechanisms' failure probabilities; more where delta is tiny
 _SIGNATURE_SEED = b"\0" * 32  # a rotation needs a public seed, not a secret one
 
 
@@ -74,7 +75,13 @@ def plan_budget(settings: Settings, *, clients: int, dimensions: int, outputs: i
         parts = {str(index): share * training for index, share in enumerate(shares)}
         if settings.sign:
             parts[SIGNATURE] = SIGNATURE_SHARE
-        planned = plan_multipliers(settings.epsilon, settings.delta, parts, delta_slack=settings.delta * _SLACK_RESERVE)
+        slack = max(settings.delta * _SLACK_RESERVE, 2 * BETA * len(parts))
+        if slack >= settings.delta:
+            raise PrivacyError(
+                f"--delta {settings.delta:g} is smaller than the {slack:.1g} by which {len(parts)} releases may fail: "
+                "raise --delta or lower --iterations"
+            )
+        planned = plan_multipliers(settings.epsilon, settings.delta, parts, delta_slack=slack)
         multipliers = [planned[str(index)] for index in range(settings.iterations)]
         signature_multiplier = planned.get(SIGNATURE)
     cohort = CohortPlan(
@@ -89,13 +96,42 @@ def plan_budget(settings: Settings, *, clients: int, dimensions: int, outputs: i
     )
     view = View.LOCAL if settings.privacy is Mode.LOCAL else View.AGGREGATE
     budget = Budget(cohort=cohort, signature_multiplier=signature_multiplier, view=view)
-    for iteration in (1, settings.iterations):
-        check_support(
-            cohort.mechanism(iteration, dimensions=dimensions, outputs=outputs), min_cohort=settings.min_cohort
+    try:
+        first, *later = (
+            cohort.mechanism(iteration, dimensions=dimensions, outputs=outputs)
+            for iteration in range(1, settings.iterations + 1)
         )
-    if settings.sign:
-        budget.signature_mechanism(SIGNATURE_DIMENSIONS)
+        alone = [budget.signature_mechanism(SIGNATURE_DIMENSIONS)] if settings.sign else []
+    except (InputError, PrivacyError) as error:
+        raise type(error)(
+            f"--epsilon {settings.epsilon:g} cannot be met by {clients} artists, --iterations {settings.iterations} "
+            f"and --max-artworks {settings.max_artworks}: raise the first or lower the others ({error})"
+        ) from error
+    _check_limit(settings, view, [first, *later, *alone])
+    for mechanism in (first, *later):
+        check_support(mechanism, settings.min_cohort)
+        _check_session(mechanism)
     return budget
+
+
+def _check_limit(settings: Settings, view: View, mechanisms: Sequence[Mechanism]) -> None:
+    """Charge all releases at once, as every artist's ledger will one by one."""
+    if settings.privacy is Mode.NONE:
+        return
+    mu = gaussian_mu(mechanism.event(view) for mechanism in mechanisms)
+    slack = sum(mechanism.delta_slack for mechanism in mechanisms)
+    if not delta_of_mu(mu, settings.epsilon) <= settings.delta - slack:
+        raise PrivacyError(
+            f"--epsilon {settings.epsilon:g} at --delta {settings.delta:g} is beyond what ledgers can account for: "
+            "choose an epsilon below 700, or a larger --delta"
+        )
+
+
+def _check_session(mechanism: Mechanism) -> None:
+    """Whether the protocol bears such a cohort; names and digests do not matter for that."""
+    nothing = bytes(32)
+    subject = Subject(iteration=1, model_digest=nothing, architecture_digest=nothing, anchors_digest=nothing)
+    session_params([number.to_bytes(32, "big") for number in range(mechanism.clients)], subject, mechanism)
 
 
 def _cohort_sizes(settings: Settings, clients: int) -> tuple[int, int]:

@@ -37,12 +37,14 @@ def read_dataset(settings: Settings, on_progress: Callable[[int, int], None] | N
         InputError: The folders do not hold what a run needs.
     """
     gallery = read_portfolios(settings.artworks, min_artworks=settings.min_artworks, on_progress=on_progress)
+    warnings = list(gallery.warnings)
     if settings.public_art is not None:
         shared = read_portfolios(settings.public_art, min_artworks=1)
         both = {p.artist for p in shared.portfolios} & {p.artist for p in gallery.portfolios}
         if both:
             raise InputError(f"artist {min(both)!r} is both public and a client; an artist can be only one of the two")
         public, clients = list(shared.portfolios), list(gallery.portfolios)
+        warnings += shared.warnings
     else:
         public, clients = _declare_public(gallery, settings)
     if len(clients) < settings.min_cohort:
@@ -51,8 +53,9 @@ def read_dataset(settings: Settings, on_progress: Callable[[int, int], None] | N
             "add artists, declare fewer public ones, or lower --min-cohort"
         )
     training, held_out = _split(clients, settings)
+    if settings.public_art is not None:
+        warnings += _overlap_warnings(public, clients)
     bounded = [_bound(portfolio, settings) for portfolio in training]
-    warnings = list(gallery.warnings)
     left_out = sum(len(a.artworks) - len(b.artworks) for a, b in zip(training, bounded, strict=True))
     if left_out:
         warnings.append(
@@ -77,6 +80,13 @@ def _declare_public(gallery: Gallery, settings: Settings) -> tuple[list[Portfoli
     chosen = set(_rng(settings, "public").permutation(len(artists))[:count].tolist())
     public = [portfolio for index, portfolio in enumerate(artists) if index in chosen]
     return public, [portfolio for index, portfolio in enumerate(artists) if index not in chosen]
+
+
+def _overlap_warnings(public: Sequence[Portfolio], clients: Sequence[Portfolio]) -> list[str]:
+    """What is in the public folder is public, whoever else has it."""
+    shown = {artwork.digest for portfolio in public for artwork in portfolio.artworks}
+    count = sum(artwork.digest in shown for portfolio in clients for artwork in portfolio.artworks)
+    return [f"{count} artworks of clients are in the --public-art folder too, and so are public"] if count else []
 
 
 def _split(clients: Sequence[Portfolio], settings: Settings) -> tuple[Sequence[Portfolio], Sequence[Portfolio]]:

@@ -1,6 +1,7 @@
 """What lies where in a run's folder."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,16 @@ from ..errors import InputError
 FORMAT = "fedstyle-run-1"
 SUMMARY_FILE, MODEL_FILE, ENCODER_FILE = "summary.json", "model.safetensors", "encoder.safetensors"
 CATALOGUE_FOLDER, LEDGER_FOLDER = "catalogue", "ledger"
+
+
+def refuse_existing(out: Path) -> None:
+    """Runs are never overwritten.
+
+    Raises:
+        InputError: Something is at `out` already, be it a link that leads nowhere.
+    """
+    if os.path.lexists(out):
+        raise InputError(f"{out} exists already; choose another --out, or remove it first: runs are never overwritten")
 
 
 def read_summary(run: Path) -> dict[str, Any]:

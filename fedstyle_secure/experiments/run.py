@@ -3,7 +3,7 @@
 RUN-1  A run is written to a hidden folder beside its place and renamed when it is whole: whatever stops it, Ctrl-C
        included, leaves nothing half-written.
 RUN-2  `Settings.seed` decides splits, crops, codewords, the head's start and simulated dropouts. Keys, masks, shares,
-       dithers and privacy noise come from the operating system, so two private runs differ in their noise.
+       dithers and privacy noise come from the operating system, so two private runs differ; without privacy, none do.
 """
 
 import json
@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
@@ -35,7 +35,7 @@ from ..encoder.model import StyleModel
 from ..encoder.small import SMALL
 from ..encoder.whitening import Whitening
 from ..engines.memory import MemoryEngine
-from ..errors import InputError
+from ..errors import FedStyleError
 from ..iterations import run
 from ..privacy.ledger import Ledger
 from ..privacy.sizing import Mode
@@ -45,7 +45,7 @@ from ..training.scratch import EPOCHS, train_small
 from .budget import SIGNATURE_DIMENSIONS, plan_budget
 from .dataset import Dataset, derive_seed, read_dataset
 from .dropouts import Dropouts
-from .files import CATALOGUE_FOLDER, ENCODER_FILE, LEDGER_FOLDER, MODEL_FILE, SUMMARY_FILE
+from .files import CATALOGUE_FOLDER, ENCODER_FILE, LEDGER_FOLDER, MODEL_FILE, SUMMARY_FILE, refuse_existing
 from .progress import Progress, Silent
 from .report import write_report
 from .stages import Prepared, Trained, stopwatch
@@ -77,11 +77,13 @@ def train(settings: Settings, *, command: str = "", progress: Progress | None = 
     Raises:
         InputError: The artworks or settings cannot make a run; nothing was written.
         PrivacyError: The budget cannot be kept; nothing was written.
+        FedStyleError: No session completed, or the disk failed; nothing was written.
     """
     progress = progress or Silent()
     with _whole_or_nothing(settings.out) as folder:
         prepared = _prepare(settings, folder, progress)
         trained = _iterate(prepared, folder, progress)
+        trained.check()
         model = trained.outcomes[-1].model
         index = _sign(prepared, trained.artists, model) if settings.sign else None
         summary = summarize(prepared, trained, index)
@@ -97,17 +99,24 @@ def train(settings: Settings, *, command: str = "", progress: Progress | None = 
 @contextmanager
 def _whole_or_nothing(out: Path) -> Iterator[Path]:
     """A hidden folder beside `out` that becomes `out` on success and vanishes on anything else (RUN-1)."""
-    if out.exists():
-        raise InputError(f"{out} exists already; choose another --out, or remove it first: runs are never overwritten")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    refuse_existing(out)
+    made = [parent for parent in out.parents if not parent.exists()]
+    folder = None
     try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
         (folder / LEDGER_FOLDER).mkdir()
         yield folder
         folder.chmod(0o755)
         folder.rename(out)
+    except OSError as error:
+        raise FedStyleError(f"the run {out} cannot be written ({error}); nothing is left of it") from error
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+        for parent in made:
+            with suppress(OSError):  # holds the finished run
+                parent.rmdir()
 
 
 def _prepare(settings: Settings, folder: Path, progress: Progress) -> Prepared:
@@ -290,4 +299,5 @@ def style_scatter(embeddings: Sequence[NDArray[np.float32]]) -> NDArray[np.float
     artworks = views[:, 0]
     crops = (views - views.mean(axis=1, keepdims=True)).reshape(-1, views.shape[2])
     between, within = artworks.T @ artworks, crops.T @ crops
-    return between / np.trace(between) - CROP_WEIGHT * within / np.trace(within)
+    scatter: NDArray[np.float64] = between / np.trace(between) - CROP_WEIGHT * within / np.trace(within)
+    return scatter

@@ -16,7 +16,7 @@ from ..encoder.features import extract
 from ..encoder.model import StyleModel, read_model
 from ..encoder.small import SMALL, SmallEncoder
 from ..errors import InputError
-from .files import CATALOGUE_FOLDER, ENCODER_FILE, MODEL_FILE, read_summary
+from .files import CATALOGUE_FOLDER, ENCODER_FILE, MODEL_FILE, SUMMARY_FILE, read_summary
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,9 +41,9 @@ def open_run(run: Path) -> OpenRun:
     """Load a run's model, backbone and catalogue.
 
     Raises:
-        InputError: Not a run, nobody signed, or the backbone's weights are not the ones the run was made with.
+        InputError: Not a run, damaged, nobody signed, or the backbone's weights are not the ones the run was made with.
     """
-    settings = Settings.from_values(read_summary(run)["settings"])
+    settings = _read_settings(run)
     if not (run / CATALOGUE_FOLDER).exists():
         raise InputError(f"{run} has no catalogue: its artists published no signatures; train without --no-sign")
     model = read_model(run / MODEL_FILE)
@@ -51,6 +51,16 @@ def open_run(run: Path) -> OpenRun:
     if model.encoder != f"{settings.encoder}@{backbone.digest()}":
         raise InputError(f"the weights of encoder {settings.encoder} are not the ones {run} was made with")
     return OpenRun(backbone, model, StyleIndex.load(run / CATALOGUE_FOLDER))
+
+
+def _read_settings(run: Path) -> Settings:
+    values = read_summary(run).get("settings")
+    if not isinstance(values, dict):
+        raise InputError(f"{run / SUMMARY_FILE} is damaged: it names no settings")
+    try:
+        return Settings.from_values(values)
+    except InputError as error:
+        raise InputError(f"{run / SUMMARY_FILE} is damaged: {error}") from error
 
 
 def _load(run: Path, settings: Settings) -> Backbone:

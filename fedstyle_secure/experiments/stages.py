@@ -10,6 +10,7 @@ from ..config import Settings
 from ..encoder.features import StyleFeatures
 from ..encoder.model import StyleModel
 from ..engines.memory import MemoryEngine
+from ..errors import FedStyleError
 from ..iterations import Outcome
 from ..training.codebook import Codebook
 from .budget import Budget
@@ -60,6 +61,26 @@ class Trained:
     outcomes: Sequence[Outcome]
     artists: Mapping[str, Artist]
     engine: MemoryEngine
+
+    def check(self) -> list[str]:
+        """Sentences about sessions that aborted; none if all completed.
+
+        Raises:
+            FedStyleError: No session completed, so that nothing was learned.
+        """
+        problems = [outcome.problem for outcome in self.outcomes if outcome.aggregate is None]
+        if not problems:
+            return []
+        reason = f"{problems[0]}{self._refused()}"
+        if len(problems) == len(self.outcomes):
+            raise FedStyleError(f"none of {len(problems)} sessions completed, so nothing was learned: {reason}")
+        return [f"{len(problems)} of {len(self.outcomes)} sessions aborted and changed nothing: {reason}"]
+
+    def _refused(self) -> str:
+        """How many artists refused, and why the first did."""
+        refusals = self.engine.refusals
+        artists = {mailbox.rpartition("/")[0] for mailbox in refusals}
+        return f"; {len(artists)} artists refused, the first because {next(iter(refusals.values()))}" if artists else ""
 
 
 @contextmanager

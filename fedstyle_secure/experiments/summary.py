@@ -65,7 +65,7 @@ def summarize(prepared: Prepared, trained: Trained, index: StyleIndex | None) ->
         "seconds": {name: round(value, 3) for name, value in prepared.seconds.items()},
         "history": _history(outcomes, ledger),
         "settings": settings.as_dict(),
-        "warnings": list(dataset.warnings),
+        "warnings": [*dataset.warnings, *trained.check()],
     }
 
 

@@ -25,5 +25,11 @@ def protect(contributions: Contributions, mechanism: Mechanism, random: RandomBy
     if mechanism.mode is Mode.LOCAL:
         return quantize_local(clip_and_noise(contributions, mechanism, random), random)
     clipped = clip(contributions, mechanism.unit, max_artworks=mechanism.max_artworks)
-    quantized = quantize(clipped, mechanism, random)
-    return without_noise(quantized) if mechanism.mode is Mode.NONE else add_noise_share(quantized, random)
+    if mechanism.mode is Mode.NONE:
+        return without_noise(quantize(clipped, mechanism, _halves))
+    return add_noise_share(quantize(clipped, mechanism, random), random)
+
+
+def _halves(count: int) -> bytes:
+    """A dither of one half: where nothing is protected, rounding to the nearest makes a run repeatable."""
+    return b"\x80" * count

@@ -46,10 +46,14 @@ def test_odd_sizes_work(size, small, make_artwork):
     assert np.isfinite(features).all()
 
 
-def test_the_plain_view_is_the_center_square():
-    image = torch.zeros(3, 4, 10)
-    image[:, :, 3:7] = 1
-    assert torch.equal(to_square(image), torch.ones(3, IMAGE_SIZE, IMAGE_SIZE))
+def test_the_plain_view_is_the_whole_center_square():
+    square = torch.linspace(0, 1, 48).reshape(3, 4, 4)
+    image = torch.full((3, 4, 10), 9.0)
+    image[:, :, 3:7] = square
+    assert torch.equal(to_square(image), to_square(square))
+    assert to_square(square).shape == (3, IMAGE_SIZE, IMAGE_SIZE)
+    corners = to_square(square)[:, [0, 0, -1, -1], [0, -1, 0, -1]]
+    torch.testing.assert_close(corners, square[:, [0, 0, -1, -1], [0, -1, 0, -1]])
 
 
 def test_an_image_is_its_pixels_between_0_and_1(make_artwork):

@@ -175,7 +175,6 @@ def test_views_folded_into_an_artwork_keep_its_influence_within_one_clip_norm(to
     views = np.repeat(town.features(0, artworks=3, views=0).views, 5, axis=1)  # the artwork and K = 4 copies of it
     segments = (head_segment(D, H, 1.0),)
     rows = contribution_of(town, StyleFeatures(views), segments=segments, head_scale=0.01).rows
-    assert len(rows) == 3
     assert np.linalg.norm(rows, axis=1).min() > 10 * segments[0].clip_norm
     for artwork in range(3):
         moved = influence(town, StyleFeatures(views), artwork, segments=segments, head_scale=0.01)

@@ -1,0 +1,121 @@
+"""Budgets: what is planned composes to the limit, and what no session bears is refused here and nowhere later."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fedstyle_secure.config import Settings
+from fedstyle_secure.errors import FedStyleError, InputError, PrivacyError
+from fedstyle_secure.experiments.budget import SIGNATURE_DIMENSIONS, Budget, plan_budget
+from fedstyle_secure.privacy.accounting import epsilon
+from fedstyle_secure.privacy.ledger import Ledger, Release
+from fedstyle_secure.privacy.mechanism import Mechanism, View
+from fedstyle_secure.privacy.sizing import Mode
+
+D, H = 320, 44
+
+
+def make_budget(*, clients: int = 24, **changes: object) -> Budget:
+    settings = Settings(artworks=Path("art"), out=Path("run"), **changes)
+    return plan_budget(settings, clients=clients, dimensions=D, outputs=H)
+
+
+def releases(budget: Budget) -> list[Mechanism]:
+    count = len(budget.cohort.multipliers)
+    mechanisms = [budget.cohort.mechanism(i, dimensions=D, outputs=H) for i in range(1, count + 1)]
+    signed = budget.signature_multiplier is not None
+    return [*mechanisms, *([budget.signature_mechanism(SIGNATURE_DIMENSIONS)] if signed else [])]
+
+
+def compose(budget: Budget, view: View, delta: float) -> float:
+    """By the PLD accountant, slack included."""
+    mechanisms = releases(budget)
+    slack = sum(mechanism.delta_slack for mechanism in mechanisms)
+    return epsilon([mechanism.event(view) for mechanism in mechanisms], delta, delta_slack=slack)
+
+
+@pytest.mark.parametrize("sign", [True, False])
+@pytest.mark.parametrize("iterations", [1, 2, 30])
+@pytest.mark.parametrize("limit", [0.5, 2.0, 8.0])
+def test_all_releases_together_meet_epsilon_and_waste_little(limit: float, iterations: int, sign: bool) -> None:
+    budget = make_budget(epsilon=limit, iterations=iterations, sign=sign)
+    assert budget.view is View.AGGREGATE
+    assert 0.98 * limit < compose(budget, View.AGGREGATE, 1e-5) <= limit
+
+
+@pytest.mark.parametrize("limit", [2.0, 8.0])
+def test_local_mode_limits_what_an_artist_shows_alone(limit: float) -> None:
+    budget = make_budget(epsilon=limit, privacy=Mode.LOCAL)
+    assert budget.view is View.LOCAL
+    assert 0.98 * limit < compose(budget, View.LOCAL, 1e-5) <= limit
+    assert compose(budget, View.AGGREGATE, 1e-5) < compose(budget, View.LOCAL, 1e-5)
+
+
+def test_mode_none_plans_no_noise() -> None:
+    budget = make_budget(privacy=Mode.NONE)
+    assert set(budget.cohort.multipliers) == {0.0}
+    assert budget.signature_multiplier == 0.0
+    assert compose(budget, View.AGGREGATE, 1e-5) == float("inf")
+
+
+def test_nobody_signs_without_consent() -> None:
+    assert make_budget(sign=False).signature_multiplier is None
+
+
+@given(
+    limit=st.floats(1e-3, 1e3),
+    delta=st.floats(1e-13, 0.5),
+    iterations=st.integers(1, 8),
+    sign=st.booleans(),
+    mode=st.sampled_from([Mode.DISTRIBUTED, Mode.LOCAL]),
+)
+def test_a_ledger_bears_every_budget_that_was_not_refused(
+    limit: float, delta: float, iterations: int, sign: bool, mode: Mode, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    try:
+        budget = make_budget(epsilon=limit, delta=delta, iterations=iterations, sign=sign, privacy=mode)
+    except FedStyleError:
+        return
+    path = tmp_path_factory.mktemp("ledger") / "0.jsonl"
+    ledger = Ledger.open(path, limit=limit, delta=delta, view=budget.view)
+    for mechanism in releases(budget):
+        ledger.charge(Release.of(mechanism, name="all", iteration=1))
+
+
+@given(
+    clients=st.integers(1, 40),
+    corrupt=st.none() | st.integers(0, 12),
+    drop_rate=st.floats(0, 0.9),
+    min_cohort=st.integers(2, 12),
+)
+def test_a_cohort_that_is_accepted_bears_what_it_promises(
+    clients: int, corrupt: int | None, drop_rate: float, min_cohort: int
+) -> None:
+    try:
+        cohort = make_budget(clients=clients, corrupt=corrupt, drop_rate=drop_rate, min_cohort=min_cohort).cohort
+    except InputError:
+        return
+    assert cohort.min_survivors >= min_cohort
+    assert cohort.min_survivors == clients - int(drop_rate * clients)
+    assert cohort.min_survivors - cohort.corrupt >= 2
+    assert 2 * cohort.min_survivors > clients + cohort.corrupt  # no two disjoint views of who survived
+    assert cohort.corrupt == (max(1, clients // 10) if corrupt is None else corrupt)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "words"),
+    [
+        ({"epsilon": 1e-9}, PrivacyError, "--epsilon 1e-09 cannot be met by 24 artists"),
+        ({"epsilon": 1e-9, "iterations": 1}, PrivacyError, "--epsilon 1e-09 cannot be met"),
+        ({"epsilon": 1e4}, PrivacyError, "choose an epsilon below 700"),
+        ({"delta": 1e-12}, PrivacyError, "--delta 1e-12 is smaller than the 1e-11 by which 7 releases may fail"),
+        ({"max_artworks": 1 << 30}, InputError, "max_artworks must be between"),
+        ({"corrupt": 23}, InputError, "23 corrupt artists among 24 need at least 25 survivors"),
+        ({"drop_rate": 0.9}, InputError, "only 3 of 24 artists are sure to stay, fewer than the minimum cohort of 5"),
+    ],
+)
+def test_a_refusal_says_what_to_change(changes: dict[str, object], error: type[Exception], words: str) -> None:
+    with pytest.raises(error, match=words):
+        make_budget(**changes)
