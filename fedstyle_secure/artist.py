@@ -5,6 +5,7 @@ AGT-2  What each tensor's support is, the artist decides from its own code; a la
 AGT-3  An iteration is taken part in once: numbers must rise.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -107,11 +108,14 @@ class Artist:
             raise PrivacyError("a session's request came before its iteration was announced")
         return self._session.receive(data)
 
-    def publish_signature(self, embeddings: NDArray[np.float32], mechanism: Mechanism) -> NDArray[np.float32]:
+    def publish_signature(
+        self, embed: Callable[[NDArray[np.float32]], NDArray[np.float32]], mechanism: Mechanism
+    ) -> NDArray[np.float32]:
         """Release a private mean of this artist's embeddings, in the clear, for the catalogue.
 
         Args:
-            embeddings: One row per training artwork in the signature space, float32 [artworks, d].
+            embed: Maps raw features [artworks, features] to the signature space, float32 [artworks, d]; called once,
+                after the charge.
             mechanism: A release of one artist alone: one tensor, one client.
 
         Returns:
@@ -123,6 +127,7 @@ class Artist:
         if (mechanism.mode, mechanism.unit, mechanism.clients) != (self.mode, self.unit, 1):
             raise PrivacyError(f"a signature is released by one artist alone, in mode {self.mode} per {self.unit}")
         self.ledger.charge(Release.of(mechanism, name=SIGNATURE, iteration=self.last_iteration))
+        embeddings = embed(self.features.views[:, 0])
         update = protect(Contributions(embeddings, mechanism.layout), mechanism, self.random)
         return to_unit(dequantize(update.values, mechanism).astype(np.float32))
 

@@ -85,6 +85,10 @@ class Settings:
             (self.max_artworks >= 1, f"--max-artworks must be at least 1, got {self.max_artworks}"),
             (self.public is None or self.public >= 1, f"--public must be at least 1, got {self.public}"),
             (abs(self.seed) < 1 << 63, f"--seed must fit 64 bits, got {self.seed}"),
+            (
+                self.encoder.startswith(("timm:", "torchvision:")) or not (self.weights or self.download_weights),
+                f"encoder {self.encoder} has its own weights: drop --weights and --download-weights",
+            ),
             (self.public is None or self.public_art is None, "give either --public or --public-art, not both"),
         )
         for holds, problem in checks:

@@ -58,7 +58,7 @@ def test_an_announced_iteration_is_charged_prepared_and_acknowledged_with_nothin
 
 
 def test_the_ledger_is_charged_before_the_features_are_touched(artist, town):
-    """ART-2."""
+    """AGT-1."""
     artist.receive_announcement(town.announcement().encode())
     artist.receive_announcement(town.announcement(head_alone(town), iteration=2).encode())
     assert artist.features.looks
@@ -79,7 +79,7 @@ def assert_refused(artist, town, announcement, error=PrivacyError, match=None):
 
 
 def test_a_charge_over_the_limit_means_no_answer_and_an_unchanged_ledger(artist, town, tmp_path):
-    """ART-2."""
+    """AGT-1."""
     artist.ledger = Ledger.open(tmp_path / "strict.jsonl", limit=0.5, delta=1e-5, view=View.AGGREGATE)
     artist.features = WatchedFeatures(town.features(0), artist.ledger)
     with pytest.raises(BudgetExceededError, match=r"artist strict .*moments\+head of iteration 1"):
@@ -127,7 +127,7 @@ def test_an_unknown_tensor_is_refused(artist, town):
 
 @pytest.mark.parametrize("name", ["head", "moments"])
 def test_a_support_that_is_not_the_artists_own_is_refused(name, artist, town):
-    """ART-3: what the server claims does not count."""
+    """AGT-2: what the server claims does not count."""
     segments = tuple(
         replace(segment, support=Support.ARTIST) if segment.name == name else segment
         for segment in town.mechanism().layout.segments
@@ -152,7 +152,7 @@ def test_what_is_no_announcement_is_refused(artist, town):
 
 
 def test_an_iteration_is_taken_part_in_once(artist, town):
-    """ART-4: two uploads for one charge, or one iteration twice, would show a difference."""
+    """AGT-3: two uploads for one charge, or one iteration twice, would show a difference."""
     artist.receive_announcement(town.announcement(iteration=3).encode())
     looks, head = list(artist.features.looks), artist.ledger.head
     for iteration in (3, 2, 1):
@@ -251,7 +251,7 @@ def embeddings():
 def test_a_signature_is_charged_unit_and_near_the_mean(mode, town, embeddings):
     artist = town.artist(mode=mode)
     mechanism = signature_mechanism(mode=mode, noise_multiplier=0.0 if mode is Mode.NONE else 1.0)
-    signature = artist.publish_signature(embeddings, mechanism)
+    signature = artist.publish_signature(lambda _raw: embeddings, mechanism)
     (release,) = artist.ledger.releases
     assert (release.name, release.events) == (SIGNATURE, {view: mechanism.event(view) for view in View})
     assert (signature.shape, signature.dtype) == ((6,), np.float32)
@@ -262,7 +262,9 @@ def test_a_signature_is_charged_unit_and_near_the_mean(mode, town, embeddings):
 @pytest.mark.parametrize("mode", [Mode.DISTRIBUTED, Mode.LOCAL])
 def test_two_signatures_of_the_same_artworks_differ_and_both_are_charged(mode, town, embeddings):
     artist = town.artist(mode=mode)
-    first, second = (artist.publish_signature(embeddings, signature_mechanism(mode=mode)) for _ in range(2))
+    first, second = (
+        artist.publish_signature(lambda _raw: embeddings, signature_mechanism(mode=mode)) for _ in range(2)
+    )
     assert np.abs(first - second).max() > 0.05
     assert len(artist.ledger.releases) == 2
 
@@ -272,7 +274,7 @@ def test_a_signature_over_the_limit_is_refused_before_it_is_computed(town, embed
     no_random = pytest.fail
     artist = town.artist(ledger=ledger, random=lambda _size: no_random("noise was drawn"))
     with pytest.raises(BudgetExceededError, match="signature"):
-        artist.publish_signature(embeddings, signature_mechanism())
+        artist.publish_signature(lambda _raw: embeddings, signature_mechanism())
     assert ledger.releases == ()
 
 
@@ -290,14 +292,14 @@ def test_a_signature_sized_for_several_artists_or_another_promise_is_refused(cha
     """Noise shared among artists protects only behind secure aggregation; a signature goes out in the clear."""
     artist = town.artist()
     with pytest.raises(PrivacyError, match="released by one artist alone, in mode distributed per artwork"):
-        artist.publish_signature(embeddings, signature_mechanism(**changes))
+        artist.publish_signature(lambda _raw: embeddings, signature_mechanism(**changes))
     assert artist.ledger.releases == ()
 
 
 def test_a_signature_of_the_wrong_length_is_refused(town):
     artist = town.artist()
     with pytest.raises(InputError, match=r"float32 \[artworks, 6\]"):
-        artist.publish_signature(np.zeros((3, 5), np.float32), signature_mechanism())
+        artist.publish_signature(lambda raw: np.zeros((len(raw), 5), np.float32), signature_mechanism())
     assert isinstance(artist.ledger.releases, tuple)
 
 

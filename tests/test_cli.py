@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from rich.console import Console
 
 from fedstyle_secure import __version__, cli
 from fedstyle_secure.artworks import atelier as atelier_module
@@ -24,7 +25,14 @@ from tests.experiments.stand_ins import listing
 
 QUICK = ("--iterations", "2", "--views", "1", "--max-artworks", "20")
 ODD_NAMES = ["[bold]red", r"\[bold]", ":art:", "two words", "Ünï-画家", "[red"]
-COMMAND = [sys.executable, "-c", "from fedstyle_secure.cli import main; main()"]
+# A parent that runs in the background may have left Ctrl-C ignored; a terminal never does.
+PROGRAM = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from fedstyle_secure.cli import main
+main()
+"""
+COMMAND = [sys.executable, "-c", PROGRAM]
 
 
 @dataclass(frozen=True)
@@ -331,6 +339,7 @@ def test_redirected_output_is_plain_text_that_fits_forty_columns(
         on_progress(1, 1)
 
     monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setattr(cli, "_screen", Console())  # a console asks for its width when it is made
     monkeypatch.setattr(atelier_module, "write_atelier", paint)
     options = ("--artworks", painted, *QUICK) if command == "train" else ()
     ended = call(command, *options, "--out", "run")

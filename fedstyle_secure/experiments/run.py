@@ -277,12 +277,11 @@ def _sign(prepared: Prepared, artists: Mapping[str, Artist], model: StyleModel) 
     dimensions = min(SIGNATURE_DIMENSIONS, len(scatter))
     space = SignatureSpace.fit(scatter, dimensions)
     mechanism = prepared.budget.signature_mechanism(dimensions)
-    signatures = [
-        Signature(
-            name, artist.publish_signature(space.apply(model.embed(prepared.training[name].views[:, 0])), mechanism)
-        )
-        for name, artist in artists.items()
-    ]
+
+    def embed(raw: NDArray[np.float32]) -> NDArray[np.float32]:
+        return space.apply(model.embed(raw))
+
+    signatures = [Signature(name, artist.publish_signature(embed, mechanism)) for name, artist in artists.items()]
     return StyleIndex(space, signatures)
 
 
