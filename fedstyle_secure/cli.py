@@ -120,30 +120,30 @@ def train(
     artworks: Annotated[Path | None, typer.Option(help="Folder with one folder of artworks for each artist.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write the run to; must not exist.")] = None,
     config: Annotated[Path | None, typer.Option(help="TOML file with any of these settings; options win.")] = None,
-    public: Annotated[int | None, typer.Option(help="Declare this many artists public [default: a third].")] = None,
+    public: Annotated[int | None, typer.Option(help="Declare this many artists public (default: a third).")] = None,
     public_art: Annotated[Path | None, typer.Option(help="A folder of public artists instead of --public.")] = None,
     split: Annotated[Split | None, typer.Option(help="Hold out artworks by artist, or subjects by content.")] = None,
     privacy: Annotated[
         Mode | None, typer.Option(help="Where noise comes from. none: NOTHING IS PROTECTED, for comparison only.")
     ] = None,
-    epsilon: Annotated[float | None, typer.Option(help="Limit on all an artist releases [default: 8].")] = None,
-    delta: Annotated[float | None, typer.Option(help="Delta that epsilon is stated at [default: 1e-5].")] = None,
-    unit: Annotated[Unit | None, typer.Option(help="What is protected [default: artwork].")] = None,
-    iterations: Annotated[int | None, typer.Option(help="Model updates [default: 6].")] = None,
+    epsilon: Annotated[float | None, typer.Option(help="Limit on all an artist releases (default: 8).")] = None,
+    delta: Annotated[float | None, typer.Option(help="Delta that epsilon is stated at (default: 1e-5).")] = None,
+    unit: Annotated[Unit | None, typer.Option(help="What is protected (default: artwork).")] = None,
+    iterations: Annotated[int | None, typer.Option(help="Model updates (default: 6).")] = None,
     encoder: Annotated[
-        str | None, typer.Option(help="lite0, small, timm:NAME or torchvision:NAME [default: lite0].")
+        str | None, typer.Option(help="lite0, small, timm:NAME or torchvision:NAME (default: lite0).")
     ] = None,
     weights: Annotated[Path | None, typer.Option(help="Local weights file of a timm or torchvision encoder.")] = None,
     download_weights: Annotated[bool | None, typer.Option(help="Allow fetching pretrained weights.")] = None,
-    views: Annotated[int | None, typer.Option(help="Augmented views of each artwork [default: 4].")] = None,
+    views: Annotated[int | None, typer.Option(help="Augmented views of each artwork (default: 4).")] = None,
     drop_rate: Annotated[
         float | None, typer.Option(help="Fraction of artists that may vanish, and here does, in each iteration.")
     ] = None,
-    min_cohort: Annotated[int | None, typer.Option(help="Fewest artists a sum may cover [default: 5].")] = None,
-    corrupt: Annotated[int | None, typer.Option(help="Artists assumed corrupt [default: a tenth].")] = None,
-    min_artworks: Annotated[int | None, typer.Option(help="Fewest artworks of an artist [default: 4].")] = None,
+    min_cohort: Annotated[int | None, typer.Option(help="Fewest artists a sum may cover (default: 5).")] = None,
+    corrupt: Annotated[int | None, typer.Option(help="Artists assumed corrupt (default: a tenth).")] = None,
+    min_artworks: Annotated[int | None, typer.Option(help="Fewest artworks of an artist (default: 4).")] = None,
     max_artworks: Annotated[
-        int | None, typer.Option(help="Most training artworks an artist uses [default: 500].")
+        int | None, typer.Option(help="Most training artworks an artist uses (default: 500).")
     ] = None,
     sign: Annotated[
         bool | None, typer.Option("--sign/--no-sign", help="Artists publish a private signature, to be found by.")
