@@ -13,6 +13,7 @@ PACKAGES = ("fedstyle_secure", "protocols", "threat_models")
 SOURCE_TESTS = (
     "tests/test_ablations.py",
     "tests/test_architecture.py",
+    "tests/test_documents.py",
     "tests/test_readme.py",
     "tests/test_vectors.py",
     "tests/protocols/test_purity.py",
@@ -37,10 +38,8 @@ def main() -> None:
         environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(site), str(place)])}
         check = f"import {', '.join(PACKAGES)} as _; assert _.__file__.startswith({str(site)!r}), _.__file__"
         subprocess.run([sys.executable, "-c", check], cwd=place, env=environment, check=True)
-        tests = [str(path) for path in ("tests",)] + [f"--ignore={path}" for path in SOURCE_TESTS]
-        outcome = subprocess.run(
-            [sys.executable, "-m", "pytest", "-n", "2", *tests], cwd=place, env=environment, check=False
-        )
+        command = [sys.executable, "-m", "pytest", "-n", "2", "tests", *(f"--ignore={path}" for path in SOURCE_TESTS)]
+        outcome = subprocess.run(command, cwd=place, env=environment, check=False)
     sys.exit(outcome.returncode)
 
 
