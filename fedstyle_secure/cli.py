@@ -191,6 +191,7 @@ def search(
     """Name the artists whose style is nearest to a picture's, nearest first. Ranks only: scores would leak."""
     from .experiments.seek import open_run
 
+    keep_freed_memory()
     found = open_run(run).search(image, top=top)
     if as_json:
         results = [{"rank": result.rank, "artist": result.artist} for result in found]
