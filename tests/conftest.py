@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import HealthCheck, settings
 
 from fedstyle_secure.aggregation import REFUSALS, Enrolment, Subject
 from fedstyle_secure.alignment import Alignment, head_segment, moments_segment
@@ -26,6 +27,10 @@ from fedstyle_secure.privacy.mechanism import Mechanism, View, plan
 from fedstyle_secure.privacy.sizing import Mode
 from fedstyle_secure.training.codebook import Codebook
 from fedstyle_secure.training.updates import Layout
+
+# A busy machine is slow, not wrong: time never decides a property test.
+settings.register_profile("fedstyle", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("fedstyle")
 
 RAW, POOLED, D, H, VIEWS, ARTWORKS = 20, 4, 12, 4, 3, 10
 
