@@ -199,6 +199,7 @@ def test_a_corrupt_majority_leaves_nothing(house):
     assert findings.problems == (
         f"{SESSION}: 4 independent combinations leak, where one sum may: {'; '.join(each)}; and 1 more",
     )
+    assert findings.sessions[0].in_words == f"4 combinations: {'; '.join(each)}; and 1 more"
     findings, alone = agree(house, transcript, corrupt=range(4))
     assert not alone
     assert findings.problems == (
