@@ -3,23 +3,28 @@
 AGT-1  The ledger is charged before any feature is touched; a refused charge means no answer at all.
 AGT-2  What each tensor's support is, the artist decides from its own code; a layout that claims otherwise is refused.
 AGT-3  An iteration is taken part in once: numbers must rise.
+AGT-4  After a charge the server is given a receipt of the ledger, and an announcement brings the newest one back: a
+       ledger restored from a backup is noticed before it is charged again. A server that forgets receipts on purpose
+       brings none; then only a copy of the ledger's head, kept elsewhere, can tell.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from numpy.typing import NDArray
 
 from .aggregation import Enrolment, MaskedSession, Subject, mask
 from .alignment import HEAD, MOMENTS
-from .announcement import Announcement
+from .announcement import NO_RECEIPT, Announcement
 from .encoder.features import StyleFeatures
 from .encoder.model import StyleModel
 from .encoder.whitening import to_unit
 from .errors import PrivacyError
 from .privacy.clipping import Unit
-from .privacy.ledger import Ledger, Release
+from .privacy.ledger import Ledger, LedgerError, Release
 from .privacy.mechanism import Mechanism
 from .privacy.pipeline import protect
 from .privacy.quantization import dequantize
@@ -70,14 +75,16 @@ class Artist:
             data: An encoded `Announcement`.
 
         Returns:
-            Nothing to tell: empty bytes, which acknowledge.
+            The next receipt, 32 bytes: nothing of the artworks, for the server to bring back (AGT-4).
 
         Raises:
             InputError: Not an announcement.
+            LedgerError: The ledger lacks releases it once had.
             PrivacyError: It asks for something this artist did not agree to, or for more than the ledger's limit.
         """
         self._session = None
         announcement = Announcement.decode(data)
+        self._check_receipt(announcement.receipt)
         self._consent(announcement)
         mechanism, model = announcement.mechanism, announcement.model
         previous, self.last_iteration = self.last_iteration, announcement.iteration
@@ -95,7 +102,7 @@ class Artist:
         self._session = mask(
             update, subject=subject, last_iteration=previous, enrolment=self.enrolment, random=self.random
         )
-        return b""
+        return self.ledger.receipt(self._receipt_key)
 
     def receive_request(self, data: bytes) -> bytes:
         """Answer one request of the secure aggregation session.
@@ -130,6 +137,19 @@ class Artist:
         embeddings = embed(self.features.views[:, 0])
         update = protect(Contributions(embeddings, mechanism.layout), mechanism, self.random)
         return to_unit(dequantize(update.values, mechanism).astype(np.float32))
+
+    @property
+    def _receipt_key(self) -> bytes:
+        """32 bytes that outlive a restart, because the artist's identity does (HKDF, RFC 5869)."""
+        derive = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"fedstyle-secure ledger receipt v1")
+        return derive.derive(self.enrolment.identity.private_bytes_raw())
+
+    def _check_receipt(self, receipt: bytes) -> None:
+        if receipt != NO_RECEIPT and not self.ledger.knows(receipt, self._receipt_key):
+            raise LedgerError(
+                f"{self.ledger.path} was rolled back: the server holds a receipt for a release it lacks; restore the "
+                "newest copy"
+            )
 
     def _consent(self, announcement: Announcement) -> None:
         mechanism = announcement.mechanism

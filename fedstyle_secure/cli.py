@@ -33,7 +33,7 @@ from .allocator import keep_freed_memory
 from .config import Settings, Split, read_toml, setting_names
 from .errors import FedStyleError, InputError
 from .privacy.clipping import Unit
-from .privacy.sizing import Mode
+from .privacy.sizing import Mode, Noise
 
 app = typer.Typer(
     name="fedstyle",
@@ -131,6 +131,10 @@ def train(
     epsilon: Annotated[float | None, typer.Option(help="Limit on all an artist releases (default: 8).")] = None,
     delta: Annotated[float | None, typer.Option(help="Delta that epsilon is stated at (default: 1e-5).")] = None,
     unit: Annotated[Unit | None, typer.Option(help="What is protected (default: artwork).")] = None,
+    noise: Annotated[Noise | None, typer.Option(help="Law of the noise shares (default: gaussian).")] = None,
+    sampling_rate: Annotated[
+        float | None, typer.Option(help="Chance of each artwork to take part in an iteration (default: 1).")
+    ] = None,
     iterations: Annotated[int | None, typer.Option(help="Model updates (default: 6).")] = None,
     encoder: Annotated[
         str | None, typer.Option(help="lite0, small, timm:NAME or torchvision:NAME (default: lite0).")

@@ -10,7 +10,7 @@ from typing import Any, get_args, get_type_hints
 
 from .errors import InputError
 from .privacy.clipping import Unit
-from .privacy.sizing import Mode
+from .privacy.sizing import Mode, Noise
 
 
 class Split(StrEnum):
@@ -36,6 +36,8 @@ class Settings:
         epsilon: Limit on everything an artist releases in the run, in the trusted view of the mode.
         delta: Probability at which epsilon is stated.
         unit: What is protected.
+        noise: The law of the integer noise shares in mode distributed.
+        sampling_rate: Probability with which each artwork takes part in a training iteration.
         iterations: Model updates.
         encoder: ``lite0``, ``small``, ``timm:NAME`` or ``torchvision:NAME``.
         weights: Local weights file for a timm or torchvision encoder.
@@ -61,6 +63,8 @@ class Settings:
     epsilon: float = 8.0
     delta: float = 1e-5
     unit: Unit = Unit.ARTWORK
+    noise: Noise = Noise.GAUSSIAN
+    sampling_rate: float = 1.0
     iterations: int = 6
     encoder: str = "lite0"
     weights: Path | None = None
@@ -79,6 +83,15 @@ class Settings:
         checks = (
             (math.isfinite(self.epsilon) and self.epsilon > 0, f"--epsilon must be above 0, got {self.epsilon}"),
             (0 < self.delta < 1, f"--delta must lie between 0 and 1, got {self.delta}"),
+            (0 < self.sampling_rate <= 1, f"--sampling-rate must be above 0 and at most 1, got {self.sampling_rate}"),
+            (
+                self.noise is Noise.GAUSSIAN or self.privacy is Mode.DISTRIBUTED,
+                f"--noise {self.noise} comes in shares: use it with --privacy distributed",
+            ),
+            (
+                self.sampling_rate == 1 or (self.unit, self.noise) == (Unit.ARTWORK, Noise.GAUSSIAN),
+                "--sampling-rate below 1 needs --unit artwork and --noise gaussian: nothing else is accounted for",
+            ),
             (self.iterations >= 1, f"--iterations must be at least 1, got {self.iterations}"),
             (self.views >= 1, f"--views must be at least 1, got {self.views}"),
             (0 <= self.drop_rate < 1, f"--drop-rate must be at least 0 and below 1, got {self.drop_rate}"),

@@ -1,21 +1,22 @@
 """The one loop: announce, aggregate, align, again. This is the server; it holds models, sums and nothing of an artist.
 
-ITE-1  All that comes from artists passes through `aggregation.aggregate`; announcements are answered with empty bytes.
+ITE-1  All that comes from artists passes through `aggregation.aggregate`; announcements are answered with receipts,
+       which tell nothing and are brought back with the next announcement.
 """
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .aggregation import Aggregate, AggregationAborted, Subject, aggregate, session_params
 from .alignment import Alignment, head_segment, moments_segment
-from .announcement import Announcement
+from .announcement import NO_RECEIPT, RECEIPT_BYTES, Announcement
 from .encoder.model import StyleModel
 from .engines.memory import Engine
 from .privacy.clipping import Unit
 from .privacy.mechanism import Mechanism, plan
-from .privacy.sizing import Mode
+from .privacy.sizing import Mode, Noise
 from .training.updates import Layout
 
 ALIGNMENT_SHARE = 0.9
@@ -36,6 +37,8 @@ class CohortPlan:
         corrupt: Artists assumed to work with the server, at most.
         min_survivors: Artists below which a session aborts.
         max_artworks: Public bound on an artist's artworks.
+        noise: The law of noise shares.
+        sampling_rate: Probability with which each artwork takes part in an iteration.
         multipliers: Noise multiplier of each iteration; all 0 in mode none.
         seed: Public bytes from which rotations are derived.
     """
@@ -46,6 +49,8 @@ class CohortPlan:
     corrupt: int
     min_survivors: int
     max_artworks: int
+    noise: Noise
+    sampling_rate: float
     multipliers: Sequence[float]
     seed: bytes
 
@@ -74,6 +79,8 @@ class CohortPlan:
             corrupt=self.corrupt,
             min_survivors=self.min_survivors,
             max_artworks=self.max_artworks,
+            noise=self.noise,
+            sampling_rate=self.sampling_rate,
             rotation_seed=hashlib.sha256(self.seed + iteration.to_bytes(4, "big")).digest(),
         )
 
@@ -135,6 +142,7 @@ def run(
     Raises:
         InputError: The cohort cannot bear its own promises.
     """
+    receipts = {f"{name}/announcement": NO_RECEIPT for name in artists}
     for iteration in range(1, len(cohort.multipliers) + 1):
         mechanism = cohort.mechanism(iteration, dimensions=model.head.shape[1], outputs=len(model.head))
         subject = Subject(
@@ -143,8 +151,11 @@ def run(
             architecture_digest=model.architecture_digest,
             anchors_digest=anchors_digest,
         )
-        announcement = Announcement(iteration=iteration, mechanism=mechanism, model=model).encode()
-        engine.exchange({f"{name}/announcement": announcement for name in artists})
+        announcement = Announcement(iteration=iteration, mechanism=mechanism, model=model)
+        replies = engine.exchange(
+            {mailbox: replace(announcement, receipt=receipt).encode() for mailbox, receipt in receipts.items()}
+        )
+        receipts |= {mailbox: reply for mailbox, reply in replies.items() if len(reply) == RECEIPT_BYTES}
         on_session()
         params = session_params(identities, subject, mechanism)
         try:

@@ -229,6 +229,13 @@ ABLATIONS = (
         "tests/test_artist.py::test_a_charge_over_the_limit_means_no_answer_and_an_unchanged_ledger",
     ),
     Ablation(
+        "a ledger put back from a backup is refused",
+        "fedstyle_secure/artist.py",
+        "self._check_receipt(announcement.receipt)",
+        "pass",
+        "tests/test_artist.py::test_a_ledger_restored_from_a_backup_is_noticed_by_the_receipt_it_does_not_know",
+    ),
+    Ablation(
         "noise share",
         "fedstyle_secure/privacy/noise.py",
         "quantized.values + noise",
@@ -238,8 +245,8 @@ ABLATIONS = (
     Ablation(
         "noise sized for honest survivors",
         "fedstyle_secure/privacy/sizing.py",
-        "SMOOTHING**2) / self.honest)",
-        "SMOOTHING**2) / self.clients)",
+        "self.smoothing**2) / self.honest)",
+        "self.smoothing**2) / self.clients)",
         "tests/privacy/test_noise.py::test_the_honest_survivors_alone_reach_the_claimed_multiplier",
     ),
 )

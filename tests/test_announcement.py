@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedstyle_secure.announcement import Announcement
+from fedstyle_secure.announcement import RECEIPT_BYTES, Announcement
 from fedstyle_secure.errors import FedStyleError, InputError, PrivacyError
 from fedstyle_secure.privacy.sizing import Mode
 
@@ -16,20 +16,28 @@ def honest(shared_town) -> bytes:
     return shared_town.announcement(iteration=7).encode()
 
 
+START = RECEIPT_BYTES + 4
+
+
+def end_of(data: bytes) -> int:
+    return START + int.from_bytes(data[RECEIPT_BYTES:START], "big")
+
+
 def facts_of(data: bytes) -> dict:
-    return json.loads(data[4 : 4 + int.from_bytes(data[:4], "big")])
+    return json.loads(data[START : end_of(data)])
 
 
 def rewrite(data: bytes, facts: object) -> bytes:
     """The announcement with other facts and the same model."""
     text = (facts if isinstance(facts, str) else json.dumps(facts)).encode()
-    return len(text).to_bytes(4, "big") + text + data[4 + int.from_bytes(data[:4], "big") :]
+    return data[:RECEIPT_BYTES] + len(text).to_bytes(4, "big") + text + data[end_of(data) :]
 
 
 @pytest.mark.parametrize("mode", list(Mode))
 def test_round_trip(mode, town):
-    announcement = town.announcement(town.mechanism(mode=mode), iteration=3)
+    announcement = town.announcement(town.mechanism(mode=mode), iteration=3, receipt=bytes(range(RECEIPT_BYTES)))
     decoded = Announcement.decode(announcement.encode())
+    assert decoded.receipt == announcement.receipt
     assert decoded.mechanism == announcement.mechanism
     assert decoded.mechanism.digest == announcement.mechanism.digest
     assert decoded.model.digest == announcement.model.digest
@@ -61,7 +69,7 @@ def test_a_flipped_bit_is_refused_or_announces_something_else(honest, data):
         return
     assert decoded.encode() == bytes(bent)
     original = Announcement.decode(honest)
-    facts = [(each.iteration, each.mechanism.digest, each.model.digest) for each in (decoded, original)]
+    facts = [(each.iteration, each.mechanism.digest, each.model.digest, each.receipt) for each in (decoded, original)]
     assert facts[0] != facts[1]
 
 
@@ -97,7 +105,8 @@ def test_any_fact_may_be_anything_and_only_typed_errors_come_out(honest):
             assert type(decoded.iteration) is int
             assert isinstance(decoded.mechanism.digest, bytes)
     # A mechanism may really assume no corrupt artist, a tensor may have any name or another clip norm.
-    assert {name for name, _ in accepted} <= {"corrupt", "name", "clip_norm", "noise_multiplier", "clients"}
+    harmless = {"corrupt", "name", "clip_norm", "noise_multiplier", "clients", "sampling_rate"}
+    assert {name for name, _ in accepted} <= harmless
 
 
 def test_facts_left_out_or_added_are_refused(honest):

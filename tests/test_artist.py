@@ -7,6 +7,7 @@ import pytest
 
 from fedstyle_secure.aggregation import SupportError, session_params
 from fedstyle_secure.alignment import head_segment, moments_segment
+from fedstyle_secure.announcement import NO_RECEIPT, RECEIPT_BYTES
 from fedstyle_secure.artist import SIGNATURE, contribute
 from fedstyle_secure.encoder.whitening import to_unit
 from fedstyle_secure.errors import InputError, PrivacyError
@@ -47,9 +48,9 @@ def first_request(town, mechanism, **subject):
     return Server(session_params(identities, town.subject(**subject), mechanism)).start()[0]
 
 
-def test_an_announced_iteration_is_charged_prepared_and_acknowledged_with_nothing(artist, town):
+def test_an_announced_iteration_is_charged_prepared_and_acknowledged_with_a_receipt(artist, town):
     mechanism = town.mechanism()
-    assert artist.receive_announcement(town.announcement(mechanism).encode()) == b""
+    assert len(artist.receive_announcement(town.announcement(mechanism).encode())) == RECEIPT_BYTES
     (release,) = artist.ledger.releases
     assert (release.name, release.iteration) == ("moments+head", 1)
     assert release.events == {view: mechanism.event(view) for view in View}
@@ -159,7 +160,28 @@ def test_an_iteration_is_taken_part_in_once(artist, town):
         with pytest.raises(PrivacyError, match=f"iteration {iteration} was announced after 3: numbers must rise"):
             artist.receive_announcement(town.announcement(iteration=iteration).encode())
     assert (artist.features.looks, artist.ledger.head) == (looks, head)
-    assert artist.receive_announcement(town.announcement(iteration=4).encode()) == b""
+    assert artist.receive_announcement(town.announcement(iteration=4).encode())
+
+
+def test_a_ledger_restored_from_a_backup_is_noticed_by_the_receipt_it_does_not_know(artist, town):
+    """AGT-4."""
+    path = artist.ledger.path
+    first = artist.receive_announcement(town.announcement(head_alone(town)).encode())
+    backup = path.read_bytes()
+    second = artist.receive_announcement(town.announcement(head_alone(town), iteration=2, receipt=first).encode())
+    assert len({first, second, NO_RECEIPT}) == 3
+    path.write_bytes(backup)
+    artist.features.looks.clear()
+    artist.ledger = Ledger.open(path, limit=artist.ledger.limit, delta=1e-5, view=View.AGGREGATE)
+    rolled_back = town.announcement(head_alone(town), iteration=3, receipt=second)
+    assert_refused(artist, town, rolled_back, error=LedgerError, match="was rolled back: the server holds a receipt")
+    # An older receipt is one the ledger knows: the server missed an answer, and nothing is lost.
+    assert artist.receive_announcement(town.announcement(head_alone(town), iteration=3, receipt=first).encode())
+
+
+def test_receipts_of_two_artists_with_the_same_releases_differ(town):
+    receipts = [town.artist(number).receive_announcement(town.announcement().encode()) for number in (0, 1)]
+    assert receipts[0] != receipts[1]
 
 
 def test_an_iteration_refused_for_its_cost_is_not_open_to_another_try(artist, town, tmp_path):

@@ -177,12 +177,40 @@ def test_settings_survive_a_toml_file(tmp_path):
     path = tmp_path / "run.toml"
     path.write_text(to_toml(CHANGED), encoding="utf-8")
     settings = Settings.from_values(read_toml(path))
-    assert settings.as_dict() == CHANGED | {"public_art": None}
+    assert settings.as_dict() == CHANGED | {"public_art": None, "noise": "gaussian", "sampling_rate": 1.0}
     defaults = Settings.from_values(NEEDED)
     assert [name for name in CHANGED if getattr(settings, name) == getattr(defaults, name)] == []
 
     path.write_text(to_toml({k: v for k, v in settings.as_dict().items() if v is not None}), encoding="utf-8")
     assert Settings.from_values(read_toml(path)) == settings
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        (
+            {"noise": "skellam", "privacy": "local"},
+            "--noise skellam comes in shares: use it with --privacy distributed",
+        ),
+        ({"noise": "skellam", "privacy": "none"}, "--noise skellam comes in shares"),
+        ({"noise": "skellam", "sampling_rate": 0.5}, "--sampling-rate below 1 needs"),
+        ({"unit": "artist", "sampling_rate": 0.5}, "--sampling-rate below 1 needs --unit artwork and --noise gaussian"),
+        ({"sampling_rate": 0.0}, "--sampling-rate must be above 0"),
+        ({"sampling_rate": 1.5}, "at most 1, got 1.5"),
+        ({"noise": "laplace"}, "noise must be one of gaussian, skellam, got 'laplace'"),
+    ],
+)
+def test_noise_and_sampling_that_no_accounting_covers_are_refused(changes, problem):
+    with pytest.raises(InputError, match=problem):
+        Settings.from_values(NEEDED | changes)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"noise": "skellam"}, {"sampling_rate": 0.5}, {"sampling_rate": 0.5, "privacy": "local"}]
+)
+def test_noise_and_sampling_can_be_chosen(changes):
+    settings = Settings.from_values(NEEDED | changes)
+    assert {name: settings.as_dict()[name] for name in changes} == changes
 
 
 def test_names_in_a_file_may_have_dashes(tmp_path):

@@ -8,7 +8,7 @@ import torch
 
 from fedstyle_secure import artist as artist_module
 from fedstyle_secure.aggregation import mask
-from fedstyle_secure.announcement import Announcement
+from fedstyle_secure.announcement import NO_RECEIPT, RECEIPT_BYTES, Announcement
 from fedstyle_secure.engines.memory import Unreachable
 from fedstyle_secure.errors import InputError, PrivacyError
 from fedstyle_secure.experiments.evaluation import prototypes, rank, score
@@ -243,8 +243,8 @@ def test_a_cohort_that_cannot_keep_its_promises_is_refused(town):
         town.federation(mode=Mode.DISTRIBUTED, multipliers=(1e9,)).run()
 
 
-def test_announcements_reach_everybody_as_the_same_bytes(town, monkeypatch):
-    federation = town.federation(multipliers=(0.0,))
+def test_announcements_differ_by_nothing_but_the_receipt_they_bring_back(town, monkeypatch):
+    federation = town.federation(multipliers=(0.0, 0.0))
     sent = []
     exchange = federation.engine.exchange
     monkeypatch.setattr(federation.engine, "exchange", lambda requests: sent.append(requests) or exchange(requests))
@@ -252,3 +252,8 @@ def test_announcements_reach_everybody_as_the_same_bytes(town, monkeypatch):
     assert list(sent[0]) == [f"{name}/announcement" for name in federation.names]
     (data,) = set(sent[0].values())
     assert Announcement.decode(data).model.digest == town.model().digest
+    second = next(requests for requests in sent[1:] if set(requests) == set(sent[0]))
+    receipts = {data[:RECEIPT_BYTES] for data in second.values()}
+    assert len(receipts) == len(federation.names)
+    assert NO_RECEIPT not in receipts
+    assert len({data[RECEIPT_BYTES:] for data in second.values()}) == 1

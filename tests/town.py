@@ -22,7 +22,7 @@ from fedstyle_secure.iterations import CohortPlan, Outcome, run
 from fedstyle_secure.privacy.clipping import Unit
 from fedstyle_secure.privacy.ledger import Ledger
 from fedstyle_secure.privacy.mechanism import Mechanism, View, plan
-from fedstyle_secure.privacy.sizing import Mode
+from fedstyle_secure.privacy.sizing import Mode, Noise
 from fedstyle_secure.training.codebook import Codebook
 from fedstyle_secure.training.updates import Layout
 
@@ -163,6 +163,8 @@ class Federation:
             corrupt=self.corrupt,
             min_survivors=self.min_survivors,
             max_artworks=20,
+            noise=Noise.GAUSSIAN,
+            sampling_rate=1.0,
             multipliers=self.multipliers,
             seed=b"town",
         )
@@ -222,10 +224,10 @@ class Town:
     def federation(self, **changes: object) -> Federation:
         return Federation(folder=self.folder / "ledgers", **changes)
 
-    def artist(self, **changes: object) -> Artist:
+    def artist(self, number: int = 0, **changes: object) -> Artist:
         """One artist of a town in mode distributed, with some attributes replaced."""
         federation = self.federation(mode=Mode.DISTRIBUTED, multipliers=(2.0,))
-        artist = federation.artists[federation.names[0]]
+        artist = federation.artists[federation.names[number]]
         for name, value in changes.items():
             setattr(artist, name, value)
         return artist

@@ -1,16 +1,17 @@
 """Plan a run's noise before anything is read or computed, and refuse what cannot be kept."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..aggregation import Subject, check_support, fewest_survivors, session_params
 from ..artist import SIGNATURE
 from ..config import Settings
 from ..errors import InputError, PrivacyError
 from ..iterations import CohortPlan, training_shares
-from ..privacy.accounting import delta_of_mu, gaussian_mu, plan_multipliers
+from ..privacy.accounting import is_within, plan_multipliers
 from ..privacy.mechanism import Mechanism, View, plan
-from ..privacy.sizing import BETA, Mode
+from ..privacy.sizing import BETA, Mode, Noise
 from ..training.updates import Layout, Segment, Support
 
 SIGNATURE_SHARE = 0.4
@@ -20,6 +21,7 @@ SIGNATURE_DIMENSIONS = 96
 """Length of a signature: noise grows with it, detail too."""
 
 _SLACK_RESERVE = 1e-3  # of delta, set aside for the mechanisms' failure probabilities; more where delta is tiny
+_LEAST, _MOST, _STEPS = 0.02, 1.5, 1024  # noise, over what a Gaussian that takes all artworks would need
 _SIGNATURE_SEED = b"\0" * 32  # a rotation needs a public seed, not a secret one
 
 
@@ -49,8 +51,32 @@ class Budget:
             corrupt=0,
             min_survivors=1,
             max_artworks=self.cohort.max_artworks,
+            noise=self.cohort.noise,
             rotation_seed=_SIGNATURE_SEED,
         )
+
+    def mechanisms(self, *, dimensions: int, outputs: int) -> list[Mechanism]:
+        """All releases of an artist, the signature last.
+
+        Args:
+            dimensions: d of the style space, at most.
+            outputs: h of the head.
+
+        Raises:
+            PrivacyError: No ring holds a release.
+        """
+        training = [
+            self.cohort.mechanism(iteration, dimensions=dimensions, outputs=outputs)
+            for iteration in range(1, len(self.cohort.multipliers) + 1)
+        ]
+        alone = [] if self.signature_multiplier is None else [self.signature_mechanism(SIGNATURE_DIMENSIONS)]
+        return training + alone
+
+    def scaled(self, factor: float) -> "Budget":
+        """The same with all noise multiplied by `factor`."""
+        multipliers = [factor * multiplier for multiplier in self.cohort.multipliers]
+        alone = None if self.signature_multiplier is None else factor * self.signature_multiplier
+        return replace(self, cohort=replace(self.cohort, multipliers=multipliers), signature_multiplier=alone)
 
 
 def plan_budget(settings: Settings, *, clients: int, dimensions: int, outputs: int) -> Budget:
@@ -91,40 +117,53 @@ def plan_budget(settings: Settings, *, clients: int, dimensions: int, outputs: i
         corrupt=corrupt,
         min_survivors=min_survivors,
         max_artworks=settings.max_artworks,
+        noise=settings.noise,
+        sampling_rate=settings.sampling_rate,
         multipliers=multipliers,
         seed=settings.seed.to_bytes(8, "big", signed=True),
     )
     view = View.LOCAL if settings.privacy is Mode.LOCAL else View.AGGREGATE
     budget = Budget(cohort=cohort, signature_multiplier=signature_multiplier, view=view)
     try:
-        first, *later = (
-            cohort.mechanism(iteration, dimensions=dimensions, outputs=outputs)
-            for iteration in range(1, settings.iterations + 1)
-        )
-        alone = [budget.signature_mechanism(SIGNATURE_DIMENSIONS)] if settings.sign else []
+        if settings.noise is not Noise.GAUSSIAN or (settings.sampling_rate < 1 and settings.privacy is not Mode.NONE):
+            budget = _calibrate(budget, settings, dimensions=dimensions, outputs=outputs)
+        mechanisms = budget.mechanisms(dimensions=dimensions, outputs=outputs)
     except (InputError, PrivacyError) as error:
         raise type(error)(
             f"--epsilon {settings.epsilon:g} cannot be met by {clients} artists, --iterations {settings.iterations} "
             f"and --max-artworks {settings.max_artworks}: raise the first or lower the others ({error})"
         ) from error
-    _check_limit(settings, view, [first, *later, *alone])
-    for mechanism in (first, *later):
+    if settings.privacy is not Mode.NONE and not _meets(settings, budget, mechanisms):
+        raise PrivacyError(
+            f"--epsilon {settings.epsilon:g} at --delta {settings.delta:g} is beyond what ledgers can account for: "
+            "choose an epsilon below 700, or a larger --delta"
+        )
+    for mechanism in mechanisms[: settings.iterations]:
         check_support(mechanism, settings.min_cohort)
         _check_session(mechanism)
     return budget
 
 
-def _check_limit(settings: Settings, view: View, mechanisms: Sequence[Mechanism]) -> None:
+def _calibrate(budget: Budget, settings: Settings, *, dimensions: int, outputs: int) -> Budget:
+    """The least noise, to one part in `_STEPS`, that meets epsilon where no closed form says how much is needed."""
+    factors = [_LEAST * (_MOST / _LEAST) ** (step / _STEPS) for step in range(_STEPS + 1)]
+
+    def is_enough(factor: float) -> bool:
+        candidate = budget.scaled(factor)
+        try:
+            return _meets(settings, candidate, candidate.mechanisms(dimensions=dimensions, outputs=outputs))
+        except PrivacyError:  # noise too narrow for its grid
+            return False
+
+    step = bisect_left(factors, True, key=is_enough)
+    return budget.scaled(factors[min(step, _STEPS)])
+
+
+def _meets(settings: Settings, budget: Budget, mechanisms: Sequence[Mechanism]) -> bool:
     """Charge all releases at once, as every artist's ledger will one by one."""
-    if settings.privacy is Mode.NONE:
-        return
-    mu = gaussian_mu(mechanism.event(view) for mechanism in mechanisms)
+    events = [mechanism.event(budget.view) for mechanism in mechanisms]
     slack = sum(mechanism.delta_slack for mechanism in mechanisms)
-    if not delta_of_mu(mu, settings.epsilon) <= settings.delta - slack:
-        raise PrivacyError(
-            f"--epsilon {settings.epsilon:g} at --delta {settings.delta:g} is beyond what ledgers can account for: "
-            "choose an epsilon below 700, or a larger --delta"
-        )
+    return is_within(events, settings.epsilon, settings.delta, delta_slack=slack)
 
 
 def _check_session(mechanism: Mechanism) -> None:

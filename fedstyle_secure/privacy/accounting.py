@@ -5,11 +5,14 @@ ACC-2  An event no accountant knows is refused, never skipped; a non-private one
 ACC-3  Failure probabilities of a mechanism (`delta_slack`) are paid out of delta before epsilon is computed.
 
 Sources: Doroshenko et al. 2022 (arXiv:2207.04380) for the PLD accountant; Balle, Wang 2018 (arXiv:1805.06530), Theorem
-8, for the Gaussian's closed form; Dong, Roth, Su 2022 (Gaussian Differential Privacy), Corollary 2, for mu^2.
+8, for the Gaussian's closed form; Dong, Roth, Su 2022 (Gaussian Differential Privacy), Corollary 2, for mu^2; Mironov
+2017 (arXiv:1702.07476) and Bun, Steinke 2016 (arXiv:1605.02065) for Renyi divergences and zCDP.
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Final
 
 from dp_accounting import (
@@ -17,8 +20,11 @@ from dp_accounting import (
     GaussianDpEvent,
     NeighboringRelation,
     NonPrivateDpEvent,
+    PoissonSampledDpEvent,
     PrivacyAccountant,
+    SelfComposedDpEvent,
     UnsupportedEventError,
+    ZCDpEvent,
     get_epsilon_gaussian,
     get_sigma_gaussian,
 )
@@ -31,6 +37,8 @@ _RELATION: Final = NeighboringRelation.ADD_OR_REMOVE_ONE
 _RESOLUTION: Final = (
     1e-4  # of the privacy loss; widened with its variance, since PLD's error is the resolution's square
 )
+_ORDERS: Final = [*range(2, 65), *range(72, 129, 8), *range(144, 257, 16), 384, 512, 768, 1024]
+"""Renyi orders: whole numbers, because the bound for Skellam noise is proven for no others."""
 _HEADROOM: Final = 1 + 1e-6  # on planned noise: the PLD accountant rounds epsilon up by less than this buys
 _EXP_LIMIT: Final = 700.0  # largest exponent of a float64, about
 
@@ -45,7 +53,10 @@ def gaussian_mu(events: Iterable[DpEvent]) -> float:
 
 
 def epsilon(events: Iterable[DpEvent], delta: float, *, delta_slack: float = 0.0) -> float:
-    """Epsilon of all events together, by the PLD accountant (an upper bound, tight to about 1e-6 of its value).
+    """Epsilon of all events together.
+
+    By the PLD accountant: an upper bound, tight to about 1e-6 of its value. Where an event is known by its Renyi
+    divergences alone (`ZCDpEvent`), by the RDP accountant: about a tenth looser.
 
     Args:
         events: Any events `dp_accounting` composes; Gaussian ones are first merged into one, which is exact.
@@ -59,20 +70,53 @@ def epsilon(events: Iterable[DpEvent], delta: float, *, delta_slack: float = 0.0
         InputError: If delta is not between 0 and 1.
         PrivacyError: If the accountant does not know an event.
     """
-    events = list(events)
-    gaussians = [event for event in events if isinstance(event, GaussianDpEvent)]
-    others = [event for event in events if not isinstance(event, GaussianDpEvent)]
+    gaussians, others = [], Counter[DpEvent]()
+    for event in events:
+        if isinstance(event, GaussianDpEvent | NonPrivateDpEvent):
+            gaussians.append(event)
+        else:
+            others[event] += 1
     mu = gaussian_mu(gaussians)
-    if math.isinf(mu):
+    _check_delta(delta)
+    if math.isinf(mu) or delta_slack >= delta:
         return math.inf
+    return _epsilon_of(mu, frozenset(others.items()), delta - delta_slack)
+
+
+@lru_cache(maxsize=4096)
+def _epsilon_of(mu: float, others: frozenset[tuple[DpEvent, int]], delta: float) -> float:
+    """Epsilon of Gaussian events and counted other ones. Artists of one run spend alike: ask the accountant once."""
+    accountant: PrivacyAccountant
+    if any(isinstance(event, ZCDpEvent) for event, _ in others):
+        accountant = RdpAccountant(_ORDERS, _RELATION)
+    else:
+        accountant = PLDAccountant(_RELATION, value_discretization_interval=_RESOLUTION * max(1.0, mu * mu))
     merged = [GaussianDpEvent(1 / mu)] if mu > 0 else []
-    accountant = PLDAccountant(_RELATION, value_discretization_interval=_RESOLUTION * max(1.0, mu * mu))
-    return _epsilon(accountant, others + merged, delta, delta_slack)
+    return _ask(accountant, [*merged, *(SelfComposedDpEvent(event, count) for event, count in others)], delta)
 
 
 def epsilon_rdp(events: Iterable[DpEvent], delta: float, *, delta_slack: float = 0.0) -> float:
     """Epsilon by Renyi differential privacy: looser, on another road; a cross-check of `epsilon`, same arguments."""
-    return _epsilon(RdpAccountant(neighboring_relation=_RELATION), list(events), delta, delta_slack)
+    _check_delta(delta)
+    if delta_slack >= delta:
+        return math.inf
+    return _ask(RdpAccountant(neighboring_relation=_RELATION), list(events), delta - delta_slack)
+
+
+def quick_epsilon(events: Iterable[DpEvent], delta: float, *, delta_slack: float = 0.0) -> float:
+    """`epsilon`, by the closed form where all events are Gaussian: a thousand times faster, equal within 1e-3."""
+    events = list(events)
+    if not _all_gaussian(events):
+        return epsilon(events, delta, delta_slack=delta_slack)
+    return epsilon_of_mu(gaussian_mu(events), delta - delta_slack) if delta_slack < delta else math.inf
+
+
+def is_within(events: Iterable[DpEvent], epsilon_limit: float, delta: float, *, delta_slack: float = 0.0) -> bool:
+    """Whether all events together meet (epsilon_limit, delta); of Gaussian ones decided without any search."""
+    events = list(events)
+    if _all_gaussian(events):
+        return delta_of_mu(gaussian_mu(events), epsilon_limit) <= delta - delta_slack
+    return epsilon(events, delta, delta_slack=delta_slack) <= epsilon_limit
 
 
 def delta_of_mu(mu: float, epsilon: float) -> float:
@@ -141,14 +185,22 @@ def encode_event(event: DpEvent) -> dict[str, str | float]:
     """An event as JSON fields: its class name and its parameters.
 
     Raises:
-        PrivacyError: If the event is neither `GaussianDpEvent` nor `NonPrivateDpEvent`.
+        PrivacyError: If the event is none of those a release can cost.
     """
     match event:
         case GaussianDpEvent():
             return {"class": "GaussianDpEvent", "noise_multiplier": event.noise_multiplier}
+        case PoissonSampledDpEvent(event=GaussianDpEvent() as inner):
+            return {
+                "class": "PoissonSampledDpEvent",
+                "sampling_probability": event.sampling_probability,
+                "noise_multiplier": inner.noise_multiplier,
+            }
+        case ZCDpEvent():
+            return {"class": "ZCDpEvent", "rho": event.rho, "xi": event.xi}
         case NonPrivateDpEvent():
             return {"class": "NonPrivateDpEvent"}
-    raise PrivacyError(f"{event} cannot be written down: only GaussianDpEvent and NonPrivateDpEvent can")
+    raise PrivacyError(f"{event} cannot be written down: only Gaussian, sampled Gaussian, zCDP and non-private can")
 
 
 def decode_event(fields: object) -> DpEvent:
@@ -161,9 +213,24 @@ def decode_event(fields: object) -> DpEvent:
         case {"class": "GaussianDpEvent", "noise_multiplier": int() | float() as multiplier, **rest} if not rest:
             if 0 < multiplier < math.inf:
                 return GaussianDpEvent(float(multiplier))
+        case {
+            "class": "PoissonSampledDpEvent",
+            "sampling_probability": float(rate),
+            "noise_multiplier": float(multiplier),
+            **rest,
+        } if not rest:
+            if 0 < rate < 1 and 0 < multiplier < math.inf:
+                return PoissonSampledDpEvent(rate, GaussianDpEvent(multiplier))
+        case {"class": "ZCDpEvent", "rho": float(rho), "xi": float(xi), **rest} if not rest:
+            if 0 < rho < math.inf and 0 <= xi < math.inf:
+                return ZCDpEvent(rho=rho, xi=xi)
         case {"class": "NonPrivateDpEvent", **rest} if not rest:
             return NonPrivateDpEvent()
     raise PrivacyError(f"{fields} is no event this accountant knows")
+
+
+def _all_gaussian(events: Iterable[DpEvent]) -> bool:
+    return all(isinstance(event, GaussianDpEvent | NonPrivateDpEvent) for event in events)
 
 
 def _squared_mu(event: DpEvent) -> float:
@@ -175,16 +242,13 @@ def _squared_mu(event: DpEvent) -> float:
     raise PrivacyError(f"{event} is not Gaussian: ask `epsilon`, which composes any event dp_accounting knows")
 
 
-def _epsilon(accountant: PrivacyAccountant, events: list[DpEvent], delta: float, delta_slack: float) -> float:
-    _check_delta(delta)
-    if delta_slack >= delta:
-        return math.inf
+def _ask(accountant: PrivacyAccountant, events: Iterable[DpEvent], delta: float) -> float:
     try:
         for event in events:
             accountant.compose(event)
     except UnsupportedEventError as error:
         raise PrivacyError(f"no accountant here knows this event: {error}") from error
-    return float(accountant.get_epsilon(delta - delta_slack))
+    return float(accountant.get_epsilon(delta))
 
 
 def _check_delta(delta: float) -> None:

@@ -5,12 +5,13 @@ LED-2  A release that would take epsilon over the limit, in the limited view, is
 LED-3  Each line carries SHA-256 over the digest before it and its own content; what was changed, moved, removed from
        within or written by another artist's ledger is refused. Missing *last* lines show only against a known `head`.
 LED-4  A torn last line (power lost in mid-write) counts as spent: as written if it is all there, else without bound.
+LED-5  A `receipt` names the newest line to whoever keeps it, and tells nothing else: a ledger put back from a backup
+       does not know the receipts it gave since.
 """
 
 import hashlib
 import json
 import logging
-import math
 import os
 import tempfile
 from collections.abc import Mapping
@@ -18,10 +19,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
 from dp_accounting import DpEvent, NonPrivateDpEvent
 
 from ..errors import InputError, PrivacyError
-from .accounting import decode_event, delta_of_mu, encode_event, epsilon, epsilon_of_mu, gaussian_mu
+from .accounting import decode_event, encode_event, epsilon, is_within, quick_epsilon
 from .mechanism import Mechanism, View
 
 _LOGGER: Final = logging.getLogger(__name__)
@@ -60,7 +63,8 @@ class Release:
             raise InputError(f"release {self.name!r} states its cost in {sorted(self.events)}, not in every view")
         if self.iteration < 0 or not 0 <= self.delta_slack < 1:
             raise InputError(f"release {self.name!r} needs iteration >= 0 and 0 <= delta_slack < 1")
-        gaussian_mu(self.events.values())
+        for event in self.events.values():
+            encode_event(event)
 
     @classmethod
     def of(cls, mechanism: Mechanism, *, name: str, iteration: int) -> Self:
@@ -91,9 +95,7 @@ class Ledger:
         self._releases: list[Release] = []
         self._digests = [hashlib.sha256(f"fedstyle-secure ledger v1\n{self.artist}".encode()).hexdigest()]
         self._size = 0
-        self._squared_mu = dict.fromkeys(View, 0.0)
         self._slack = 0.0
-        self._reported: dict[View, tuple[int, float]] = {}
 
     @classmethod
     def open(cls, path: Path, *, limit: float, delta: float, view: View, known_head: str | None = None) -> Self:
@@ -137,18 +139,25 @@ class Ledger:
         """Digest of the last line, 64 hexadecimal digits: keep it elsewhere to notice a rollback."""
         return self._digests[-1]
 
+    def receipt(self, key: bytes) -> bytes:
+        """For someone else to keep: 32 bytes that name the newest line, and say nothing without the key (LED-5).
+
+        Args:
+            key: 32 secret bytes of the artist, the same ones for all receipts.
+        """
+        return _receipt(key, self.head)
+
+    def knows(self, receipt: bytes, key: bytes) -> bool:
+        """Whether this ledger once gave that receipt: if not, lines are missing (LED-5)."""
+        return any(_receipt(key, digest) == receipt for digest in self._digests)
+
     def spent(self, view: View) -> float:
-        """Epsilon so far in one view, by the closed form (fast; equal to `epsilon` within 1e-3)."""
-        return self._closed_form(self._squared_mu[view], self._slack)
+        """Epsilon so far in one view, by the closed form where there is one (fast; equal to `epsilon` within 1e-3)."""
+        return quick_epsilon(self._events(view), self.delta, delta_slack=self._slack)
 
     def epsilon(self, view: View) -> float:
-        """Epsilon so far in one view, by the PLD accountant (for reports)."""
-        count, value = self._reported.get(view, (-1, 0.0))
-        if count != len(self._releases):
-            events = [release.events[view] for release in self._releases]
-            value = epsilon(events, self.delta, delta_slack=self._slack)
-            self._reported[view] = (len(self._releases), value)
-        return value
+        """Epsilon so far in one view, by the accountant (for reports)."""
+        return epsilon(self._events(view), self.delta, delta_slack=self._slack)
 
     def charge(self, release: Release) -> None:
         """Write a release down, if the limit allows it. Touch the data only after this returned (LED-1).
@@ -157,27 +166,25 @@ class Ledger:
             BudgetExceededError: If the release would exceed the limit; nothing was written (LED-2).
             LedgerError: If the file changed since it was opened, or could not be written.
         """
-        squared_mu = self._squared_mu[self.view] + gaussian_mu([release.events[self.view]]) ** 2
+        events = [*self._events(self.view), release.events[self.view]]
         slack = self._slack + release.delta_slack
-        if not delta_of_mu(math.sqrt(squared_mu), self.limit) <= self.delta - slack:
+        if not is_within(events, self.limit, self.delta, delta_slack=slack):
             raise BudgetExceededError(
                 f"artist {self.artist} has spent epsilon {self.spent(self.view):.4g} of {self.limit:g} "
                 f"in the {self.view} view; {release.name} of iteration {release.iteration} would make it "
-                f"{self._closed_form(squared_mu, slack):.4g}: raise the limit, add noise or stop"
+                f"{quick_epsilon(events, self.delta, delta_slack=slack):.4g}: raise the limit, add noise or stop"
             )
         self._append(self._encode(release))
         self._accept(release)
 
-    def _closed_form(self, squared_mu: float, slack: float) -> float:
-        return epsilon_of_mu(math.sqrt(squared_mu), self.delta - slack) if slack < self.delta else math.inf
+    def _events(self, view: View) -> list[DpEvent]:
+        return [release.events[view] for release in self._releases]
 
     def _accept(self, release: Release) -> None:
         """Count a release that is on disk."""
         self._digests.append(self._digest(release))
         self._releases.append(release)
         self._slack += release.delta_slack
-        for view, event in release.events.items():
-            self._squared_mu[view] += gaussian_mu([event]) ** 2
 
     def _digest(self, release: Release) -> str:
         return hashlib.sha256((self.head + _content(release)).encode()).hexdigest()
@@ -236,6 +243,13 @@ class Ledger:
         if self._size == 0:
             _sync_folder(self.path.parent)
         self._size += len(data)
+
+
+def _receipt(key: bytes, digest: str) -> bytes:
+    """HMAC-SHA256 (RFC 2104)."""
+    mac = HMAC(key, SHA256())
+    mac.update(digest.encode())
+    return mac.finalize()
 
 
 def _content(release: Release) -> str:

@@ -4,7 +4,10 @@ Whoever receives a `Mechanism` checks the whole promise by building it: sizes ar
 
 MEC-1  Noise shares are sized for the honest survivors (min_survivors - corrupt), never for all clients.
 MEC-2  clients * max_abs_input < 2^(modulus_bits - 1): no sum wraps, whatever the data and the noise.
-MEC-3  An event claims the continuous Gaussian that dominates the discrete one, not the nominal one.
+MEC-3  An event claims no more than is proven of the noise as it is: of discrete Gaussians, the continuous Gaussian that
+       dominates them; of Skellam noise, a bound on its Renyi divergences; of sampling, the rate that was agreed.
+
+Source: Agarwal, Kairouz, Liu 2021 (The Skellam Mechanism for Differentially Private Federated Learning), Theorem 3.5.
 """
 
 import hashlib
@@ -15,13 +18,13 @@ from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from typing import Final
 
-from dp_accounting import DpEvent, GaussianDpEvent, NonPrivateDpEvent
+from dp_accounting import DpEvent, GaussianDpEvent, NonPrivateDpEvent, PoissonSampledDpEvent, ZCDpEvent
 
 from ..errors import InputError, PrivacyError
 from ..training.updates import Layout
 from .clipping import FRACTION_BITS, Unit
-from .discrete_gaussian import SIGMA_MAX, SIGMA_MIN
-from .sizing import SMOOTHING, Mode, Sizing
+from .inversion import SIGMA_MAX, SIGMA_MIN
+from .sizing import SMOOTHING, Mode, Noise, Sizing
 
 MODULUS_BITS: Final = (16, 24, 32)
 _GAINS: Final = range(128, 256)  # so a scale is met to within 1 %
@@ -92,11 +95,29 @@ class Mechanism(Sizing):
         if self.mode is Mode.NONE:
             return NonPrivateDpEvent()
         shares = self.honest if view is View.AGGREGATE else 1
+        if self.noise is Noise.SKELLAM:
+            return self._skellam_event(shares * self.sigma_share**2)
+        event = GaussianDpEvent(self._gaussian_multiplier(shares))
+        return event if self.sampling_rate == 1 else PoissonSampledDpEvent(self.sampling_rate, event)
+
+    def _gaussian_multiplier(self, shares: int) -> float:
+        """Noise multiplier of the continuous Gaussian that so many shares are at least worth."""
         if self.mode is Mode.DISTRIBUTED:
-            return GaussianDpEvent(math.sqrt(shares * self.sigma_share**2 - SMOOTHING**2) / self.sensitivity)
+            return math.sqrt(shares * self.sigma_share**2 - SMOOTHING**2) / self.sensitivity
         if shares == 1:
-            return GaussianDpEvent(self.noise_multiplier)
-        return GaussianDpEvent(math.sqrt(shares * self.noise_multiplier**2 - (SMOOTHING / self.scale) ** 2))
+            return self.noise_multiplier
+        return math.sqrt(shares * self.noise_multiplier**2 - (SMOOTHING / self.scale) ** 2)
+
+    def _skellam_event(self, variance: float) -> DpEvent:
+        """The bound on Renyi divergences of integer order a, a D^2 / (2 v) + ((2 a - 1) D^2 + 6 D1) / (4 v^2), as zCDP.
+
+        With v the variance, D and D1 the sensitivities in L2 and L1. The first part is a Gaussian's own.
+        """
+        squared, absolute = self.sensitivity**2, self.sensitivity_l1
+        return ZCDpEvent(
+            rho=squared / (2 * variance) * (1 + 1 / variance),
+            xi=max(0.0, (6 * absolute - squared) / (4 * variance**2)),
+        )
 
 
 def plan(
@@ -110,6 +131,8 @@ def plan(
     min_survivors: int,
     max_artworks: int,
     rotation_seed: bytes,
+    noise: Noise = Noise.GAUSSIAN,
+    sampling_rate: float = 1.0,
 ) -> Mechanism:
     """Size scale, noise share and modulus together.
 
@@ -126,6 +149,8 @@ def plan(
         min_survivors: Survivors below which the session aborts.
         max_artworks: Public bound on each artist's artworks.
         rotation_seed: 32 public bytes.
+        noise: The law of noise shares.
+        sampling_rate: Probability with which each artwork takes part.
 
     Returns:
         A mechanism that fits its ring.
@@ -149,6 +174,8 @@ def plan(
             gain=_GAINS[fineness % len(_GAINS)],
             shift=_SHIFTS[fineness // len(_GAINS)],
             modulus_bits=bits,
+            noise=noise,
+            sampling_rate=sampling_rate,
         )
 
     grids = range(len(_GAINS) * len(_SHIFTS))

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import PrivacyError
-from .discrete_gaussian import DiscreteGaussian
 from .mechanism import Mechanism
 from .quantization import QuantizedUpdate
 from .randomness import RandomBytes
@@ -39,7 +38,7 @@ class NoisyUpdate:
 
 
 def add_noise_share(quantized: QuantizedUpdate, random: RandomBytes) -> NoisyUpdate:
-    """Add discrete Gaussian noise of scale `sigma_share` to every coordinate (NOI-1).
+    """Add integer noise of scale `sigma_share`, of the law the mechanism names, to every coordinate (NOI-1).
 
     Call it once per charge of the ledger: two shares on one update are two releases, and their mean has less noise.
 
@@ -53,7 +52,7 @@ def add_noise_share(quantized: QuantizedUpdate, random: RandomBytes) -> NoisyUpd
     mechanism = quantized.mechanism
     if mechanism.mode is not Mode.DISTRIBUTED:
         raise PrivacyError(f"a release of mode {mechanism.mode} has no noise shares: plan it with mode distributed")
-    noise = DiscreteGaussian(mechanism.sigma_share).sample(mechanism.dimension, random)
+    noise = mechanism.noise.sampler(mechanism.sigma_share).sample(mechanism.dimension, random)
     return NoisyUpdate(values=quantized.values + noise, mechanism=mechanism, seal=SEAL)
 
 

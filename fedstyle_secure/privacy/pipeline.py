@@ -7,11 +7,12 @@ from .mechanism import Mechanism
 from .noise import NoisyUpdate, add_noise_share, without_noise
 from .quantization import quantize
 from .randomness import RandomBytes
+from .sampling import sample
 from .sizing import Mode
 
 
 def protect(contributions: Contributions, mechanism: Mechanism, random: RandomBytes) -> NoisyUpdate:
-    """Clip, quantize and add noise as the mechanism says. Charge the ledger first.
+    """Sample, clip, quantize and add noise as the mechanism says. Charge the ledger first.
 
     Args:
         contributions: One row per artwork.
@@ -22,6 +23,7 @@ def protect(contributions: Contributions, mechanism: Mechanism, random: RandomBy
         InputError: There are more artworks than the mechanism's public bound.
         PrivacyError: The contributions were made for another layout.
     """
+    contributions = sample(contributions, mechanism.sampling_rate, random)
     if mechanism.mode is Mode.LOCAL:
         return quantize_local(clip_and_noise(contributions, mechanism, random), random)
     clipped = clip(contributions, mechanism.unit, max_artworks=mechanism.max_artworks)

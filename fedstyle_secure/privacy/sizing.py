@@ -12,8 +12,10 @@ from typing import Final
 from ..errors import InputError
 from ..training.updates import Layout
 from .clipping import FRACTION_BITS, MAX_ARTWORKS, Unit
-from .discrete_gaussian import DiscreteGaussian, support
+from .discrete_gaussian import DiscreteGaussian
+from .inversion import TableSampler
 from .rotation import SEED_BYTES, padded_dimension
+from .skellam import Skellam
 
 BETA: Final = 2.0**-40
 """Probability, over the rounding, that two neighboring sums end up further apart than `Sizing.sensitivity`."""
@@ -41,6 +43,20 @@ class Mode(StrEnum):
     """No noise: nothing is protected. For comparison only."""
 
 
+class Noise(StrEnum):
+    """The law of the integer noise shares in mode distributed; local noise is always Opacus' Gaussian."""
+
+    GAUSSIAN = "gaussian"
+    """Discrete Gaussian: accounted for as the continuous one that dominates it, so by privacy loss distributions."""
+    SKELLAM = "skellam"
+    """Differences of Poisson variables, whose sums are exactly of the same kind: accounted for by Renyi divergences."""
+
+    @property
+    def sampler(self) -> type[TableSampler]:
+        """Draws a share, given its standard deviation in grid units."""
+        return DiscreteGaussian if self is Noise.GAUSSIAN else Skellam
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sizing:
     """A candidate for a `Mechanism`: sound choices whose sizes nobody checked yet. All derived sizes are in grid units.
@@ -59,6 +75,8 @@ class Sizing:
         gain: Integer 128 .. 255, see `scale`.
         shift: Bits, see `scale`.
         modulus_bits: Size of the ring: 16, 24 or 32.
+        noise: The law of noise shares.
+        sampling_rate: Probability with which an artist takes each artwork into the release, in secret.
 
     Raises:
         InputError: If the choices contradict each other.
@@ -76,6 +94,8 @@ class Sizing:
     gain: int
     shift: int
     modulus_bits: int
+    noise: Noise = Noise.GAUSSIAN
+    sampling_rate: float = 1.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.corrupt < self.min_survivors <= self.clients:
@@ -92,6 +112,15 @@ class Sizing:
         if (self.noise_multiplier == 0) != (self.mode is Mode.NONE):
             raise InputError(
                 f"noise multiplier {self.noise_multiplier} does not go with mode {self.mode}: 0 means none"
+            )
+        if self.noise is not Noise.GAUSSIAN and self.mode is not Mode.DISTRIBUTED:
+            raise InputError(f"{self.noise} noise comes in shares: it needs mode distributed, not {self.mode}")
+        if not 0 < self.sampling_rate <= 1:
+            raise InputError(f"a sampling rate lies above 0 and is at most 1, got {self.sampling_rate}")
+        if self.sampling_rate < 1 and (self.unit, self.noise) != (Unit.ARTWORK, Noise.GAUSSIAN):
+            raise InputError(
+                f"sampling artworks buys privacy for an artwork under Gaussian noise only, not per {self.unit} under "
+                f"{self.noise} noise: use sampling rate 1"
             )
 
     @property
@@ -133,11 +162,21 @@ class Sizing:
         return min(scale + root, math.sqrt(scale**2 + self.dimension / 4 + deviation)) * (1 + 1e-12)
 
     @property
+    def sensitivity_l1(self) -> float:
+        """L1 distance of two neighboring, quantized sums: integers, so at most `sensitivity` squared."""
+        return self.sensitivity * min(math.sqrt(self.dimension), self.sensitivity)
+
+    @property
+    def smoothing(self) -> float:
+        """What discrete noise is worth less than a continuous Gaussian (`SMOOTHING`); Skellam needs none."""
+        return SMOOTHING if self.noise is Noise.GAUSSIAN else 0.0
+
+    @property
     def sigma_share(self) -> float:
         """Scale of one client's noise share; `honest` shares carry noise_multiplier * sensitivity. 0 in other modes."""
         if self.mode is not Mode.DISTRIBUTED:
             return 0.0
-        return math.sqrt(((self.noise_multiplier * self.sensitivity) ** 2 + SMOOTHING**2) / self.honest)
+        return math.sqrt(((self.noise_multiplier * self.sensitivity) ** 2 + self.smoothing**2) / self.honest)
 
     @property
     def sigma_own(self) -> float:
@@ -158,7 +197,7 @@ class Sizing:
     @property
     def max_abs_input(self) -> int:
         """Bound on every coordinate a client uploads: the clamp and the support of its noise share."""
-        return self.clamp + (support(self.sigma_share) if self.mode is Mode.DISTRIBUTED else 0)
+        return self.clamp + (self.noise.sampler.largest(self.sigma_share) if self.mode is Mode.DISTRIBUTED else 0)
 
     @property
     def max_abs_sum(self) -> int:
@@ -177,5 +216,5 @@ class Sizing:
         """What each release adds to delta: `BETA`, and the samplers' distance to the ideal, on both sides."""
         if self.mode is not Mode.DISTRIBUTED:
             return 0.0
-        samplers = self.honest * self.dimension * DiscreteGaussian.DISTANCE
+        samplers = self.honest * self.dimension * TableSampler.DISTANCE
         return BETA + samplers * (1 + math.exp(EPSILON_CEILING))

@@ -12,6 +12,7 @@ from dp_accounting import (
     PoissonSampledDpEvent,
     SelfComposedDpEvent,
     UnsupportedDpEvent,
+    ZCDpEvent,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -26,8 +27,10 @@ from fedstyle_secure.privacy.accounting import (
     epsilon_of_mu,
     epsilon_rdp,
     gaussian_mu,
+    is_within,
     mu_of,
     plan_multipliers,
+    quick_epsilon,
 )
 
 DELTA = 1e-5
@@ -149,7 +152,42 @@ def test_budgets_that_no_noise_meets_are_refused() -> None:
         plan_multipliers(8.0, DELTA, {"head": 1.0}, delta_slack=DELTA)
 
 
-@pytest.mark.parametrize("event", [GaussianDpEvent(0.1 + 0.2), NonPrivateDpEvent()])
+SAMPLED = PoissonSampledDpEvent(0.05, GaussianDpEvent(1.0))
+ZCDP = ZCDpEvent(rho=0.5, xi=0.01)
+
+
+def test_equal_sampled_releases_compose_as_one_power_and_beat_renyi() -> None:
+    together = epsilon([SAMPLED] * 100, DELTA)
+    assert together == pytest.approx(epsilon([SelfComposedDpEvent(SAMPLED, 100)], DELTA), rel=1e-6)
+    assert epsilon([SAMPLED] * 99, DELTA) < together < epsilon_rdp([SAMPLED] * 100, DELTA)
+    assert together < epsilon([GaussianDpEvent(1.0)] * 100, DELTA) / 10
+
+
+def test_events_known_by_their_renyi_divergences_compose_at_whole_orders() -> None:
+    """min over whole orders a of (xi + rho a) + (log((a - 1) / a) - log(delta a / ... )), as the accountant converts."""
+    together = epsilon([ZCDP, GaussianDpEvent(1.0)], DELTA)
+    by_hand = min(
+        0.01 + 0.5 * order + order / 2 + math.log1p(-1 / order) - math.log(DELTA * order) / (order - 1)
+        for order in range(2, 65)
+    )
+    assert together == pytest.approx(by_hand, rel=1e-9)
+    assert together >= epsilon_rdp([ZCDP, GaussianDpEvent(1.0)], DELTA)
+    assert together > epsilon([GaussianDpEvent(math.sqrt(1 / 2))], DELTA)
+
+
+@pytest.mark.parametrize(
+    "events",
+    [[GaussianDpEvent(1.0)] * 3, [SAMPLED] * 20, [ZCDP], [GaussianDpEvent(2.0), SAMPLED], [NonPrivateDpEvent()]],
+)
+def test_the_quick_answers_agree_with_the_accountant(events: list[DpEvent]) -> None:
+    value = epsilon(events, DELTA, delta_slack=1e-7)
+    assert quick_epsilon(events, DELTA, delta_slack=1e-7) == pytest.approx(value, abs=1e-3)
+    assert not is_within(events, min(0.999 * value, 1e6), DELTA, delta_slack=1e-7)
+    assert math.isinf(value) or is_within(events, 1.001 * value, DELTA, delta_slack=1e-7)
+    assert quick_epsilon(events, DELTA, delta_slack=DELTA) == math.inf
+
+
+@pytest.mark.parametrize("event", [GaussianDpEvent(0.1 + 0.2), NonPrivateDpEvent(), SAMPLED, ZCDP, ZCDpEvent(0.5)])
 def test_events_survive_being_written_down(event: DpEvent) -> None:
     assert decode_event(encode_event(event)) == event
 
@@ -168,6 +206,13 @@ def test_events_survive_being_written_down(event: DpEvent) -> None:
         {"class": "GaussianDpEvent", "noise_multiplier": math.nan},
         {"class": "GaussianDpEvent", "noise_multiplier": 1.0, "count": 2},
         {"class": "NonPrivateDpEvent", "noise_multiplier": 1.0},
+        {"class": "PoissonSampledDpEvent", "noise_multiplier": 1.0},
+        {"class": "PoissonSampledDpEvent", "noise_multiplier": 1.0, "sampling_probability": 1.0},
+        {"class": "PoissonSampledDpEvent", "noise_multiplier": 0.0, "sampling_probability": 0.5},
+        {"class": "PoissonSampledDpEvent", "noise_multiplier": 1.0, "sampling_probability": 0.5, "count": 2},
+        {"class": "ZCDpEvent", "rho": 0.5},
+        {"class": "ZCDpEvent", "rho": -0.5, "xi": 0.0},
+        {"class": "ZCDpEvent", "rho": 0.5, "xi": math.nan},
     ],
 )
 def test_written_events_nobody_knows_are_refused(fields: object) -> None:

@@ -1,4 +1,4 @@
-"""DGS-1 and DGS-2: the sampler is the distribution it says, to within a bound that is computed here."""
+"""INV-1 and INV-2 for discrete Gaussians: the sampler is the law it says, to within a bound that is computed here."""
 
 import math
 from collections.abc import Callable
@@ -10,7 +10,8 @@ import pytest
 from scipy import stats
 
 from fedstyle_secure.errors import InputError, PrivacyError
-from fedstyle_secure.privacy.discrete_gaussian import SIGMA_MAX, SIGMA_MIN, DiscreteGaussian, _cumulative, support
+from fedstyle_secure.privacy.discrete_gaussian import DiscreteGaussian
+from fedstyle_secure.privacy.inversion import SIGMA_MAX, SIGMA_MIN, cumulative
 
 RandomBytes = Callable[[int], bytes]
 
@@ -23,9 +24,9 @@ def exact_weights(sigma: float, largest: int) -> list[Decimal]:
 
 @pytest.mark.parametrize("sigma", [4.0, 7.3, 61.7])
 def test_the_table_is_within_its_stated_distance_of_the_ideal(sigma: float) -> None:
-    largest, far = support(sigma), 2 * support(sigma)
-    cumulative = [Fraction(value, 2**192) for value in _cumulative(sigma)] + [Fraction(1)]
-    table = [after - before for before, after in zip([Fraction(0), *cumulative], cumulative, strict=False)]
+    largest, far = DiscreteGaussian.largest(sigma), 2 * DiscreteGaussian.largest(sigma)
+    steps = [Fraction(value, 2**192) for value in cumulative(DiscreteGaussian, sigma)] + [Fraction(1)]
+    table = [after - before for before, after in zip([Fraction(0), *steps], steps, strict=False)]
     with localcontext() as context:
         context.prec = 120
         weights = exact_weights(sigma, far)
@@ -71,7 +72,7 @@ def scripted(*words: bytes) -> RandomBytes:
 
 
 def test_words_at_a_step_of_the_table_are_decided_by_further_bits() -> None:
-    sampler, exact = DiscreteGaussian(5.0), _cumulative(5.0)
+    sampler, exact = DiscreteGaussian(5.0), cumulative(DiscreteGaussian, 5.0)
     step = exact[sampler.support]  # P(X <= 0)
     word, extra = (step >> 128).to_bytes(8, "little"), step & (2**128 - 1)
     below = (extra - 1).to_bytes(16, "little")

@@ -9,11 +9,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from dp_accounting import DpEvent, GaussianDpEvent, LaplaceDpEvent, NonPrivateDpEvent
+from dp_accounting import (
+    DpEvent,
+    GaussianDpEvent,
+    LaplaceDpEvent,
+    NonPrivateDpEvent,
+    PoissonSampledDpEvent,
+    ZCDpEvent,
+)
 
 from fedstyle_secure.errors import InputError, PrivacyError
 from fedstyle_secure.privacy import ledger as ledger_module
-from fedstyle_secure.privacy.accounting import epsilon_of_mu, gaussian_mu, mu_of
+from fedstyle_secure.privacy.accounting import epsilon, epsilon_of_mu, gaussian_mu, mu_of
 from fedstyle_secure.privacy.ledger import BudgetExceededError, Ledger, LedgerError, Release
 from fedstyle_secure.privacy.mechanism import Mechanism, View
 
@@ -284,11 +291,50 @@ def test_a_mechanism_is_charged_in_all_views(make_mechanism: Callable[..., Mecha
     assert opened(path).releases == (entry,)
 
 
+@pytest.mark.parametrize(
+    "event", [PoissonSampledDpEvent(0.2, GaussianDpEvent(2.0)), ZCDpEvent(rho=0.125, xi=1e-6), GaussianDpEvent(2.0)]
+)
+def test_every_kind_of_cost_is_limited_written_down_and_read_back(path: Path, event: DpEvent) -> None:
+    """LED-2 where there is no closed form."""
+    ledger = opened(path, limit=4.0)
+    spends = Release(name="head", iteration=1, events=dict.fromkeys(View, event), delta_slack=1e-12)
+    with pytest.raises(BudgetExceededError, match=r"artist frida has spent epsilon .* of 4 in the aggregate view"):
+        for _ in range(200):
+            ledger.charge(spends)
+    allowed = len(ledger.releases)
+    assert allowed > 1
+    assert epsilon([event] * allowed, DELTA, delta_slack=allowed * 1e-12) <= 4.0 * (1 + 1e-5)
+    assert epsilon([event] * (allowed + 1), DELTA, delta_slack=(allowed + 1) * 1e-12) > 4.0
+    again = opened(path, limit=4.0)
+    assert (again.releases, again.head) == (ledger.releases, ledger.head)
+    assert again.spent(View.LOCAL) == pytest.approx(again.epsilon(View.LOCAL), abs=1e-3)
+
+
+def test_a_receipt_names_the_newest_line_to_whoever_holds_the_key(path: Path) -> None:
+    """LED-5."""
+    ledger, key = opened(path), bytes(range(32))
+    receipts = [ledger.receipt(key)]
+    backups = [b""]
+    for iteration in range(3):
+        ledger.charge(release(iteration, 20.0))
+        receipts.append(ledger.receipt(key))
+        backups.append(path.read_bytes())
+    assert len(set(receipts)) == 4
+    assert {len(receipt) for receipt in receipts} == {32}
+    assert all(ledger.knows(receipt, key) for receipt in receipts)
+    assert not ledger.knows(receipts[0], bytes(32))
+    assert ledger.receipt(bytes(32)) not in receipts
+    for age, backup in enumerate(backups):
+        path.write_bytes(backup)
+        restored = opened(path)
+        assert [restored.knows(receipt, key) for receipt in receipts] == [number <= age for number in range(4)]
+
+
 def test_releases_that_hide_a_view_or_a_cost_are_refused() -> None:
     events = release().events
     with pytest.raises(InputError, match="not in every view"):
         Release(name="head", iteration=0, events={View.AGGREGATE: events[View.AGGREGATE]}, delta_slack=0.0)
-    with pytest.raises(PrivacyError, match="not Gaussian"):
+    with pytest.raises(PrivacyError, match="cannot be written down"):
         Release(name="head", iteration=0, events=dict.fromkeys(View, LaplaceDpEvent(1.0)), delta_slack=0.0)
     for iteration, slack in ((-1, 0.0), (0, -1e-9), (0, 1.0), (0, math.nan)):
         with pytest.raises(InputError, match="delta_slack"):
