@@ -164,7 +164,7 @@ def test_equal_sampled_releases_compose_as_one_power_and_beat_renyi() -> None:
 
 
 def test_events_known_by_their_renyi_divergences_compose_at_whole_orders() -> None:
-    """min over whole orders a of (xi + rho a) + (log((a - 1) / a) - log(delta a / ... )), as the accountant converts."""
+    """By Proposition 12 of Canonne, Kamath, Steinke 2020, over whole orders."""
     together = epsilon([ZCDP, GaussianDpEvent(1.0)], DELTA)
     by_hand = min(
         0.01 + 0.5 * order + order / 2 + math.log1p(-1 / order) - math.log(DELTA * order) / (order - 1)
