@@ -276,7 +276,7 @@ def test_without_chance_the_complete_graph_takes_over(clients):
 )
 def test_what_cannot_be_secure_is_refused_with_the_bound_and_what_would_do(facts, message):
     with pytest.raises(ParametersError, match=message):
-        parameters(facts.pop("clients"), **facts)
+        parameters(**facts)
 
 
 @pytest.mark.parametrize(
