@@ -229,3 +229,7 @@ def test_the_complete_graph_is_always_strong_enough(house, corrupt):
 def test_a_policy_that_means_nothing_is_refused(house, changes):
     with pytest.raises(ParametersError, match="policy"):
         house.policy(**changes)
+
+
+def test_a_client_may_have_taken_part_in_almost_any_number_of_iterations(house):
+    assert house.policy(last_iteration=2**64 - 1).last_iteration == 2**64 - 1
