@@ -8,8 +8,10 @@ AGG-3  A client insists on at least as many survivors, and assumes at least as m
 AGG-4  The server's side handles protocol bytes and the final sum, nothing else.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import iadd
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -30,6 +32,7 @@ from protocols import (
     parameters,
 )
 from protocols.audit import Exchange, Transcript, audit, omit_input
+from protocols.secagg.masking import from_ring, to_ring
 
 from .engines.memory import Engine
 from .errors import FedStyleError, InputError, PrivacyError
@@ -307,6 +310,22 @@ def audit_transcripts(
             for (name, _), session in zip(transcripts, findings.sessions, strict=True)
         ],
     }
+
+
+def ring_sum(uploads: Iterable[NDArray[np.int64]], mechanism: Mechanism) -> NDArray[np.int64]:
+    """What a session would sum these uploads to, without masks: modulo 2^modulus_bits, read back as signed numbers.
+
+    For auditors, who hold all uploads and need thousands of sums.
+
+    Args:
+        uploads: At least one, each int64 [..., mechanism.dimension].
+        mechanism: Names the ring.
+
+    Returns:
+        int64 [..., mechanism.dimension].
+    """
+    bits = mechanism.modulus_bits
+    return from_ring(reduce(iadd, (to_ring(upload, bits) for upload in uploads)), bits)
 
 
 def _receive(server: Server, index: int, reply: bytes) -> None:
