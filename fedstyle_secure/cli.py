@@ -44,6 +44,8 @@ app = typer.Typer(
 )
 audit_app = typer.Typer(name="audit", help="Check what the server can have learned.", no_args_is_help=True)
 app.add_typer(audit_app)
+budget_app = typer.Typer(name="budget", help="Plan what privacy costs, and see what was spent.", no_args_is_help=True)
+app.add_typer(budget_app)
 _screen = Console()
 _notes = Console(stderr=True)
 _WIDE = 72  # columns that the largest table needs, about
@@ -266,6 +268,113 @@ def transcript(
         raise typer.Exit(1)
 
 
+@audit_app.command()
+def privacy(
+    config: Annotated[Path, typer.Argument(help="TOML file with the settings of a run; no artworks are needed.")],
+    artists: Annotated[int, typer.Option(help="Size of the cohort.")] = 24,
+    trials: Annotated[int, typer.Option(help="Runs with, and as many without, one more artwork.")] = 6000,
+    canaries: Annotated[
+        int | None, typer.Option(help="Artworks to guess about in one run (default: 2000, or as many as fit).")
+    ] = None,
+    confidence: Annotated[float, typer.Option(help="Probability that a true claim is left alone.")] = 0.99,
+    out: Annotated[Path | None, typer.Option(help="Folder to write results and plots to; must not exist.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Attack what a run releases, and hold it against the epsilon it claims; exit code 1 if the claim is refuted."""
+    from .experiments.privacy_audit import audit_privacy
+
+    keep_freed_memory()
+    # An audit needs neither artworks nor a run's folder, so its file may leave them out.
+    settings = Settings.from_values({"artworks": "artworks", "out": "run"} | read_toml(config))
+    results = audit_privacy(
+        settings,
+        artists=artists,
+        trials=trials,
+        canaries=canaries,
+        confidence=confidence,
+        out=out,
+        progress=_Shown(),
+    )
+    for warning in results["warnings"]:
+        _say("warning:", warning, "yellow")
+    if as_json:
+        sys.stdout.write(json.dumps(results, indent=2) + "\n")
+    else:
+        _screen.print(_audit_table(results))
+        for problem in results["problems"]:
+            _screen.print(Text(problem, style="bold red"), soft_wrap=True)
+        if out is not None:
+            _screen.print("Results:", _plain(str(out)), soft_wrap=True)
+    if not results["holds"]:
+        raise typer.Exit(1)
+
+
+@budget_app.command("plan")
+def plan_budget(
+    artists: Annotated[int, typer.Option(help="Artists of the cohort; public ones do not count.")],
+    artworks: Annotated[int, typer.Option(help="Training artworks of each artist: a public guess.")],
+    config: Annotated[Path | None, typer.Option(help="TOML file with the settings of a run; options win.")] = None,
+    privacy: Annotated[Mode | None, typer.Option(help="Where noise comes from (default: distributed).")] = None,
+    epsilon: Annotated[float | None, typer.Option(help="Limit on all an artist releases (default: 8).")] = None,
+    delta: Annotated[float | None, typer.Option(help="Delta that epsilon is stated at (default: 1e-5).")] = None,
+    unit: Annotated[Unit | None, typer.Option(help="What is protected (default: artwork).")] = None,
+    noise: Annotated[Noise | None, typer.Option(help="Law of the noise shares (default: gaussian).")] = None,
+    sampling_rate: Annotated[
+        float | None, typer.Option(help="Chance of each artwork to take part in an iteration (default: 1).")
+    ] = None,
+    iterations: Annotated[int | None, typer.Option(help="Model updates (default: 6).")] = None,
+    drop_rate: Annotated[
+        float | None, typer.Option(help="Fraction of artists that may vanish in each iteration (default: 0).")
+    ] = None,
+    corrupt: Annotated[int | None, typer.Option(help="Artists assumed corrupt (default: a tenth).")] = None,
+    min_cohort: Annotated[int | None, typer.Option(help="Fewest artists a sum may cover (default: 5).")] = None,
+    max_artworks: Annotated[
+        int | None, typer.Option(help="Most training artworks an artist uses (default: 500).")
+    ] = None,
+    sign: Annotated[
+        bool | None, typer.Option("--sign/--no-sign", help="Artists publish a private signature (default: they do).")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Say what a run would promise and how much noise that takes. Nothing runs, and no artwork is needed."""
+    given = {name: value for name, value in locals().items() if name in setting_names() and value is not None}
+    del given["artworks"]  # a number here, where a run has a folder
+    from .cli_budget import plan_screen
+    from .experiments.budget_tables import tabulate
+
+    # A plan needs neither artworks nor a run's folder, so its file may leave them out.
+    folders = {"artworks": "artworks", "out": "run"}
+    settings = Settings.from_values(folders | (read_toml(config) if config is not None else {}) | given)
+    plan = tabulate(settings, artists=artists, artworks=artworks, progress=_Shown())
+    if as_json:
+        sys.stdout.write(json.dumps(plan, indent=2) + "\n")
+        return
+    for part in plan_screen(plan, _new_table):
+        _screen.print(part)
+
+
+@budget_app.command("show")
+def show_budget(
+    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    artist: Annotated[str | None, typer.Option(help="Show this artist's releases one by one.")] = None,
+    since: Annotated[
+        Path | None,
+        typer.Option(help="What --json printed earlier: fail if a ledger has lost a release since, as a backup has."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Say what artists have spent, from their ledgers; exit code 1 if one was altered or rolled back."""
+    from .cli_budget import spending_screen
+    from .experiments.spending import read_spending
+
+    spending = read_spending(run, artist=artist, since=since)
+    if as_json:
+        sys.stdout.write(json.dumps(spending, indent=2) + "\n")
+        return
+    for part in spending_screen(spending, _new_table, _plain):
+        _screen.print(part)
+
+
 def _read(file: Path) -> bytes:
     try:
         return file.read_bytes()
@@ -309,7 +418,7 @@ def _train(settings: Settings, *, as_json: bool) -> None:
     _screen.print("Report:", _plain(str(settings.out / "report.html")), soft_wrap=True)
 
 
-def _new_table(*headings: str, title: str | None = None) -> Table:
+def _new_table(*headings: str, title: str | Text | None = None) -> Table:
     """A narrow screen has no room for borders."""
     is_wide = _screen.width >= _WIDE
     return Table(*headings, title=title, box=box.HEAVY_HEAD if is_wide else None, pad_edge=is_wide)
@@ -320,6 +429,23 @@ def _findings_table(findings: dict[str, Any]) -> Table:
     for number, session in enumerate(findings["sessions"], start=1):
         numbers = (number, session["iteration"], session["artists"], len(session["survivors"]))
         table.add_row(*map(str, numbers), session["in_words"])
+    return table
+
+
+def _audit_table(results: dict[str, Any]) -> Table:
+    promise, session = results["promise"], results["session"]
+    table = _new_table("audit", title=f"Epsilon of one {promise['unit']} at delta {promise['delta']:g}")
+    for heading in ("claimed", "at least", "verdict"):
+        table.add_column(heading, justify="right")
+    for name in ("two_worlds", "one_run"):
+        if (found := results[name]) is not None:
+            verdict = "holds" if found["holds"] else "refuted"
+            table.add_row(found["title"], f"{found['claim']:.2f}", f"{found['lower_bound']:.2f}", verdict)
+    table.caption = (
+        f"{promise['view'].replace('_', ' ')} view, {100 * results['two_worlds']['confidence']:g} % confidence each; "
+        f"a session with masks, {session['survivors']} of {session['artists']} artists staying, "
+        f"{'sums' if session['agrees'] else 'DOES NOT SUM'} to the integer"
+    )
     return table
 
 
@@ -343,18 +469,10 @@ def _retrieval_table(summary: dict[str, Any]) -> Table:
 
 
 def _privacy_table(summary: dict[str, Any]) -> Table:
+    from .cli_budget import views_table
+
     privacy, sessions, traffic = summary["privacy"], summary["aggregation"], summary["communication"]
-    table = _new_table(
-        "view", "epsilon", "trusts", title=f"Privacy of one {privacy['unit']} at delta {privacy['delta']:g}"
-    )
-    trusts = {
-        "aggregate": f"masks; at most {privacy['corrupt']} corrupt, at least {privacy['min_survivors']} stay",
-        "local": "nobody",
-        "worst_case": "nobody; all others corrupt",
-    }
-    for view, who in trusts.items():
-        value = privacy["epsilon"][view]
-        table.add_row(view.replace("_", " "), "infinite" if value is None else f"{value:.2f}", who)
+    table = views_table(privacy | {"clients": summary["artists"]}, privacy["epsilon"], _new_table)
     table.caption = (
         f"{sessions['completed']} of {sessions['sessions']} sessions completed with {sessions['survivors_min']} to "
         f"{sessions['survivors_max']} survivors; {traffic['bytes_up_per_artist'] / 1e6:.2f} MB up, "

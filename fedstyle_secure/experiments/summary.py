@@ -49,6 +49,9 @@ def summarize(prepared: Prepared, trained: Trained, index: StyleIndex | None) ->
             "min_survivors": cohort.min_survivors,
             "releases": [{"name": release.name, "iteration": release.iteration} for release in ledger.releases],
         },
+        "ledgers": {
+            name: {"file": artist.ledger.path.name, "head": artist.ledger.head} for name, artist in artists.items()
+        },
         "communication": {
             "bytes_up_per_artist": sum(engine.bytes_from.values()) // len(artists),
             "bytes_down_per_artist": sum(engine.bytes_to.values()) // len(artists),

@@ -2,11 +2,14 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import asdict
 
+from ...privacy.mechanism import View
+from ...privacy.promises import Promises
 from .charts import Line, both_widths, bound, draw_lines, draw_shares
-from .facts import VIEWS, Facts, Privacy
+from .facts import VIEWS, Facts
 from .html import Html, join, tag
-from .results import counted, paragraph, scientific, section
+from .results import paragraph, scientific, section
 
 _VIEW_NAMES = {"aggregate": "aggregate", "local": "local", "worst_case": "worst case"}
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
@@ -15,6 +18,7 @@ _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 def spending(facts: Facts) -> Html:
     """Epsilon after each iteration in the three views, never one without the others."""
     privacy, history = facts.privacy, facts.history
+    promises = Promises.read(asdict(privacy) | {"clients": facts.artists})
     steps = [str(step.iteration) for step in history]
     values = {view: [step.epsilon[view] for step in history] for view in VIEWS}
     if any([privacy.epsilon[view]] != values[view][-1:] for view in VIEWS) and facts.signatures is not None:
@@ -49,7 +53,7 @@ def spending(facts: Facts) -> Html:
         both_widths(lambda width: draw_lines(lines, steps, missed, width, f"Epsilon: {totals}"), caption)
         if is_bounded
         else paragraph("There is no bound in any view, so there is nothing to draw.", class_="note"),
-        tag("dl", *(_view(view, privacy) for view in VIEWS), class_="views"),
+        tag("dl", *(_view(View(view), promises, privacy.epsilon[view]) for view in VIEWS), class_="views"),
     )
 
 
@@ -117,24 +121,12 @@ def residual_risks(facts: Facts) -> Html:
     )
 
 
-def _view(view: str, privacy: Privacy) -> Html:
-    meanings = {
-        "aggregate": (
-            f"Trusts secure aggregation, with at most {counted(privacy.corrupt, 'artist')} colluding with the server "
-            f"and at least {privacy.min_survivors} staying to the end. Counts the noise of all honest survivors "
-            "together."
-        ),
-        "local": "Trusts nobody. Counts only the noise in the artist's own upload.",
-        "worst_case": (
-            "Trusts nobody, and every other artist colludes with the server. Equals the local view: one's own noise is "
-            "all that is left."
-        ),
-    }
+def _view(view: View, promises: Promises, epsilon: float) -> Html:
     return tag(
         "div",
         tag("dt", tag("i", class_=f"key {view}"), _VIEW_NAMES[view]),
-        tag("dd", bound(privacy.epsilon[view]), class_="number"),
-        tag("dd", meanings[view]),
+        tag("dd", bound(epsilon), class_="number"),
+        tag("dd", f"Trusts {promises.trusts(view)}. {promises.in_words(view, epsilon)}"),
     )
 
 
