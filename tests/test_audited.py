@@ -1,4 +1,4 @@
-"""The table of audited figures: every lower bound is below its claim, and above half of it where the audit has power."""
+"""The table of audited figures: every lower bound is below its claim; in two worlds it is above half of it, too."""
 
 from tests.audited import EPSILONS, MARKED, PAGE
 
