@@ -86,13 +86,25 @@ def epsilon(events: Iterable[DpEvent], delta: float, *, delta_slack: float = 0.0
 @lru_cache(maxsize=4096)
 def _epsilon_of(mu: float, others: frozenset[tuple[DpEvent, int]], delta: float) -> float:
     """Epsilon of Gaussian events and counted other ones. Artists of one run spend alike: ask the accountant once."""
+    merged = [GaussianDpEvent(1 / mu)] if mu > 0 else []
     accountant: PrivacyAccountant
     if any(isinstance(event, ZCDpEvent) for event, _ in others):
         accountant = RdpAccountant(_ORDERS, _RELATION)
     else:
-        accountant = PLDAccountant(_RELATION, value_discretization_interval=_RESOLUTION * max(1.0, mu * mu))
-    merged = [GaussianDpEvent(1 / mu)] if mu > 0 else []
+        scale = loss_scale([*merged, *(event for event, _ in others)])
+        if math.isinf(scale):
+            return math.inf
+        accountant = PLDAccountant(_RELATION, value_discretization_interval=_RESOLUTION * scale)
     return _ask(accountant, [*merged, *(SelfComposedDpEvent(event, count) for event, count in others)], delta)
+
+
+def loss_scale(events: Iterable[DpEvent]) -> float:
+    """How wide the privacy loss of events spreads, at least 1, for the resolution of PLD: infinite if without noise.
+
+    A sampled release's single loss is as wide as that of the same release without sampling.
+    """
+    inner = [event.event if isinstance(event, PoissonSampledDpEvent) else event for event in events]
+    return max(1.0, *(_squared_mu(event) for event in inner if isinstance(event, GaussianDpEvent)), 0.0)
 
 
 def epsilon_rdp(events: Iterable[DpEvent], delta: float, *, delta_slack: float = 0.0) -> float:

@@ -46,7 +46,7 @@ STEINKE_SHARES: Final = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
 _RELATION: Final = NeighboringRelation.ADD_OR_REMOVE_ONE
 _NORMAL: Final = NormalDist()
 _EPSILONS: Final = (0.0, *np.geomspace(1e-3, 60.0, 160).tolist())  # any of them is sound; these are dense enough
-_RESOLUTION: Final = 1e-2  # of the privacy loss: moves delta by about 2e-5, upward
+_RESOLUTION: Final = 1e-2  # of the privacy loss, where that is about 1 wide: moves delta by about 2e-5, upward
 _ORDERS: Final = (*range(2, 65), 80, 96, 128, 256)  # whole numbers: the bound for Skellam noise knows no others
 _OFFSETS: Final = (-1.0, -0.5, 0.0, 0.5, 1.0)
 _OCTAVES: Final = 6  # noise is looked for between 2^-6 and 2^6 times the claimed one
@@ -337,7 +337,7 @@ def _envelope(events: Sequence[DpEvent], slack: float) -> TradeOff:
     if any(isinstance(event, ZCDpEvent) for event in events):
         accountant = RdpAccountant(_ORDERS, _RELATION)
     else:
-        accountant = PLDAccountant(_RELATION, value_discretization_interval=_RESOLUTION)
+        accountant = PLDAccountant(_RELATION, value_discretization_interval=_RESOLUTION * accounting.loss_scale(events))
     for event, times in Counter(events).items():
         accountant.compose(event, times)
     factors = np.exp(_EPSILONS)
