@@ -1,0 +1,189 @@
+"""Maude as a library: load the model, search every state, and tell in sentences how one was reached.
+
+SYM-3  Whatever Maude writes to standard error is a failure: a statement it warns about is one it ignores.
+"""
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import groupby, pairwise
+from operator import itemgetter
+from pathlib import Path
+
+import maude
+
+MODEL = Path(__file__).with_name("model.maude")
+
+SAFE = "safe"
+"""Verdict on a server that learns the promised sums at most."""
+
+_STATE = "ST:State"
+
+
+class ModelError(Exception):
+    """The model cannot be trusted: Maude warned about it, or does not know what it was asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exploration:
+    """What a search found.
+
+    Attributes:
+        verdict: The first attack, in the model's words, or `SAFE` after every state was seen.
+        states: How many states were seen.
+        trace: How the attack goes, a sentence for each step; empty if there is none.
+    """
+
+    verdict: str
+    states: int
+    trace: tuple[str, ...]
+
+
+class Model:
+    """The protocol and its goals.
+
+    Args:
+        path: The Maude file; it defines a module SCENARIOS. A process can load one.
+
+    Raises:
+        ModelError: Maude cannot load it, or warns.
+    """
+
+    def __init__(self, path: Path = MODEL) -> None:
+        with _no_warnings():
+            maude.init(advise=True, handleInterrupts=False)
+            if not maude.load(str(path.resolve())):
+                raise ModelError(f"Maude cannot load {path}")
+            self._module = maude.getModule("SCENARIOS")
+        if self._module is None:
+            raise ModelError(f"{path} defines no module SCENARIOS")
+        self._judged, self._knows = self._symbol("judged"), self._symbol("knows")
+
+    @property
+    def checks(self) -> frozenset[str]:
+        """Names of all checks that can be left out."""
+        sort = self._module.findSort("Check")
+        constants = [symbol for symbol in self._module.getSymbols() if symbol.arity() == 0]
+        names = {str(constant) for constant in constants if constant.getRangeSort() == sort}
+        return frozenset(names - {"Check"})  # Maude's own: one named after each sort
+
+    def explore(self, start: str) -> Exploration:
+        """Searches all states, nearest first, until one is not safe."""
+        with _no_warnings():
+            search = self._term(start).search(maude.ANY_STEPS, self._term(_STATE))
+            states = 0
+            for state, *_ in search:
+                states += 1
+                if (verdict := _value(self._judged, state)) != SAFE:
+                    end = f"the server computes {_told_sums(_value(self._knows, state))}"
+                    return Exploration(verdict=verdict, states=states, trace=(*_steps(search), end))
+            return Exploration(verdict=SAFE, states=states, trace=())
+
+    def reaches(self, start: str, total: str) -> bool:
+        """Whether there is a state in which the server can compute this sum."""
+        with _no_warnings():
+            goal = maude.EqualityCondition(self._term(f"computes(knows({_STATE}), {total})"), self._term("true"))
+            return any(True for _ in self._term(start).search(maude.ANY_STEPS, self._term(_STATE), [goal]))
+
+    def _term(self, text: str) -> maude.Term:
+        term = self._module.parseTerm(text)
+        if term is None:
+            raise ModelError(f"the model does not know {text!r}")
+        return term
+
+    def _symbol(self, name: str) -> maude.Symbol:
+        found = [symbol for symbol in self._module.getSymbols() if str(symbol) == name]
+        if len(found) != 1:
+            raise ModelError(f"the model has {len(found)} operators {name!r}, one is needed")
+        return found[0]
+
+
+def _value(function: maude.Symbol, state: maude.Term) -> str:
+    term = function.makeTerm([state])
+    term.reduce()
+    return str(term)
+
+
+def _steps(search: maude.RewriteSequenceSearch) -> Iterator[str]:
+    """A sentence for each step to the state that a search is at; clients that do the same in turn share one."""
+    deeds = [_deed(before, after) for before, after in pairwise(search.pathTo(search.getStateNr())[::2])]
+    for (iteration, deed), same in groupby(deeds, key=itemgetter(1, 2)):
+        yield f"{', '.join(name for name, _, _ in same)} (iteration {iteration}): {deed}"
+
+
+def _deed(before: maude.Term, after: maude.Term) -> tuple[str, str, str]:
+    """Name, iteration and answer of the one client that a step changed."""
+    known = {str(client) for client in _clients(before)}
+    (client,) = (client for client in _clients(after) if str(client) not in known)
+    name, iteration, phase = client.arguments()
+    facts = list(phase.arguments())
+    match str(phase.symbol()):
+        case "advertised":
+            deed = f"invited with {facts[0]}, advertise keys"
+        case "shared":
+            deed = f"given {_told_keys(facts[1], iteration)}, seal shares to them"
+        case "masked":
+            deed = "upload a masked vector" + ("" if facts[1].equal(facts[2]) else f", no mask with {_rest(facts)}")
+        case "signed":
+            deed = f"sign the survivor set {facts[3]}"
+        case "unmasked":
+            deed = f"release shares for the survivor set {facts[3]}"
+        case other:
+            raise ModelError(f"no sentence tells of the phase {other!r}")
+    return str(name), str(iteration), deed
+
+
+def _clients(state: maude.Term) -> list[maude.Term]:
+    _, _, clients, _ = state.arguments()
+    return list(clients.arguments())
+
+
+def _advertisements(several: maude.Term) -> list[maude.Term]:
+    return list(several.arguments()) if str(several.symbol()) == "_;_" else [several]
+
+
+def _told_keys(advertisements: maude.Term, iteration: maude.Term) -> str:
+    """Only what is not as it should be is worth a word."""
+    strange = [_told_key(one, iteration) for one in _advertisements(advertisements)]
+    return ", ".join(filter(None, strange)) or "everyone's own keys"
+
+
+def _told_key(advertisement: maude.Term, iteration: maude.Term) -> str:
+    name, *numbers = advertisement.arguments()
+    match str(advertisement.symbol()):
+        case "honest":
+            return "" if numbers[0].equal(iteration) else f"{name}'s keys of iteration {numbers[0]}"
+        case "corrupt":
+            return f"keys of {name}, who is the server's"
+        case _:
+            return f"the server's keys in the name of {name}"
+
+
+def _rest(facts: list[maude.Term]) -> str:
+    """Whose box did not open."""
+    opened = {str(one) for one in _advertisements(facts[2])}
+    return " ".join(str(next(one.arguments())) for one in _advertisements(facts[1]) if str(one) not in opened)
+
+
+def _told_sums(known: str) -> str:
+    return known.replace(" | ", " and ")
+
+
+@contextmanager
+def _no_warnings() -> Iterator[None]:
+    """Raises what Maude, which is no Python code, writes to file descriptor 2 meanwhile."""
+    sys.stderr.flush()
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as heard:
+        os.dup2(heard.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+        heard.seek(0)
+        if text := heard.read().decode(errors="replace").strip():
+            raise ModelError(f"Maude warns: {text}")
