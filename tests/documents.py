@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.ablation import ABLATIONS
+from tests.data_flow import data_flow_page
 
 ROOT = Path(__file__).resolve().parents[1]
 _INVARIANT = re.compile(r"^([A-Z]{3,4}-\d+) +(.+(?:\n {4,}.+)*)", re.MULTILINE)
@@ -39,7 +40,11 @@ def defenses_page() -> str:
     )
 
 
-PAGES = {"docs/invariants.md": invariants_page, "docs/defenses.md": defenses_page}
+PAGES = {
+    "docs/invariants.md": invariants_page,
+    "docs/defenses.md": defenses_page,
+    "docs/data-flow.md": data_flow_page,
+}
 
 
 def _cell(text: str) -> str:
