@@ -4,6 +4,7 @@ import argparse
 import importlib.util
 import json
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -41,7 +42,9 @@ def _search_all(console: Console, *, as_json: bool) -> int:
     from .search import Model, ModelError  # noqa: PLC0415  (the same)
 
     try:
+        on_interrupt = signal.getsignal(signal.SIGINT)
         model = Model()
+        signal.signal(signal.SIGINT, on_interrupt)  # Maude puts a handler of its own there, which ends in a crash
         results = [search(model, case) for case in track(CASES, "searching", console=console, transient=True)]
     except ModelError as error:
         console.print(f"the model is not as it must be: {error}", markup=False)
