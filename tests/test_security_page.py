@@ -7,7 +7,9 @@ import pytest
 
 from tests.documents import invariants
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "security.md"
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs" / "security.md"
+MODEL = ROOT / "threat_models" / "symbolic" / "model.maude"
 THREATS = {f"TM-{number}" for number in range(1, 22)}
 INVARIANTS = {number for number, _, _ in invariants()}
 
@@ -65,3 +67,10 @@ def test_a_sentence_that_rests_on_nothing_is_found(sentence: str, problem: str) 
 def test_pages_that_are_linked_exist() -> None:
     links = re.findall(r"\]\(([^)]+\.md)\)", PAGE.read_text(encoding="utf-8"))
     assert [link for link in links if not (PAGE.parent / link).is_file()] == []
+
+
+def test_the_symbolic_models_checks_are_invariants_of_the_code() -> None:
+    text = MODEL.read_text(encoding="utf-8")
+    checks = text[text.index("  ops roster") : text.index(": -> Check [ctor]")].strip().splitlines()
+    assert all(NUMBER.search(check) for check in checks)
+    assert {number for check in checks for number in NUMBER.findall(check)} <= INVARIANTS
