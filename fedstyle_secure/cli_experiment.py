@@ -174,7 +174,7 @@ def _run(
     found = run_experiment(common, cells, split=split, engine=chosen, progress=screen.progress)
     for warning in sorted({warning for cell in found for warning in cell["warnings"]}):
         screen.note(warning)
-    rows = write_results(common.out, found, command=command)
+    rows = write_results(common.out, found, command=command, delta=common.delta)
     if as_json:
         sys.stdout.write(json.dumps(results_json(rows, command), indent=2) + "\n")
         return

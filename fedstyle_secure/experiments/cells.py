@@ -21,7 +21,7 @@ from ..training.baselines import BASELINES
 from .dataset import derive_seed
 from .evaluation import score
 from .progress import Silent
-from .rivals import EMBEDDINGS, HEAD_ALONE, RESIDUAL, fit, rank_by
+from .rivals import EMBEDDINGS, HEAD_ALONE, RESIDUAL, compare, fit, ranked
 from .run import first_model, walk
 from .stages import Prepared
 from .summary import summarize
@@ -104,9 +104,9 @@ def _fedstyle(prepared: Prepared) -> dict[str, Any]:
     model = trained.outcomes[-1].model
     heads = model.head[None]
     measured = {
-        name: rank_by(heads, model, prepared.training, prepared.held_out, embedding=name) for name in EMBEDDINGS
+        name: compare(heads, model, prepared.training, prepared.held_out, embedding=name) for name in EMBEDDINGS
     }
-    found = _measures(measured, len(prepared.training))
+    found = _measures(measured)
     if index is not None:
         found["scores"]["signatures"] = summary["signatures"]
         found["signatures"] = {
@@ -127,7 +127,7 @@ def _rival(method: str, prepared: Prepared) -> dict[str, Any]:
     baseline = BASELINES[method]
     fitted = fit(baseline, prepared, start)
     measured = {
-        name: rank_by(fitted.heads, start, prepared.training, prepared.held_out, embedding=name) for name in EMBEDDINGS
+        name: compare(fitted.heads, start, prepared.training, prepared.held_out, embedding=name) for name in EMBEDDINGS
     }
     sends = baseline.uploads is not None or method == "centralised"
     recipe = {
@@ -135,7 +135,7 @@ def _rival(method: str, prepared: Prepared) -> dict[str, Any]:
         "local_steps": fitted.recipe.local_steps,
         "rounds": fitted.rounds,
     }
-    return _measures(measured, len(prepared.training)) | {
+    return _measures(measured) | {
         "epsilon": _epsilons(None if sends else 0.0),
         "bytes_up": fitted.bytes_up,
         "bytes_down": fitted.bytes_down,
@@ -157,10 +157,10 @@ def _untrained(method: str, prepared: Prepared) -> dict[str, Any]:
             {name: name for name in EMBEDDINGS},
         )
     measured = {
-        name: rank_by(heads, plain, prepared.training, prepared.held_out, embedding=embedding)
+        name: compare(heads, plain, prepared.training, prepared.held_out, embedding=embedding)
         for name, embedding in embeddings.items()
     }
-    return _measures(measured, len(prepared.training)) | {
+    return _measures(measured) | {
         "epsilon": _epsilons(0.0),
         "bytes_up": 0,
         "bytes_down": 0,
@@ -168,12 +168,12 @@ def _untrained(method: str, prepared: Prepared) -> dict[str, Any]:
     }
 
 
-def _measures(measured: dict[str, tuple[NDArray[np.intp], list[int]]], artists: int) -> dict[str, Any]:
+def _measures(measured: dict[str, tuple[NDArray[np.float32], list[int]]]) -> dict[str, Any]:
     """Scores of each embedding, and who was taken for whom by the first of them."""
-    rankings, truth = next(iter(measured.values()))
+    similarities, truth = next(iter(measured.values()))
     return {
-        "scores": {name: score(*ranked).as_dict() for name, ranked in measured.items()},
-        "confusion": _confusion(rankings[:, 0], truth, artists),
+        "scores": {name: score(ranked(cosines), truth).as_dict() for name, (cosines, truth) in measured.items()},
+        "confusion": _confusion(ranked(similarities)[:, 0], truth, similarities.shape[1]),
     }
 
 

@@ -10,6 +10,7 @@ from pyarrow import parquet
 
 from ..privacy.mechanism import View
 from .experiment import write_whole
+from .report.comparison import render_experiment
 from .statistics import SCORES, Row, tabulate
 
 RESULTS_FILE, REPORT_FILE = "results.parquet", "report.html"
@@ -39,13 +40,14 @@ SCHEMA: Final = pyarrow.schema(
 """Columns; a limit or an epsilon that is null is infinite."""
 
 
-def write_results(out: Path, cells: Sequence[Mapping[str, Any]], *, command: str) -> list[Row]:
+def write_results(out: Path, cells: Sequence[Mapping[str, Any]], *, command: str, delta: float) -> list[Row]:
     """Write both files anew.
 
     Args:
         out: The experiment's folder.
         cells: As `experiment.run_experiment` gives them.
         command: What reproduces them.
+        delta: At which epsilon is stated.
 
     Returns:
         The rows of the table.
@@ -57,6 +59,7 @@ def write_results(out: Path, cells: Sequence[Mapping[str, Any]], *, command: str
     buffer = io.BytesIO()
     parquet.write_table(pyarrow.Table.from_pylist(flatten(cells), schema=SCHEMA), buffer)
     write_whole(out / RESULTS_FILE, buffer.getvalue())
+    write_whole(out / REPORT_FILE, render_experiment(cells, command=command, delta=delta).encode())
     return rows
 
 

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from ..encoder.features import StyleFeatures
 from ..encoder.model import StyleModel
 from ..encoder.whitening import to_unit
+from ..errors import InputError
 from ..training.baselines.fedavg import CLASSIFIER, COUNT, HEAD
 from ..training.baselines.task import Baseline, Recipe, Task
 from ..training.updates import Support
 from .dataset import derive_seed
-from .evaluation import prototypes, rank, score
+from .evaluation import prototypes, score
 from .exchange import ClearExchange, MaskedExchange, upload_mechanism
 from .stages import Prepared
 
@@ -96,7 +97,8 @@ def tune(baseline: Baseline, prepared: Prepared, start: StyleModel, *, rounds: i
     """The best recipe among public artists who play clients, and clip norms with room above their longest uploads.
 
     Every public artist's artworks are divided; heads start at random, because the warm one knows all of them. The
-    best is the one with the highest mean reciprocal rank of the embedding beside the whitened features.
+    best is the one with the highest mean reciprocal rank of the embedding beside the whitened features; among equals,
+    with the widest margin.
     """
     known, asked = _divide(prepared)
     rng = np.random.Generator(np.random.PCG64(derive_seed(prepared.settings.seed, "tuning head")))
@@ -111,32 +113,31 @@ def tune(baseline: Baseline, prepared: Prepared, start: StyleModel, *, rounds: i
         rounds=rounds,
         seed=derive_seed(prepared.settings.seed, "classifier"),
     )
-    best: tuple[float, Recipe, dict[str, float]] | None = None
+    best: tuple[tuple[float, float], Recipe, dict[str, float]] | None = None
     for steps in baseline.local_steps:
         for rate in LEARNING_RATES:
             recipe, exchange = Recipe(learning_rate=rate, local_steps=steps), ClearExchange()
             heads = baseline.fit(task, recipe, exchange)
             if not np.isfinite(heads).all():
                 continue
-            rankings, truth = rank_by(heads, start, known, asked, embedding=RESIDUAL)
-            reached = score(rankings, truth).mrr
+            similarities, truth = compare(heads, start, known, asked, embedding=RESIDUAL)
+            reached = score(ranked(similarities), truth).mrr, margin(similarities, truth)
             if best is None or reached > best[0]:
                 best = reached, recipe, exchange.largest
     if best is None:
-        recipe = Recipe(learning_rate=LEARNING_RATES[0], local_steps=baseline.local_steps[0])
-        return recipe, {HEAD: float(np.linalg.norm(head)), CLASSIFIER: 1.0}
+        raise InputError(f"{baseline.title} diverges on the public artists at every learning rate of {LEARNING_RATES}")
     return best[1], {name: CLIP_MARGIN * length for name, length in best[2].items()}
 
 
-def rank_by(
+def compare(
     heads: NDArray[np.float32],
     start: StyleModel,
     known: Mapping[str, StyleFeatures],
     asked: Mapping[str, StyleFeatures],
     *,
     embedding: str,
-) -> tuple[NDArray[np.intp], list[int]]:
-    """Rank artists for every query, each artist by its own head where it has one.
+) -> tuple[NDArray[np.float32], list[int]]:
+    """How near every query is to every artist, to each by its own head where it has one.
 
     Args:
         heads: float32 [1 or artists, h, d].
@@ -146,21 +147,31 @@ def rank_by(
         embedding: One of `EMBEDDINGS`.
 
     Returns:
-        Rankings [queries, artists], and the right answer of each query.
+        Cosines float32 [queries, artists], and the right answer of each query.
     """
     names = list(known)
     queries = np.concatenate([asked[name].views[:, 0] for name in names])
     truth = [number for number, name in enumerate(names) for _ in range(len(asked[name]))]
-    if len(heads) == 1:
-        model = replace(start, head=heads[0])
-        targets = prototypes({name: embed(model, known[name].views[:, 0], embedding) for name in names})
-        return rank(embed(model, queries, embedding), targets), truth
     columns = []
-    for name, head in zip(names, heads, strict=True):
+    for number, head in enumerate(heads):
         model = replace(start, head=head)
-        (target,) = prototypes({name: embed(model, known[name].views[:, 0], embedding)})
-        columns.append(embed(model, queries, embedding) @ target)
-    return np.argsort(-np.stack(columns, axis=1), axis=1, kind="stable"), truth
+        targets = names if len(heads) == 1 else [names[number]]
+        places = prototypes({name: embed(model, known[name].views[:, 0], embedding) for name in targets})
+        columns.append(embed(model, queries, embedding) @ places.T)
+    return np.concatenate(columns, axis=1), truth
+
+
+def ranked(similarities: NDArray[np.float32]) -> NDArray[np.intp]:
+    """Artists for each query, nearest first."""
+    return np.argsort(-similarities, axis=1, kind="stable")
+
+
+def margin(similarities: NDArray[np.float32], truth: Sequence[int]) -> float:
+    """By how much the right artist is nearer than the nearest other, on average."""
+    rows = np.arange(len(truth))
+    others = similarities.copy()
+    others[rows, truth] = -np.inf
+    return float(np.mean(similarities[rows, truth] - others.max(axis=1)))
 
 
 def embed(model: StyleModel, raw: NDArray[np.float32], embedding: str) -> NDArray[np.float32]:
