@@ -1,6 +1,6 @@
 """The page of an experiment: FedStyle beside its rivals, and what each budget costs; a command under every figure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from ...privacy.sizing import Mode
 from ...training.baselines import BASELINES
 from ..cells import FEDSTYLE
+from ..rivals import RESIDUAL
 from ..statistics import Row, Spread, tabulate
 from .charts import Bar, both_widths, bound, draw_bars, percentage
 from .curves import Axis, Point, Series, draw_confusion, draw_curves
@@ -46,6 +47,7 @@ def render_experiment(cells: Sequence[Mapping[str, Any]], *, command: str, delta
         _bars(rows, command),
         *(_curves(rows, mode, command, delta) for mode in (Mode.DISTRIBUTED, Mode.LOCAL)),
         _bytes(rows, command),
+        _costs(rows, command),
         _confusion(own, command) if own is not None else None,
         _map(artists, vectors, ornaments, signed, command) if len(artists) >= MIN_ARTISTS else None,
         _rivals(rows) if any(row.recipes for row in rows) else None,
@@ -84,41 +86,62 @@ def _figure(title: str, row: Row) -> Html:
 
 
 def _table(rows: Sequence[Row], command: str) -> Html:
-    head = ("", "accuracy@1", "head alone", "signatures", "to FedStyle", "recall@5", "MRR", "macro-F1")
-    costs = (f"{_EPSILON} aggregate", f"{_EPSILON} local", f"{_EPSILON} worst case", "MB up", "MB down", "seconds")
-    header = tag("tr", *(tag("th", name, scope="col") for name in (*head, *costs)))
-    body = [
-        tag(
-            "tr",
-            tag("th", row.title, scope="row"),
-            *(tag("td", value) for value in _cells(row)),
-            class_="published" if row.method == FEDSTYLE else None,
-        )
-        for row in rows
-    ]
+    heads = ("accuracy@1", "head alone", "signatures", "to FedStyle", "recall@5", "MRR", "macro-F1")
     return section(
         "All methods",
-        tag("div", tag("table", tag("thead", header), tag("tbody", *body)), class_="scroll comparison"),
+        _grid(heads, rows, _quality),
         paragraph(
             "accuracy@1 to macro-F1: the head's output beside the whitened features, as FedStyle uses it, and exact "
             "prototypes. Head alone: accuracy@1 of the head's output by itself, as the rivals' papers use it. "
             "Signatures: accuracy@1 by what artists publish. To FedStyle: the difference of accuracy@1 to FedStyle "
-            "without privacy, seed by seed, in points. Bytes are of each artist; seconds of a cell, tuning included. "
-            f"Numbers are means {_PLUS_MINUS} standard deviations over seeds.",
+            f"without privacy, seed by seed, in points. Means {_PLUS_MINUS} standard deviations over seeds.",
             class_="note",
         ),
         _command(command),
     )
 
 
-def _cells(row: Row) -> list[str]:
-    scores = row.scores["residual"]
-    difference = "" if row.difference is None else _points(row.difference)
+def _costs(rows: Sequence[Row], command: str) -> Html:
+    heads = (*(f"{_EPSILON}, {name}" for name in _VIEWS.values()), "MB up", "MB down", "seconds")
+    return section(
+        "What they promise and cost",
+        _grid(heads, rows, _costs_of),
+        paragraph(
+            f"{_EPSILON} of all releases together, the published signature included; ∞ where nothing is "
+            "promised, 0 where nothing is sent. Bytes are of each artist in training; seconds are of one cell on one "
+            "processor, with tuning for the rivals and without the features that all cells share.",
+            class_="note",
+        ),
+        _command(command),
+    )
+
+
+def _grid(heads: Sequence[str], rows: Sequence[Row], values: Callable[[Row], Sequence[str]]) -> Html:
+    header = tag("tr", *(tag("th", name, scope="col") for name in ("", *heads)))
+    body = [
+        tag(
+            "tr",
+            tag("th", row.title, scope="row"),
+            *(tag("td", value) for value in values(row)),
+            class_="published" if row.method == FEDSTYLE else None,
+        )
+        for row in rows
+    ]
+    return tag("div", tag("table", tag("thead", header), tag("tbody", *body)), class_="scroll comparison")
+
+
+def _quality(row: Row) -> list[str]:
+    scores = row.scores[RESIDUAL]
     return [
         *(_percent(spread) for spread in (row.accuracy, row.head_alone, row.signatures)),
-        difference,
+        "" if row.difference is None else _points(row.difference),
         _percent(scores["recall_at_5"]),
         *(_plain(scores[name]) for name in ("mrr", "macro_f1")),
+    ]
+
+
+def _costs_of(row: Row) -> list[str]:
+    return [
         *(bound(row.epsilon[view]) for view in _VIEWS),
         *(f"{count / 1e6:.2f}" for count in (row.bytes_up, row.bytes_down)),
         f"{row.seconds.mean:.0f}",
@@ -130,7 +153,7 @@ def _bars(rows: Sequence[Row], command: str) -> Html:
         Bar(
             label=row.title.partition(" (")[0],
             value=row.accuracy.mean,
-            reach=row.scores["residual"]["recall_at_5"].mean,
+            reach=row.scores[RESIDUAL]["recall_at_5"].mean,
             kind="published" if row.method == FEDSTYLE else "exact" if row.method in BASELINES else "untrained",
         )
         for row in rows

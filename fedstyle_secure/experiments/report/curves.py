@@ -81,7 +81,7 @@ def draw_curves(
         label: What it shows, in words.
     """
     is_wide = width >= WIDE
-    longest = max(text_width(name) for name in [*(one.label for one in series), *(name for name, _ in levels)])
+    longest = 1.1 * max(text_width(name) for name in [*(one.label for one in series), *(name for name, _ in levels)])
     beside = is_wide or longest < 0.36 * width
     names = [*(one.label for one in series), *(name for name, _ in levels)]
     chart = 300.0 if is_wide else 250.0

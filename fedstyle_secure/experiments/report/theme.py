@@ -138,6 +138,7 @@ tr.by-chance th, tr.by-chance td { color: var(--soft); }
 .stages b { font-weight: 400; color: var(--soft); margin-left: .5em; font-variant-numeric: tabular-nums; }
 pre { background: var(--raised); padding: 1rem 1.2rem; margin: 0 0 1.2rem; white-space: pre-wrap; line-height: 1.7;
   }
+.comparison th[scope=row] { min-width: 11rem; }
 pre.command { padding: .55rem .8rem; font-size: .74rem; line-height: 1.5; color: var(--soft); margin: .4rem 0 1.2rem; }
 pre span { display: inline-block; max-width: 100%; overflow-wrap: anywhere; }
 details { margin: .6rem 0; }
