@@ -188,23 +188,23 @@ def results_json(rows: "Sequence[Row]", command: str) -> dict[str, Any]:
 
 
 def _table(rows: "Sequence[Row]", screen: Screen) -> Table:
-    table = screen.new_table(
-        "method", title=f"accuracy@1, mean \N{PLUS-MINUS SIGN} deviation over {rows[0].seeds} seed(s)"
-    )
-    for heading in ("accuracy@1", "head alone", "signatures", "to FedStyle", "epsilon", "MB up"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    from .experiments.statistics import counted_seeds
+
+    table = screen.new_table(title=f"accuracy@1, {counted_seeds(rows[0].seeds)}")
+    table.add_column("method", min_width=20)
+    for heading in ("beside whitened", "head alone", "signatures", "to FedStyle", "epsilon"):
+        table.add_column(heading, justify="right", min_width=len("signatures"))
     for row in rows:
-        epsilon = row.epsilon["aggregate"]
         table.add_row(
             row.title,
             *map(_cell, (row.accuracy, row.head_alone, row.signatures)),
             "" if row.difference is None else _cell(row.difference, sign="+"),
-            "inf" if math.isinf(epsilon) else f"{epsilon:.2f}",
-            f"{row.bytes_up / 1e6:.2f}",
+            "inf" if math.isinf(row.promised) else f"{row.promised:.2f}",
         )
     table.caption = (
-        f"chance {rows[0].chance:.3f}; accuracy@1: beside the whitened features; head alone: its output by itself; "
-        "to FedStyle: difference to FedStyle without privacy, seed by seed; epsilon: aggregate view"
+        f"chance {rows[0].chance:.3f}; beside whitened: the head's output beside the whitened features, as FedStyle "
+        "uses it; head alone: as the rivals' papers use it; to FedStyle: difference of the first column to FedStyle "
+        "without privacy, seed by seed; epsilon: in the view that is limited"
     )
     return table
 

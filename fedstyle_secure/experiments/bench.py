@@ -68,13 +68,8 @@ class Bench:
         """Extract all features that are not in the cache yet.
 
         Raises:
-            InputError: The encoder cannot be had, or is not the same for all seeds.
+            InputError: The encoder cannot be had.
         """
-        if self.common.encoder == SMALL:
-            raise InputError(
-                "an experiment shares features among its seeds, but --encoder small is trained anew for each: "
-                "choose another encoder"
-            )
         backbone, encoder = choose_backbone(self.common, (), self.common.out, progress)
         self.cache = FeatureCache(
             folder=self.common.out / FEATURES_FOLDER,
@@ -88,9 +83,14 @@ class Bench:
         """Refuse before the long work what a cell could not keep.
 
         Raises:
-            InputError: The galleries or settings cannot make a run.
+            InputError: The galleries or settings cannot make a run, or the encoder is not the same for all seeds.
             PrivacyError: A budget cannot be kept.
         """
+        if self.common.encoder == SMALL:
+            raise InputError(
+                "an experiment shares features among its seeds, but --encoder small is trained anew for each: "
+                "choose another encoder"
+            )
         for settings in {cell.settings(self.common) for cell in cells}:
             clients = len(divide(settings, *self.galleries).training)
             plan_budget(settings, clients=clients, dimensions=DIMENSIONS, outputs=OUTPUTS)

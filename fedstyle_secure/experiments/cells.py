@@ -62,8 +62,8 @@ class Cell:
 
     def settings(self, common: Settings) -> Settings:
         """The run's settings."""
-        changes = {} if self.epsilon is None else {"epsilon": self.epsilon}
-        return replace(common, seed=self.seed, privacy=self.privacy, **changes)
+        epsilon = common.epsilon if self.epsilon is None else self.epsilon
+        return replace(common, seed=self.seed, privacy=self.privacy, epsilon=epsilon)
 
 
 def run_cell(cell: Cell, prepared: Prepared) -> dict[str, Any]:

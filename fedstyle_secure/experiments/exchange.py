@@ -47,7 +47,7 @@ class ClearExchange:
         for upload in uploads:
             for name, tensor in upload.items():
                 self.largest[name] = max(self.largest.get(name, 0.0), float(np.linalg.norm(tensor)))
-        sums = {name: np.sum([upload[name] for upload in uploads], axis=0, dtype=np.float64) for name in uploads[0]}
+        sums = {name: np.stack([upload[name] for upload in uploads]).sum(0, dtype=np.float64) for name in uploads[0]}
         size = _FLOAT_BYTES * sum(tensor.size for tensor in sums.values())
         self.bytes_up += size if support is Support.COHORT else size // len(uploads)
         self.bytes_down += size

@@ -1,6 +1,7 @@
-"""What an experiment leaves behind: ``results.parquet``, one line for each cell and embedding, and ``report.html``."""
+"""What an experiment leaves behind: its cells as JSON and, one line for each embedding, as parquet; and a page."""
 
 import io
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -8,12 +9,14 @@ from typing import Any, Final
 import pyarrow
 from pyarrow import parquet
 
+from ..errors import InputError
 from ..privacy.mechanism import View
 from .experiment import write_whole
 from .report.comparison import render_experiment
 from .statistics import SCORES, Row, tabulate
 
-RESULTS_FILE, REPORT_FILE = "results.parquet", "report.html"
+RESULTS_FILE, REPORT_FILE, OUTCOMES_FILE = "results.parquet", "report.html", "results.json"
+FORMAT: Final = "fedstyle-results-1"
 
 _TEXT, _NUMBER, _COUNT = pyarrow.string(), pyarrow.float64(), pyarrow.int64()
 
@@ -41,7 +44,7 @@ SCHEMA: Final = pyarrow.schema(
 
 
 def write_results(out: Path, cells: Sequence[Mapping[str, Any]], *, command: str, delta: float) -> list[Row]:
-    """Write both files anew.
+    """Write all files anew.
 
     Args:
         out: The experiment's folder.
@@ -59,8 +62,26 @@ def write_results(out: Path, cells: Sequence[Mapping[str, Any]], *, command: str
     buffer = io.BytesIO()
     parquet.write_table(pyarrow.Table.from_pylist(flatten(cells), schema=SCHEMA), buffer)
     write_whole(out / RESULTS_FILE, buffer.getvalue())
+    facts = {"format": FORMAT, "command": command, "cells": [dict(cell) for cell in cells]}
+    write_whole(out / OUTCOMES_FILE, (json.dumps(facts, allow_nan=False) + "\n").encode())
     write_whole(out / REPORT_FILE, render_experiment(cells, command=command, delta=delta).encode())
     return rows
+
+
+def read_results(out: Path) -> tuple[list[dict[str, Any]], str]:
+    """The cells of a finished experiment, and the command that reproduces them.
+
+    Raises:
+        InputError: The folder holds no finished experiment.
+    """
+    path = out / OUTCOMES_FILE
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{out} holds no finished experiment: {path} cannot be read ({error})") from error
+    if not isinstance(facts, dict) or facts.get("format") != FORMAT:
+        raise InputError(f"{path} is not of format {FORMAT}")
+    return facts["cells"], facts["command"]
 
 
 def flatten(cells: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

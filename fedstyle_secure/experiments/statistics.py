@@ -82,6 +82,11 @@ class Row:
         return f"FedStyle, {mode}, \N{GREEK SMALL LETTER EPSILON} = {self.limit:g}"
 
     @property
+    def promised(self) -> float:
+        """Epsilon in the view that a budget limits: an artist's own under local noise, else the aggregate's."""
+        return self.epsilon[View.LOCAL if self.privacy == Mode.LOCAL else View.AGGREGATE]
+
+    @property
     def accuracy(self) -> Spread:
         """accuracy@1 beside the whitened features, the column that all methods have."""
         return self.scores[RESIDUAL]["accuracy_at_1"]
@@ -116,6 +121,11 @@ class Row:
             "recipes": list(self.recipes),
             "chance": self.chance,
         }
+
+
+def counted_seeds(seeds: int) -> str:
+    """What numbers are over so many seeds, in words."""
+    return "one seed" if seeds == 1 else f"mean \N{PLUS-MINUS SIGN} standard deviation over {seeds} seeds"
 
 
 def tabulate(cells: Sequence[Mapping[str, Any]]) -> list[Row]:

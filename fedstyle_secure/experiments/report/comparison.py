@@ -171,7 +171,7 @@ def _bars(rows: Sequence[Row], command: str) -> Html:
 
 def _curves(rows: Sequence[Row], mode: Mode, command: str, delta: float) -> Html | None:
     """Accuracy against epsilon in the three views, beside what needs no budget."""
-    private = sorted((row for row in rows if row.privacy == mode and row.limit is not None), key=lambda row: row.limit)
+    private = sorted((row for row in rows if row.privacy == mode), key=lambda row: row.epsilon["aggregate"])
     if not private:
         return None
     series = [
