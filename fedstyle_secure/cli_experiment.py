@@ -192,8 +192,8 @@ def _table(rows: "Sequence[Row]", screen: Screen) -> Table:
 
     table = screen.new_table(title=f"accuracy@1, {counted_seeds(rows[0].seeds)}")
     table.add_column("method", min_width=20)
-    for heading in ("beside whitened", "head alone", "signatures", "to FedStyle", "epsilon"):
-        table.add_column(heading, justify="right", min_width=len("signatures"))
+    for heading in ("beside whitened", "head alone", "signed", "to FedStyle", "epsilon"):
+        table.add_column(heading, justify="right")
     for row in rows:
         table.add_row(
             row.title,
@@ -203,8 +203,8 @@ def _table(rows: "Sequence[Row]", screen: Screen) -> Table:
         )
     table.caption = (
         f"chance {rows[0].chance:.3f}; beside whitened: the head's output beside the whitened features, as FedStyle "
-        "uses it; head alone: as the rivals' papers use it; to FedStyle: difference of the first column to FedStyle "
-        "without privacy, seed by seed; epsilon: in the view that is limited"
+        "uses it; head alone: as the rivals' papers use it; signed: by published signatures; to FedStyle: difference "
+        "of the first column to FedStyle without privacy, seed by seed; epsilon: in the view that is limited"
     )
     return table
 

@@ -21,6 +21,7 @@ from .style_map import MIN_ARTISTS, StyleMap
 
 _VIEWS: Final = {"aggregate": "aggregate view", "local": "local view", "worst_case": "worst case"}
 _PLUS_MINUS, _MINUS, _EPSILON = "\N{PLUS-MINUS SIGN}", "\N{MINUS SIGN}", "\N{GREEK SMALL LETTER EPSILON}"
+_UNBROKEN: Final = "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}"
 _SHOWN_SLIPS: Final = 8
 
 
@@ -121,7 +122,7 @@ def _grid(heads: Sequence[str], rows: Sequence[Row], values: Callable[[Row], Seq
     body = [
         tag(
             "tr",
-            tag("th", row.title, scope="row"),
+            tag("th", row.title.replace(" = ", _UNBROKEN), scope="row"),
             *(tag("td", value) for value in values(row)),
             class_="published" if row.method == FEDSTYLE else None,
         )

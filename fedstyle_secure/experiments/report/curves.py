@@ -105,10 +105,10 @@ def draw_curves(
         ]
     else:
         labels = [
-            text(_LEFT, chart + _LINE * number + 6, f"{name} {percentage(end)}", kind)
+            text(_LEFT, chart + _LINE * (number + 1), f"{name} {percentage(end)}", kind)
             for number, (name, end, kind) in enumerate(zip(names, ends, kinds, strict=True))
         ]
-    height = chart if beside else chart + _LINE * len(names) + 8
+    height = chart if beside else chart + _LINE * (len(names) + 1)
     return svg(
         width,
         height,
