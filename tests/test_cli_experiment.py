@@ -56,27 +56,26 @@ def call(monkeypatch, capsys, tmp_path):
 
 def test_a_privacy_budget_is_shown_as_json_as_a_table_and_as_a_page(call, art, tmp_path):
     arguments = ("experiment", "privacy-budget", "--artworks", art, "--out", "out", "--jobs", 1, "--seeds", 1)
-    code, out, err = call(*arguments, "--epsilons", "8,inf", "--json")
+    code, out, err = call(*arguments, "--epsilons", "inf", "--json")
     assert code == 0, err
     results = json.loads(out)
     assert [(row["method"], row["privacy"], row["limit"]) for row in results["rows"]] == [
         ("no-training", "none", None),
         ("fedstyle", "none", None),
-        ("fedstyle", "distributed", 8.0),
-        ("fedstyle", "local", 8.0),
     ]
     assert results["command"].startswith("fedstyle experiment privacy-budget --artworks")
-    own, private = results["rows"][1:3]
+    untrained, own = results["rows"]
     assert set(own["epsilon"].values()) == {None}
-    assert 7 < private["epsilon"]["aggregate"] <= 8 < private["epsilon"]["local"]
-    assert private["difference_to_fedstyle"][1] is None
+    assert set(untrained["epsilon"].values()) == {0}
+    assert own["difference_to_fedstyle"] == [0, None]
     assert (tmp_path / "out" / "results.parquet").exists()
     page = (tmp_path / "out" / "report.html").read_text()
     assert "local view" in page
+    assert results["command"] in re.sub(r"</?span>", "", page)
     assert "https://" not in page.replace("https://www.w3.org", "")
-    code, out, _ = call(*arguments, "--epsilons", "8,inf")
+    code, out, _ = call(*arguments, "--epsilons", "inf")
     assert code == 0
-    for words in ("FedStyle, distributed DP, ε = 8", "no training", "to FedStyle", "Report: out/report.html"):
+    for words in ("FedStyle, no privacy", "no training", "to FedStyle", "Report: out/report.html"):
         assert words in out
 
 

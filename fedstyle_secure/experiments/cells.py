@@ -24,7 +24,7 @@ from .progress import Silent
 from .rivals import EMBEDDINGS, HEAD_ALONE, RESIDUAL, compare, fit, ranked
 from .run import first_model, walk
 from .stages import Prepared
-from .summary import summarize
+from .summary import finite, score_signatures
 
 FORMAT: Final = "fedstyle-cell-1"
 FEDSTYLE: Final = "fedstyle"
@@ -100,7 +100,8 @@ def run_cell(cell: Cell, prepared: Prepared) -> dict[str, Any]:
 def _fedstyle(prepared: Prepared) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="fedstyle-cell-") as scratch:
         trained, index = walk(prepared, Path(scratch), None, Silent())
-        summary = summarize(prepared, trained, index)
+        ledger = next(iter(trained.artists.values())).ledger
+        epsilons = {view.value: finite(ledger.epsilon(view)) for view in View}
     model = trained.outcomes[-1].model
     heads = model.head[None]
     measured = {
@@ -108,16 +109,16 @@ def _fedstyle(prepared: Prepared) -> dict[str, Any]:
     }
     found = _measures(measured)
     if index is not None:
-        found["scores"]["signatures"] = summary["signatures"]
+        found["scores"]["signatures"] = score_signatures(prepared, model, index).as_dict()
         found["signatures"] = {
             "artists": list(index.artists),
             "vectors": np.round(index.vectors.astype(np.float64), _DECIMALS).tolist(),
         }
-    traffic = summary["communication"]
+    artists, engine = len(trained.artists), trained.engine
     return found | {
-        "epsilon": summary["privacy"]["epsilon"],
-        "bytes_up": traffic["bytes_up_per_artist"],
-        "bytes_down": traffic["bytes_down_per_artist"],
+        "epsilon": epsilons,
+        "bytes_up": sum(engine.bytes_from.values()) // artists,
+        "bytes_down": sum(engine.bytes_to.values()) // artists,
         "recipe": None,
     }
 
