@@ -191,7 +191,7 @@ def _table(rows: "Sequence[Row]", screen: Screen) -> Table:
     from .experiments.statistics import counted_seeds
 
     table = screen.new_table(title=f"accuracy@1, {counted_seeds(rows[0].seeds)}")
-    table.add_column("method", min_width=20)
+    table.add_column("method")
     for heading in ("beside whitened", "head alone", "signed", "to FedStyle", "epsilon"):
         table.add_column(heading, justify="right")
     for row in rows:
