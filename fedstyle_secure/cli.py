@@ -30,6 +30,7 @@ from rich.text import Text
 
 from . import __version__
 from .allocator import keep_freed_memory
+from .cli_experiment import Screen, experiment_app
 from .config import Settings, Split, read_toml, setting_names
 from .errors import FedStyleError, InputError
 from .privacy.clipping import Unit
@@ -46,6 +47,7 @@ audit_app = typer.Typer(name="audit", help="Check what the server can have learn
 app.add_typer(audit_app)
 budget_app = typer.Typer(name="budget", help="Plan what privacy costs, and see what was spent.", no_args_is_help=True)
 app.add_typer(budget_app)
+app.add_typer(experiment_app)
 _screen = Console()
 _notes = Console(stderr=True)
 _WIDE = 72  # columns that the largest table needs, about
@@ -112,8 +114,18 @@ class _Shown:
 
 
 @app.callback(invoke_without_command=True)
-def root(version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False) -> None:
+def root(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
+) -> None:
     """Find artists by style; artworks and updates stay private."""
+    context.obj = Screen(
+        show=lambda content: _screen.print(content, soft_wrap=isinstance(content, Text)),
+        note=lambda warning: _say("warning:", warning, "yellow"),
+        plain=_plain,
+        new_table=_new_table,
+        progress=_Shown(),
+    )
     if version:
         _screen.print(__version__, highlight=False)
         raise typer.Exit

@@ -16,6 +16,7 @@ SOURCE_TESTS = (
     "tests/test_benchmarks.py",
     "tests/test_documents.py",
     "tests/test_examples.py",
+    "tests/test_experiment_tables.py",
     "tests/test_readme.py",
     "tests/test_security_page.py",
     "tests/test_vectors.py",

@@ -36,10 +36,29 @@ def read_dataset(settings: Settings, on_progress: Callable[[int, int], None] | N
     Raises:
         InputError: The folders do not hold what a run needs.
     """
+    return divide(settings, *read_galleries(settings, on_progress))
+
+
+def read_galleries(
+    settings: Settings, on_progress: Callable[[int, int], None] | None = None
+) -> tuple[Gallery, Gallery | None]:
+    """Read the folder of artworks, and the one of public art if there is one.
+
+    Raises:
+        InputError: They cannot be read.
+    """
     gallery = read_portfolios(settings.artworks, min_artworks=settings.min_artworks, on_progress=on_progress)
+    return gallery, read_portfolios(settings.public_art, min_artworks=1) if settings.public_art is not None else None
+
+
+def divide(settings: Settings, gallery: Gallery, shared: Gallery | None) -> Dataset:
+    """Declare the public artists, and split the clients' artworks.
+
+    Raises:
+        InputError: The galleries do not hold what a run needs.
+    """
     warnings = list(gallery.warnings)
-    if settings.public_art is not None:
-        shared = read_portfolios(settings.public_art, min_artworks=1)
+    if shared is not None:
         both = {p.artist for p in shared.portfolios} & {p.artist for p in gallery.portfolios}
         if both:
             raise InputError(f"artist {min(both)!r} is both public and a client; an artist can be only one of the two")

@@ -83,12 +83,9 @@ def train(settings: Settings, *, command: str = "", progress: Progress | None = 
     wanted = settings.transcripts
     kept = nullcontext() if wanted is None else _whole_or_nothing(wanted, option="--transcripts")
     with kept as transcripts, _whole_or_nothing(settings.out) as folder:
-        (folder / LEDGER_FOLDER).mkdir()
         prepared = _prepare(settings, folder, progress)
-        trained = _iterate(prepared, folder, transcripts, progress)
-        trained.check()
+        trained, index = walk(prepared, folder, transcripts, progress)
         model = trained.outcomes[-1].model
-        index = _sign(prepared, trained.artists, model) if settings.sign else None
         summary = summarize(prepared, trained, index)
         summary |= {"command": command, "versions": {name: version(name) for name in _VERSIONS}}
         (folder / MODEL_FILE).write_bytes(model.encode())
@@ -128,13 +125,13 @@ def _prepare(settings: Settings, folder: Path, progress: Progress) -> Prepared:
     budget = plan_budget(settings, clients=len(dataset.training), dimensions=DIMENSIONS, outputs=OUTPUTS)
     seconds: dict[str, float] = {}
     with stopwatch(seconds, "features"):
-        backbone, encoder = _choose_backbone(settings, dataset.public, folder, progress)
+        backbone, encoder = choose_backbone(settings, dataset.public, folder, progress)
         public, training, held_out = _extract_all(settings, dataset, backbone, progress)
     return Prepared(
         settings=settings,
         dataset=dataset,
         budget=budget,
-        codebook=Codebook.from_seed(b"fedstyle-secure codebook", dimensions=OUTPUTS),
+        codebook=new_codebook(),
         public=public,
         training=training,
         held_out=held_out,
@@ -144,7 +141,12 @@ def _prepare(settings: Settings, folder: Path, progress: Progress) -> Prepared:
     )
 
 
-def _choose_backbone(
+def new_codebook() -> Codebook:
+    """The public anchors of every run."""
+    return Codebook.from_seed(b"fedstyle-secure codebook", dimensions=OUTPUTS)
+
+
+def choose_backbone(
     settings: Settings, public: Sequence[Portfolio], folder: Path, progress: Progress
 ) -> tuple[Backbone, str]:
     """The backbone and its name with a digest of its weights."""
@@ -200,6 +202,20 @@ def first_model(prepared: Prepared) -> StyleModel:
         residual=RESIDUAL,
         encoder=prepared.encoder,
     )
+
+
+def walk(
+    prepared: Prepared, folder: Path, transcripts: Path | None, progress: Progress
+) -> tuple[Trained, StyleIndex | None]:
+    """From features to a trained model and a catalogue, the artists' ledgers in `folder`.
+
+    Raises:
+        FedStyleError: No session completed.
+    """
+    (folder / LEDGER_FOLDER).mkdir()
+    trained = _iterate(prepared, folder, transcripts, progress)
+    trained.check()
+    return trained, _sign(prepared, trained.artists, trained.outcomes[-1].model) if prepared.settings.sign else None
 
 
 def _iterate(prepared: Prepared, folder: Path, transcripts: Path | None, progress: Progress) -> Trained:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from ..artist import SIGNATURE
 from ..catalogue.index import StyleIndex
 from ..catalogue.search import search
+from ..encoder.model import StyleModel
 from ..encoder.whitening import to_unit
 from ..iterations import Outcome
 from ..privacy.accounting import epsilon
@@ -16,7 +17,7 @@ from ..privacy.ledger import Ledger
 from ..privacy.mechanism import View
 from ..privacy.sizing import Mode
 from .dataset import derive_seed
-from .evaluation import prototypes, rank, score
+from .evaluation import RetrievalScores, prototypes, rank, score
 from .files import FORMAT
 from .stages import Prepared, Trained, stopwatch
 
@@ -42,7 +43,7 @@ def summarize(prepared: Prepared, trained: Trained, index: StyleIndex | None) ->
             "mode": settings.privacy,
             "unit": settings.unit,
             "delta": settings.delta,
-            "epsilon": {view.value: _finite(ledger.epsilon(view)) for view in View},
+            "epsilon": {view.value: finite(ledger.epsilon(view)) for view in View},
             "limit": None if settings.privacy is Mode.NONE else settings.epsilon,
             "limited_view": prepared.budget.view,
             "corrupt": cohort.corrupt,
@@ -80,7 +81,7 @@ def _history(outcomes: Sequence[Outcome], ledger: Ledger) -> list[dict[str, obje
         spent = [release for release in spent if release.name != SIGNATURE]
         slack = sum(release.delta_slack for release in spent)
         epsilons = {
-            view.value: _finite(epsilon([release.events[view] for release in spent], ledger.delta, delta_slack=slack))
+            view.value: finite(epsilon([release.events[view] for release in spent], ledger.delta, delta_slack=slack))
             for view in View
         }
         entries.append(
@@ -114,12 +115,7 @@ def _evaluate(prepared: Prepared, trained: Trained, index: StyleIndex | None) ->
         "random_head": score(retrieval(lambda raw: to_unit(start.whiten(raw) @ random_head.T)), truth).as_dict(),
     }
     if index is not None:
-        queries = np.concatenate([model.embed(features.views[:, 0]) for features in held_out.values()])
-        with stopwatch(prepared.seconds, "search"):
-            answers = search(index, queries, len(names))
-        position = {name: i for i, name in enumerate(names)}
-        rankings = np.array([[position[found.artist] for found in answer] for answer in answers])
-        result["signatures"] = score(rankings, truth).as_dict()
+        result["signatures"] = score_signatures(prepared, model, index).as_dict()
     chosen = sorted(rng.permutation(len(truth))[:EXAMPLES].tolist(), key=lambda query: truth[query])
     result["examples"] = [
         {
@@ -132,5 +128,17 @@ def _evaluate(prepared: Prepared, trained: Trained, index: StyleIndex | None) ->
     return result
 
 
-def _finite(value: float) -> float | None:
+def score_signatures(prepared: Prepared, model: StyleModel, index: StyleIndex) -> RetrievalScores:
+    """Find artists as a buyer does, by what they published."""
+    names = list(prepared.training)
+    truth = [names.index(name) for name, features in prepared.held_out.items() for _ in range(len(features))]
+    queries = np.concatenate([model.embed(features.views[:, 0]) for features in prepared.held_out.values()])
+    with stopwatch(prepared.seconds, "search"):
+        answers = search(index, queries, len(names))
+    position = {name: i for i, name in enumerate(names)}
+    return score(np.array([[position[found.artist] for found in answer] for answer in answers]), truth)
+
+
+def finite(value: float) -> float | None:
+    """To four decimals for JSON, infinity as null."""
     return round(value, 4) if np.isfinite(value) else None

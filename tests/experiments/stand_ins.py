@@ -11,7 +11,7 @@ from fedstyle_secure.artworks.artwork import Artwork
 from fedstyle_secure.artworks.atelier import write_atelier
 from fedstyle_secure.config import Settings
 from fedstyle_secure.encoder.features import StyleFeatures
-from fedstyle_secure.experiments import run, seek
+from fedstyle_secure.experiments import bench, feature_cache, run, seek
 
 ARTISTS, ARTWORKS = 12, 6
 EYE = SimpleNamespace(pooled_size=12, digest=lambda: "0")
@@ -46,7 +46,9 @@ def look(
 def install(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let runs and searches look with `look`, and leave out the report, which has its own tests."""
     monkeypatch.setattr(run, "extract", look)
-    monkeypatch.setattr(run, "_choose_backbone", lambda settings, *_: (EYE, f"{settings.encoder}@0"))
+    monkeypatch.setattr(feature_cache, "extract", look)
+    for module in (run, bench):
+        monkeypatch.setattr(module, "choose_backbone", lambda settings, *_: (EYE, f"{settings.encoder}@0"))
     monkeypatch.setattr(run, "write_report", lambda folder: (folder / "report.html").write_text("<html></html>"))
     monkeypatch.setattr(seek, "extract", look)
     monkeypatch.setattr(seek, "_load", lambda *_: EYE)

@@ -6,6 +6,7 @@ REP-2  No artwork is in it unless whoever writes it hands the artworks in.
 """
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -76,13 +77,19 @@ def render(facts: Facts, index: StyleIndex | None, pictures: Pictures) -> Html:
         reproduction(facts),
         residual_risks(facts),
     ]
+    title = f"FedStyle-Secure: {facts.artists} artists, privacy mode {facts.privacy.mode}"
+    return render_document(title, ornaments, chapters)
+
+
+def render_document(title: str, ornaments: Ornaments, chapters: Sequence[Html | None]) -> Html:
+    """A self-contained page of chapters, with the ornaments they drew (REP-1)."""
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
         tag("meta", http_equiv="Content-Security-Policy", content=_POLICY),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("meta", name="referrer", content="no-referrer"),
-        tag("title", f"FedStyle-Secure: {facts.artists} artists, privacy mode {facts.privacy.mode}"),
+        tag("title", title),
         tag("style", Html(STYLE)),
     )
     body = tag("body", ornaments.definitions(), tag("main", *chapters))

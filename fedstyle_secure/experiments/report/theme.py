@@ -75,6 +75,13 @@ svg .value.inside { fill: var(--paper); }
 svg .end.local { fill: var(--warm); }
 svg .end.worst_case { fill: var(--alarm); }
 svg .end.aggregate { fill: var(--accent); font-weight: 600; }
+.line.signed { stroke: var(--soft); stroke-width: 1.5; }
+.dot.signed { fill: var(--soft); }
+svg .end.signed { fill: var(--soft); }
+.whisker { stroke-width: 1.2; stroke: var(--soft); }
+.level { stroke: var(--soft); stroke-dasharray: 4 4; }
+.hit { fill: var(--accent); }
+.slip { fill: var(--warm); }
 .missed { stroke: var(--alarm); stroke-width: 1.5; fill: none; }
 .seal { fill: none; stroke: var(--rule); stroke-width: 1.2; }
 .place { fill: var(--accent); }
@@ -131,6 +138,8 @@ tr.by-chance th, tr.by-chance td { color: var(--soft); }
 .stages b { font-weight: 400; color: var(--soft); margin-left: .5em; font-variant-numeric: tabular-nums; }
 pre { background: var(--raised); padding: 1rem 1.2rem; margin: 0 0 1.2rem; white-space: pre-wrap; line-height: 1.7;
   }
+.comparison th[scope=row] { min-width: 11rem; }
+pre.command { padding: .55rem .8rem; font-size: .74rem; line-height: 1.5; color: var(--soft); margin: .4rem 0 1.2rem; }
 pre span { display: inline-block; max-width: 100%; overflow-wrap: anywhere; }
 details { margin: .6rem 0; }
 summary { cursor: pointer; font: .9rem/1.6 var(--sans); color: var(--accent); }
@@ -165,6 +174,12 @@ summary { cursor: pointer; font: .9rem/1.6 var(--sans); color: var(--accent); }
   thead tr { border: 0; }
   thead th:first-child { display: none; }
   th[scope=row] { grid-column: 1 / -1; }
+  .comparison table { width: max-content; }
+  .comparison tr { display: table-row; }
+  .comparison th, .comparison td { padding: .35rem 0 .35rem .9rem; text-align: right; }
+  .comparison thead th:first-child { display: table-cell; }
+  .comparison th[scope=row] { text-align: left; padding-left: 0; width: 9rem; min-width: 9rem; position: sticky;
+    left: 0; background: var(--paper); }
   .pairs { columns: 1; }
   .pairs > div { grid-template-columns: 8rem minmax(0, 1fr); }
 }

@@ -1,0 +1,164 @@
+"""Where cells run: one after the other, in a pool of local processes, or on a Ray cluster (optional extra)."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import torch
+
+from ..allocator import keep_freed_memory
+from ..config import Settings
+from ..errors import FedStyleError, InputError
+from .bench import Bench
+from .cells import Cell
+from .experiment import Engine, execute
+from .feature_cache import FeatureCache
+
+
+class Serial:
+    """In this process."""
+
+    def run(self, bench: Bench, cells: Sequence[Cell]) -> Iterator[Cell]:
+        """Run and write cells one after the other."""
+        for cell in cells:
+            execute(bench, cell)
+            yield cell
+
+
+@dataclass(frozen=True, slots=True)
+class LocalPool:
+    """In `jobs` processes of this machine, each with one thread.
+
+    Whatever ends the run, Ctrl-C and the death of this process included, ends the processes; finished cells stay.
+    """
+
+    jobs: int
+
+    def run(self, bench: Bench, cells: Sequence[Cell]) -> Iterator[Cell]:
+        """Run and write cells in whatever order they are done.
+
+        Raises:
+            FedStyleError: A process died, for example for want of memory.
+        """
+        pool = ProcessPoolExecutor(
+            max_workers=min(self.jobs, len(cells)),
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=_begin,
+            initargs=(bench.common, bench.cache),
+        )
+        is_done = False
+        try:
+            futures = {pool.submit(_work, cell): cell for cell in cells}
+            for future in as_completed(futures):
+                future.result()
+                yield futures[future]
+            is_done = True
+        except BrokenProcessPool as error:
+            raise FedStyleError(
+                "a process of the pool died, perhaps for want of memory: lower --jobs and start again, finished cells "
+                "are kept"
+            ) from error
+        finally:
+            if not is_done:
+                for process in multiprocessing.active_children():
+                    process.terminate()
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+@dataclass(frozen=True, slots=True)
+class RayCluster:
+    """On the Ray cluster that `RAY_ADDRESS` names, else one that Ray starts here.
+
+    Every machine must see the artworks and the experiment's folder under the same paths.
+    """
+
+    jobs: int
+
+    def run(self, bench: Bench, cells: Sequence[Cell]) -> Iterator[Cell]:
+        """Run and write cells in whatever order they are done."""
+        ray = load_ray()
+        ray.init(ignore_reinit_error=True, log_to_driver=False, include_dashboard=False)
+        try:
+            remote = ray.remote(num_cpus=1)(_work_elsewhere)
+            waiting = {remote.remote(bench.common, bench.cache, cell): cell for cell in cells}
+            while waiting:
+                (done, *_), _ = ray.wait(list(waiting), num_returns=1)
+                ray.get(done)
+                yield waiting.pop(done)
+        finally:
+            ray.shutdown()
+
+
+def choose_engine(name: str, jobs: int) -> Engine:
+    """The engine of that name.
+
+    Raises:
+        InputError: Unknown, not installed, or no job at all.
+    """
+    if jobs < 1:
+        raise InputError(f"--jobs must be at least 1, got {jobs}")
+    if name == "ray":
+        load_ray()
+        return RayCluster(jobs)
+    if name != "local":
+        raise InputError(f"--engine must be local or ray, got {name!r}")
+    return Serial() if jobs == 1 else LocalPool(jobs)
+
+
+def load_ray() -> Any:
+    """The optional library.
+
+    Raises:
+        InputError: It is not installed.
+    """
+    try:
+        return import_module("ray")
+    except ImportError as error:
+        raise InputError(
+            "--engine ray needs the optional extra: pip install 'fedstyle-secure[ray]', or use --engine local"
+        ) from error
+
+
+_benches: dict[tuple[Settings, FeatureCache | None], Bench] = {}
+
+
+def _bench(common: Settings, cache: FeatureCache | None) -> Bench:
+    """This process' own, made once."""
+    if (common, cache) not in _benches:
+        _benches.clear()
+        _benches[common, cache] = Bench(common=common, cache=cache)
+    return _benches[common, cache]
+
+
+def _begin(common: Settings, cache: FeatureCache | None) -> None:
+    """Set up a process of the pool: its parent decides when it ends, and it ends with its parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+
+        def follow() -> None:
+            parent.join()
+            os._exit(1)
+
+        threading.Thread(target=follow, daemon=True).start()
+    torch.set_num_threads(1)
+    keep_freed_memory()
+    _bench(common, cache)
+
+
+def _work(cell: Cell) -> None:
+    (bench,) = _benches.values()
+    execute(bench, cell)
+
+
+def _work_elsewhere(common: Settings, cache: FeatureCache | None, cell: Cell) -> None:
+    torch.set_num_threads(1)
+    execute(_bench(common, cache), cell)
