@@ -85,7 +85,7 @@ def train(settings: Settings, *, command: str = "", progress: Progress | None = 
     with kept as transcripts, _whole_or_nothing(settings.out) as folder:
         (folder / LEDGER_FOLDER).mkdir()
         prepared = _prepare(settings, folder, progress)
-        trained = _iterate(prepared, folder, transcripts, progress)
+        trained = iterate(prepared, folder, transcripts, progress)
         trained.check()
         model = trained.outcomes[-1].model
         index = _sign(prepared, trained.artists, model) if settings.sign else None
@@ -202,7 +202,7 @@ def first_model(prepared: Prepared) -> StyleModel:
     )
 
 
-def _iterate(prepared: Prepared, folder: Path, transcripts: Path | None, progress: Progress) -> Trained:
+def iterate(prepared: Prepared, folder: Path, transcripts: Path | None, progress: Progress) -> Trained:
     """Enrol the artists and run all iterations through the embedded engine."""
     settings, cohort = prepared.settings, prepared.budget.cohort
     start = first_model(prepared)

@@ -1,0 +1,2 @@
+def write_growth(out, results):
+    pass
