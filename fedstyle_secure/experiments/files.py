@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,19 @@ def write_whole(path: Path, content: bytes) -> None:
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def write_summary(run: Path, summary: Mapping[str, Any]) -> None:
+    """Replace ``summary.json`` at once or not at all.
+
+    Raises:
+        InputError: It cannot be written.
+    """
+    path = run / SUMMARY_FILE
+    try:
+        write_whole(path, (json.dumps(summary, indent=2, allow_nan=False) + "\n").encode())
+    except OSError as error:
+        raise InputError(f"{path} cannot be written ({error.strerror}); check the folder") from error
 
 
 def read_summary(run: Path) -> dict[str, Any]:

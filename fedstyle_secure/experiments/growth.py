@@ -170,9 +170,11 @@ def tabulate(measured: Sequence[dict[str, Any]]) -> dict[str, Any]:
     free = {(cell["artists"], cell["first"], cell["seed"]): cell for cell in measured if cell["epsilon"] is None}
     rows = []
     for artists in sorted({cell["artists"] for cell in measured}):
-        for epsilon in sorted({cell["epsilon"] for cell in measured if cell["epsilon"] is not None}) + [None]:
+        for epsilon in [*sorted({cell["epsilon"] for cell in measured if cell["epsilon"] is not None}), None]:
             group = [cell for cell in measured if (cell["artists"], cell["epsilon"]) == (artists, epsilon)]
-            costs = [free[artists, cell["first"], cell["seed"]]["accuracy_at_1"] - cell["accuracy_at_1"] for cell in group]
+            costs = [
+                free[artists, cell["first"], cell["seed"]]["accuracy_at_1"] - cell["accuracy_at_1"] for cell in group
+            ]
             rows.append(
                 {
                     "artists": artists,
@@ -219,11 +221,13 @@ def _answer(rows: Sequence[dict[str, Any]], epsilon: float) -> dict[str, Any]:
     needed = needed_artists(artists, costs)
     if needed is None:
         sentence = (
-            f"Epsilon {epsilon:g} still costs {100 * costs[-1]:.1f} points with {artists[-1]} artists, the largest cohort "
-            "measured: it takes more of them to cost less than one."
+            f"Epsilon {epsilon:g} still costs {100 * costs[-1]:.1f} points with {artists[-1]} artists, the largest "
+            "cohort measured: it takes more of them to cost less than one."
         )
     elif needed == artists[0] and costs[0] < POINT:
-        sentence = f"Epsilon {epsilon:g} costs less than one point in every cohort measured, from {artists[0]} artists on."
+        sentence = (
+            f"Epsilon {epsilon:g} costs less than one point in every cohort measured, from {artists[0]} artists on."
+        )
     else:
         sentence = f"Epsilon {epsilon:g} costs less than one point from about {needed:.0f} artists on."
     return {"epsilon": epsilon, "artists": None if needed is None else round(needed), "sentence": sentence}

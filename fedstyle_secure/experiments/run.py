@@ -84,11 +84,11 @@ def train(settings: Settings, *, command: str = "", progress: Progress | None = 
     kept = nullcontext() if wanted is None else _whole_or_nothing(wanted, option="--transcripts")
     with kept as transcripts, _whole_or_nothing(settings.out) as folder:
         (folder / LEDGER_FOLDER).mkdir()
-        prepared = _prepare(settings, folder, progress)
+        prepared = prepare(settings, folder, progress)
         trained = iterate(prepared, folder, transcripts, progress)
         trained.check()
         model = trained.outcomes[-1].model
-        index = _sign(prepared, trained.artists, model) if settings.sign else None
+        index = sign(prepared, trained.artists, model) if settings.sign else None
         summary = summarize(prepared, trained, index)
         summary |= {"command": command, "versions": {name: version(name) for name in _VERSIONS}}
         (folder / MODEL_FILE).write_bytes(model.encode())
@@ -121,7 +121,7 @@ def _whole_or_nothing(out: Path, *, option: str = "--out") -> Iterator[Path]:
                 parent.rmdir()
 
 
-def _prepare(settings: Settings, folder: Path, progress: Progress) -> Prepared:
+def prepare(settings: Settings, folder: Path, progress: Progress) -> Prepared:
     """Read, plan, encode; whatever cannot work is refused before the long work begins."""
     with progress.stage("Reading artworks", None):
         dataset = read_dataset(settings)
@@ -274,7 +274,7 @@ def _enrol(prepared: Prepared, start: StyleModel, folder: Path) -> dict[str, Art
     }
 
 
-def _sign(prepared: Prepared, artists: Mapping[str, Artist], model: StyleModel) -> StyleIndex:
+def sign(prepared: Prepared, artists: Mapping[str, Artist], model: StyleModel) -> StyleIndex:
     """Every artist opts in and publishes a private signature; the catalogue indexes them."""
     scatter = style_scatter([model.embed(features.views) for features in prepared.public.values()])
     dimensions = min(SIGNATURE_DIMENSIONS, len(scatter))

@@ -43,7 +43,7 @@ def open_run(run: Path) -> OpenRun:
     Raises:
         InputError: Not a run, damaged, nobody signed, or the backbone's weights are not the ones the run was made with.
     """
-    settings = _read_settings(run)
+    settings = read_settings(run)
     if not (run / CATALOGUE_FOLDER).exists():
         raise InputError(f"{run} has no catalogue: its artists published no signatures; train without --no-sign")
     model = read_model(run / MODEL_FILE)
@@ -53,7 +53,12 @@ def open_run(run: Path) -> OpenRun:
     return OpenRun(backbone, model, StyleIndex.load(run / CATALOGUE_FOLDER))
 
 
-def _read_settings(run: Path) -> Settings:
+def read_settings(run: Path) -> Settings:
+    """What a run was made with.
+
+    Raises:
+        InputError: Not a run, or damaged.
+    """
     values = read_summary(run).get("settings")
     if not isinstance(values, dict):
         raise InputError(f"{run / SUMMARY_FILE} is damaged: it names no settings")

@@ -121,7 +121,9 @@ class Studio:
             tensors = load(path.read_bytes())
             return Painter(self._hands[number].artist, *(StyleFeatures(tensors[key]) for key in (_TRAINING, _HELD_OUT)))
         except (OSError, SafetensorError, KeyError) as error:
-            raise InputError(f"cannot read the features {path} ({error}); remove the file to have it made again") from error
+            raise InputError(
+                f"cannot read the features {path} ({error}); remove the file to have it made again"
+            ) from error
 
     def _path(self, number: int) -> Path:
         return self._folder / FEATURES_FOLDER / f"{number:05d}.safetensors"
@@ -145,8 +147,11 @@ def _check_same(folder: Path, content: bytes) -> None:
     """Whether a folder holds features of the same plan (STU-1)."""
     path = folder / STUDIO_FILE
     if not path.exists():
-        raise InputError(f"{folder} exists and holds no experiment to continue; choose another --out, or remove it first")
+        raise InputError(
+            f"{folder} exists and holds no experiment to continue; choose another --out, or remove it first"
+        )
     if path.read_bytes() != content:
         raise InputError(
-            f"{folder} holds an experiment with other settings, as {path} tells; choose another --out, or the same settings"
+            f"{folder} holds an experiment with other settings, as {path} tells; "
+            "choose another --out, or the same settings"
         )
