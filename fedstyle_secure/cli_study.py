@@ -1,14 +1,20 @@
 """Commands that look at runs from other sides: who comes and goes, what grows, what style is and what it is not."""
 
 import json
+import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 
 from .allocator import keep_freed_memory
-from .cli_screen import Json, Shown, plain, show
+from .cli_experiment import experiment_app
+from .cli_screen import Json, Shown, new_table, plain, show
+from .errors import InputError
+
+T = TypeVar("T", int, float)
 
 catalogue_app = typer.Typer(
     name="catalogue", help="Let artists join and leave a finished run's catalogue.", no_args_is_help=True
@@ -64,6 +70,67 @@ def remove_artist(
         ),
         soft_wrap=True,
     )
+
+
+@experiment_app.command()
+def growth(
+    out: Annotated[Path, typer.Option(help="Folder of the experiment; one that was stopped is continued.")],
+    artists: Annotated[str, typer.Option(metavar="N,N,...", help="Sizes of cohorts.")] = "25,100,400",
+    epsilons: Annotated[
+        str,
+        typer.Option(metavar="E,E,...", help="Limits on all an artist releases; no noise is always measured too."),
+    ] = "1,8,inf",
+    seeds: Annotated[int, typer.Option(help="Runs of each, with other artists as long as there are any.")] = 3,
+    artworks: Annotated[int, typer.Option(help="Pictures of an artist; a third are held out as queries.")] = 12,
+    views: Annotated[int, typer.Option(help="Augmented views of each training picture.")] = 1,
+    iterations: Annotated[int, typer.Option(help="Model updates.")] = 6,
+    as_json: Json = False,
+) -> None:
+    """Measure what an epsilon costs as the cohort grows, on artists of one atelier, through real masked sessions."""
+    from .experiments.growth import GrowthPlan, measure_growth
+
+    keep_freed_memory()
+    plan = GrowthPlan(
+        out=out,
+        artists=_numbers(artists, "--artists", int),
+        epsilons=_numbers(epsilons, "--epsilons", float),
+        seeds=seeds,
+        artworks=artworks,
+        views=views,
+        iterations=iterations,
+    )
+    results = measure_growth(plan, command=_command(), progress=Shown())
+    if as_json:
+        _print_json(results)
+        return
+    table = new_table(title="Accuracy@1 as the cohort grows")
+    for heading in ("artists", "epsilon", "no training", "trained", "cost", "MB up", "seconds"):
+        table.add_column(heading, justify="right")
+    for row in results["rows"]:
+        shares = [f"{row[name]:.3f}" for name in ("no_training", "accuracy_at_1")]
+        cost = "" if row["epsilon"] is None else f"{100 * row['cost']:+.1f}"
+        effort = [f"{row['bytes_up'] / 1e6:.2f}", f"{row['seconds_per_artist']:.2f}"]
+        table.add_row(f"{row['artists']:,}", _bound(row["epsilon"]), *shares, cost, *effort)
+    table.caption = "cost: points lost to privacy. MB up, seconds: of each artist, in a whole run"
+    show(table)
+    for answer in results["answers"]:
+        show(answer["sentence"], soft_wrap=True)
+    show("Report:", plain(str(out / "report.html")), soft_wrap=True)
+
+
+def _command() -> str:
+    return shlex.join(["fedstyle", *sys.argv[1:]])
+
+
+def _bound(epsilon: float | None) -> str:
+    return "inf" if epsilon is None else f"{epsilon:g}"
+
+
+def _numbers(text: str, option: str, parse: Callable[[str], T]) -> list[T]:
+    try:
+        return [parse(part) for part in text.split(",")]
+    except ValueError as error:
+        raise InputError(f"{option} must be numbers with commas between, as in 1,8; got {text!r}") from error
 
 
 def _print_json(result: dict[str, Any]) -> None:
