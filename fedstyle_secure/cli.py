@@ -7,18 +7,31 @@ import json
 import shlex
 import signal
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
+from rich import box
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    ProgressColumn,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.progress import Progress as Bars
 from rich.table import Table
 from rich.text import Text
 
 from . import __version__
 from .allocator import keep_freed_memory
-from .cli_experiment import experiment_app
-from .cli_screen import Json, Seed, Shown, new_table, notes, plain, say, show, steps
-from .cli_study import catalogue_app
+from .cli_experiment import Screen, experiment_app
+from .cli_study import card, catalogue_app
 from .config import Settings, Split, read_toml, setting_names
 from .errors import FedStyleError, InputError
 from .privacy.clipping import Unit
@@ -35,9 +48,16 @@ audit_app = typer.Typer(name="audit", help="Check what the server can have learn
 app.add_typer(audit_app)
 budget_app = typer.Typer(name="budget", help="Plan what privacy costs, and see what was spent.", no_args_is_help=True)
 app.add_typer(budget_app)
-app.add_typer(catalogue_app)
 app.add_typer(experiment_app)
+app.add_typer(catalogue_app)
+app.command()(card)
+_screen = Console()
+_notes = Console(stderr=True)
+_WIDE = 72  # columns that the largest table needs, about
 _INTERRUPTED = "interrupted; nothing half-written is left"
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else, on standard output.")]
+Seed = Annotated[int, typer.Option(help="Makes learning reproducible. Never touches keys, masks or privacy noise.")]
 
 
 def main() -> None:
@@ -64,15 +84,53 @@ def main() -> None:
 
 
 def _fail(message: str, code: int) -> NoReturn:
-    say("fedstyle:", message, "bold red")
+    _say("fedstyle:", message, "bold red")
     sys.exit(code)
 
 
+def _say(kind: str, message: str, style: str) -> None:
+    """One line on standard error, whatever its length."""
+    _notes.print(Text.assemble((kind, style), " ", _plain(message)), soft_wrap=True)
+
+
+def _plain(text: str) -> Text:
+    """File and artist names are data: no markup, no emoji codes, no line breaks, nothing that steers a terminal."""
+    return Text("".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text))
+
+
+class _Shown:
+    """Progress bars with the time left, on standard error, if that is a terminal: a log wants sentences."""
+
+    @contextmanager
+    def stage(self, name: str, total: int | None) -> Iterator[Callable[[int], None]]:
+        columns: list[ProgressColumn] = [
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+        ]
+        columns += [TimeElapsedColumn(), TimeRemainingColumn()]
+        with Bars(*columns, console=_notes, disable=not _notes.is_terminal) as bars:
+            task = bars.add_task(name, total=total)
+            yield lambda done: bars.advance(task, done)
+            bars.update(task, total=total or 1, completed=total or 1)
+
+
 @app.callback(invoke_without_command=True)
-def root(version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False) -> None:
+def root(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
+) -> None:
     """Find artists by style; artworks and updates stay private."""
+    context.obj = Screen(
+        show=lambda content: _screen.print(content, soft_wrap=isinstance(content, Text)),
+        note=lambda warning: _say("warning:", warning, "yellow"),
+        plain=_plain,
+        new_table=_new_table,
+        progress=_Shown(),
+    )
     if version:
-        show(__version__, highlight=False)
+        _screen.print(__version__, highlight=False)
         raise typer.Exit
 
 
@@ -142,8 +200,8 @@ def demo(
     refuse_existing(out)
     with tempfile.TemporaryDirectory(prefix="fedstyle-atelier-") as scratch:
         folder = Path(scratch) / "atelier"
-        with Shown().stage("Painting the atelier", 32 * 30) as advance:
-            write_atelier(folder, artists=32, artworks=30, seed=seed, on_progress=steps(advance))
+        with _Shown().stage("Painting the atelier", 32 * 30) as advance:
+            write_atelier(folder, artists=32, artworks=30, seed=seed, on_progress=_steps(advance))
         _train(
             Settings(artworks=folder, out=out, public=8, split=Split.CONTENT, drop_rate=0.1, seed=seed), as_json=as_json
         )
@@ -165,10 +223,10 @@ def search(
         results = [{"rank": result.rank, "artist": result.artist} for result in found]
         sys.stdout.write(json.dumps({"results": results}) + "\n")
         return
-    table = new_table("rank", "artist")
+    table = _new_table("rank", "artist")
     for result in found:
-        table.add_row(str(result.rank), plain(result.artist))
-    show(table)
+        table.add_row(str(result.rank), _plain(result.artist))
+    _screen.print(table)
 
 
 @app.command()
@@ -181,7 +239,7 @@ def report(
     """Write RUN/report.html again, with pictures if you own them."""
     from .experiments.report import write_report
 
-    show("Report:", plain(str(write_report(run, artworks=show_artworks))), soft_wrap=True)
+    _screen.print("Report:", _plain(str(write_report(run, artworks=show_artworks))), soft_wrap=True)
 
 
 @app.command()
@@ -194,9 +252,9 @@ def atelier(
     """Paint a folder of procedural artists, whose styles and subjects are crossed."""
     from .artworks.atelier import write_atelier
 
-    with Shown().stage("Painting the atelier", artists * artworks) as advance:
-        write_atelier(out, artists=artists, artworks=artworks, seed=seed, on_progress=steps(advance))
-    show("Atelier:", plain(str(out)), soft_wrap=True)
+    with _Shown().stage("Painting the atelier", artists * artworks) as advance:
+        write_atelier(out, artists=artists, artworks=artworks, seed=seed, on_progress=_steps(advance))
+    _screen.print("Atelier:", _plain(str(out)), soft_wrap=True)
 
 
 @audit_app.command()
@@ -218,9 +276,9 @@ def transcript(
     if as_json:
         sys.stdout.write(json.dumps(findings, indent=2) + "\n")
     else:
-        show(_findings_table(findings))
+        _screen.print(_findings_table(findings))
         for problem in findings["problems"]:
-            show(Text(problem, style="bold red"), soft_wrap=True)
+            _screen.print(Text(problem, style="bold red"), soft_wrap=True)
     if not findings["holds"]:
         raise typer.Exit(1)
 
@@ -250,18 +308,18 @@ def privacy(
         canaries=canaries,
         confidence=confidence,
         out=out,
-        progress=Shown(),
+        progress=_Shown(),
     )
     for warning in results["warnings"]:
-        say("warning:", warning, "yellow")
+        _say("warning:", warning, "yellow")
     if as_json:
         sys.stdout.write(json.dumps(results, indent=2) + "\n")
     else:
-        show(_audit_table(results))
+        _screen.print(_audit_table(results))
         for problem in results["problems"]:
-            show(Text(problem, style="bold red"), soft_wrap=True)
+            _screen.print(Text(problem, style="bold red"), soft_wrap=True)
         if out is not None:
-            show("Results:", plain(str(out)), soft_wrap=True)
+            _screen.print("Results:", _plain(str(out)), soft_wrap=True)
     if not results["holds"]:
         raise typer.Exit(1)
 
@@ -302,12 +360,12 @@ def plan_budget(
     # A plan needs neither artworks nor a run's folder, so its file may leave them out.
     folders = {"artworks": "artworks", "out": "run"}
     settings = Settings.from_values(folders | (read_toml(config) if config is not None else {}) | given)
-    plan = tabulate(settings, artists=artists, artworks=artworks, progress=Shown())
+    plan = tabulate(settings, artists=artists, artworks=artworks, progress=_Shown())
     if as_json:
         sys.stdout.write(json.dumps(plan, indent=2) + "\n")
         return
-    for part in plan_screen(plan, new_table):
-        show(part)
+    for part in plan_screen(plan, _new_table):
+        _screen.print(part)
 
 
 @budget_app.command("show")
@@ -328,8 +386,8 @@ def show_budget(
     if as_json:
         sys.stdout.write(json.dumps(spending, indent=2) + "\n")
         return
-    for part in spending_screen(spending, new_table, plain):
-        show(part)
+    for part in spending_screen(spending, _new_table, _plain):
+        _screen.print(part)
 
 
 def _read(file: Path) -> bytes:
@@ -346,25 +404,43 @@ def _indices(text: str) -> list[int]:
         raise InputError(f"--corrupt must be numbers with commas between, as in 3,7; got {text!r}") from error
 
 
+def _steps(advance: Callable[[int], None]) -> Callable[[int, int], None]:
+    """From "done of total" to "done since the last call"."""
+    seen = 0
+
+    def report_total(done: int, _total: int) -> None:
+        nonlocal seen
+        advance(done - seen)
+        seen = done
+
+    return report_total
+
+
 def _train(settings: Settings, *, as_json: bool) -> None:
     from .experiments.run import train as run_training
 
     keep_freed_memory()
     if settings.privacy is Mode.NONE:
-        notes.print("[bold white on red] --privacy none: NOTHING IS PROTECTED. Use it for comparison only. [/]")
-    summary = run_training(settings, command=shlex.join(["fedstyle", *sys.argv[1:]]), progress=Shown())
+        _notes.print("[bold white on red] --privacy none: NOTHING IS PROTECTED. Use it for comparison only. [/]")
+    summary = run_training(settings, command=shlex.join(["fedstyle", *sys.argv[1:]]), progress=_Shown())
     for warning in summary["warnings"]:
-        say("warning:", warning, "yellow")
+        _say("warning:", warning, "yellow")
     if as_json:
         sys.stdout.write(json.dumps(summary, indent=2) + "\n")
         return
-    show(_retrieval_table(summary))
-    show(_privacy_table(summary))
-    show("Report:", plain(str(settings.out / "report.html")), soft_wrap=True)
+    _screen.print(_retrieval_table(summary))
+    _screen.print(_privacy_table(summary))
+    _screen.print("Report:", _plain(str(settings.out / "report.html")), soft_wrap=True)
+
+
+def _new_table(*headings: str, title: str | Text | None = None) -> Table:
+    """A narrow screen has no room for borders."""
+    is_wide = _screen.width >= _WIDE
+    return Table(*headings, title=title, box=box.HEAVY_HEAD if is_wide else None, pad_edge=is_wide)
 
 
 def _findings_table(findings: dict[str, Any]) -> Table:
-    table = new_table("session", "iteration", "artists", "survivors", "what leaks")
+    table = _new_table("session", "iteration", "artists", "survivors", "what leaks")
     for number, session in enumerate(findings["sessions"], start=1):
         numbers = (number, session["iteration"], session["artists"], len(session["survivors"]))
         table.add_row(*map(str, numbers), session["in_words"])
@@ -373,7 +449,7 @@ def _findings_table(findings: dict[str, Any]) -> Table:
 
 def _audit_table(results: dict[str, Any]) -> Table:
     promise, session = results["promise"], results["session"]
-    table = new_table("audit", title=f"Epsilon of one {promise['unit']} at delta {promise['delta']:g}")
+    table = _new_table("audit", title=f"Epsilon of one {promise['unit']} at delta {promise['delta']:g}")
     for heading in ("claimed", "at least", "verdict"):
         table.add_column(heading, justify="right")
     for name in ("two_worlds", "one_run"):
@@ -389,7 +465,7 @@ def _audit_table(results: dict[str, Any]) -> Table:
 
 
 def _retrieval_table(summary: dict[str, Any]) -> Table:
-    table = new_table(title=f"Finding {summary['artists']} artists with {summary['queries']} held-out artworks")
+    table = _new_table(title=f"Finding {summary['artists']} artists with {summary['queries']} held-out artworks")
     table.add_column(min_width=len("signatures"))
     for heading in ("accuracy@1", "recall@5", "MRR", "macro F1"):
         table.add_column(heading, justify="right", min_width=len("0.123"), overflow="fold")
@@ -411,7 +487,7 @@ def _privacy_table(summary: dict[str, Any]) -> Table:
     from .cli_budget import views_table
 
     privacy, sessions, traffic = summary["privacy"], summary["aggregation"], summary["communication"]
-    table = views_table(privacy | {"clients": summary["artists"]}, privacy["epsilon"], new_table)
+    table = views_table(privacy | {"clients": summary["artists"]}, privacy["epsilon"], _new_table)
     table.caption = (
         f"{sessions['completed']} of {sessions['sessions']} sessions completed with {sessions['survivors_min']} to "
         f"{sessions['survivors_max']} survivors; {traffic['bytes_up_per_artist'] / 1e6:.2f} MB up, "

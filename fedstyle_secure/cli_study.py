@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
+from rich.text import Text
 
 from .allocator import keep_freed_memory
-from .cli_experiment import experiment_app
-from .cli_screen import Json, Shown, new_table, plain, show
+from .cli_experiment import Json, Screen, experiment_app
 from .errors import InputError
 
 T = TypeVar("T", int, float)
@@ -23,6 +23,7 @@ catalogue_app = typer.Typer(
 
 @catalogue_app.command("add")
 def add_artist(
+    context: typer.Context,
     run: Annotated[Path, typer.Argument(help="Folder of a run whose artists signed.")],
     artist_folder: Annotated[Path, typer.Option(help="The joining artist's pictures; they do not leave this machine.")],
     name: Annotated[str | None, typer.Option(help="To be found by (default: the folder's name).")] = None,
@@ -35,23 +36,24 @@ def add_artist(
     from .experiments.members import join
 
     keep_freed_memory()
-    joined = join(run, artist_folder, name=name, limit=epsilon, progress=Shown())
+    screen: Screen = context.obj
+    joined = join(run, artist_folder, name=name, limit=epsilon, progress=screen.progress)
     if as_json:
         _print_json(joined)
         return
     spent = joined["epsilon"]["aggregate"]
     cost = "without any protection" if spent is None else f"at epsilon {spent:.2f} of {joined['limit']:g} in all views"
-    show(
-        plain(
+    screen.show(
+        screen.plain(
             f"{joined['artist']} joined with {joined['artworks']} artworks, {cost}; the catalogue has "
             f"{joined['catalogue']} artists. Ledger: {joined['ledger']}"
         ),
-        soft_wrap=True,
     )
 
 
 @catalogue_app.command("remove")
 def remove_artist(
+    context: typer.Context,
     run: Annotated[Path, typer.Argument(help="Folder of a run whose artists signed.")],
     artist: Annotated[str, typer.Argument(help="Who leaves.")],
     as_json: Json = False,
@@ -59,21 +61,22 @@ def remove_artist(
     """Take an artist's signature out of the catalogue; the ledger is kept, and so is what the model learned."""
     from .experiments.members import leave
 
+    screen: Screen = context.obj
     left = leave(run, artist)
     if as_json:
         _print_json(left)
         return
-    show(
-        plain(
+    screen.show(
+        screen.plain(
             f"{left['artist']} left; the catalogue has {left['catalogue']} artists. The ledger {left['ledger']} is "
             "kept: what was released stays released, and copies of the old catalogue cannot be called back."
         ),
-        soft_wrap=True,
     )
 
 
 @experiment_app.command()
 def growth(
+    context: typer.Context,
     out: Annotated[Path, typer.Option(help="Folder of the experiment; one that was stopped is continued.")],
     artists: Annotated[str, typer.Option(metavar="N,N,...", help="Sizes of cohorts.")] = "25,100,400",
     epsilons: Annotated[
@@ -90,6 +93,7 @@ def growth(
     from .experiments.growth import GrowthPlan, measure_growth
 
     keep_freed_memory()
+    screen: Screen = context.obj
     plan = GrowthPlan(
         out=out,
         artists=_numbers(artists, "--artists", int),
@@ -99,11 +103,11 @@ def growth(
         views=views,
         iterations=iterations,
     )
-    results = measure_growth(plan, command=_command(), progress=Shown())
+    results = measure_growth(plan, command=_command(), progress=screen.progress)
     if as_json:
         _print_json(results)
         return
-    table = new_table(title="Accuracy@1 as the cohort grows")
+    table = screen.new_table(title="Accuracy@1 as the cohort grows")
     for heading in ("artists", "epsilon", "no training", "trained", "cost", "MB up", "seconds"):
         table.add_column(heading, justify="right")
     for row in results["rows"]:
@@ -112,10 +116,10 @@ def growth(
         effort = [f"{row['bytes_up'] / 1e6:.2f}", f"{row['seconds_per_artist']:.2f}"]
         table.add_row(f"{row['artists']:,}", _bound(row["epsilon"]), *shares, cost, *effort)
     table.caption = "cost: points lost to privacy. MB up, seconds: of each artist, in a whole run"
-    show(table)
+    screen.show(table)
     for answer in results["answers"]:
-        show(answer["sentence"], soft_wrap=True)
-    show("Report:", plain(str(out / "report.html")), soft_wrap=True)
+        screen.show(Text(answer["sentence"]))
+    screen.show(Text.assemble("Report: ", screen.plain(str(out / "report.html"))))
 
 
 def _command() -> str:
@@ -135,3 +139,21 @@ def _numbers(text: str, option: str, parse: Callable[[str], T]) -> list[T]:
 
 def _print_json(result: dict[str, Any]) -> None:
     sys.stdout.write(json.dumps(result, indent=2) + "\n")
+
+
+def card(
+    context: typer.Context,
+    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    out: Annotated[Path | None, typer.Option(help="New folder to write to (default: the run's own).")] = None,
+    as_json: Json = False,
+) -> None:
+    """Write a model card and a data sheet from a run's summary."""
+    from .experiments.card import write_cards
+
+    screen: Screen = context.obj
+    written = write_cards(run, out=out)
+    if as_json:
+        _print_json(dict(zip(("model_card", "data_sheet"), map(str, written), strict=True)))
+        return
+    for title, path in zip(("Model card: ", "Data sheet: "), written, strict=True):
+        screen.show(Text.assemble(title, screen.plain(str(path))))

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from fedstyle_secure import __version__, cli, cli_screen
+from fedstyle_secure import __version__, cli
 from fedstyle_secure.artworks import atelier as atelier_module
 from fedstyle_secure.experiments import run as run_module
 from tests.experiments import stand_ins
@@ -339,7 +339,7 @@ def test_redirected_output_is_plain_text_that_fits_forty_columns(
         on_progress(1, 1)
 
     monkeypatch.setenv("COLUMNS", "40")
-    monkeypatch.setattr(cli_screen, "screen", Console())  # a console asks for its width when it is made
+    monkeypatch.setattr(cli, "_screen", Console())  # a console asks for its width when it is made
     monkeypatch.setattr(atelier_module, "write_atelier", paint)
     options = ("--artworks", painted, *QUICK) if command == "train" else ()
     ended = call(command, *options, "--out", "run")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from fedstyle_secure import cli, cli_screen
+from fedstyle_secure import cli
 from fedstyle_secure.config import Settings
 from fedstyle_secure.engines.memory import Unreachable
 from fedstyle_secure.errors import InputError
@@ -23,7 +23,7 @@ NOTHING_ELSE = "the sum of 8 clients' vectors, nothing else"
 def call(monkeypatch, capsys, tmp_path):
     """Runs the command line in an empty folder; returns exit code, standard output and standard error."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli_screen, "screen", Console(width=200))
+    monkeypatch.setattr(cli, "_screen", Console(width=200))
     handler = signal.getsignal(signal.SIGTERM)
 
     def run_command(*arguments):
@@ -113,7 +113,7 @@ def test_what_leaks_too_much_is_named_in_red_and_ends_in_code_1(recorded, call, 
     assert findings["leaks"] == [{"0": 1}, {"1": 1}, {"2": 1}]
 
     styles = []
-    monkeypatch.setattr(cli, "show", lambda what, **_options: styles.append(getattr(what, "style", None)))
+    monkeypatch.setattr(cli._screen, "print", lambda what, **_options: styles.append(getattr(what, "style", None)))
     call("audit", "transcript", recorded[0], "--corrupt", "3,4,5,6,7")
     assert styles[1:] == ["bold red"]
 

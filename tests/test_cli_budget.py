@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from fedstyle_secure import cli, cli_screen
+from fedstyle_secure import cli
 from fedstyle_secure.config import Settings
 from fedstyle_secure.experiments import run
 from fedstyle_secure.experiments.budget import plan_budget
@@ -20,7 +20,7 @@ from tests.experiments import stand_ins
 def call(monkeypatch, capsys, tmp_path):
     """Runs the command line in an empty folder; returns exit code, standard output and standard error."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli_screen, "screen", Console(width=200))
+    monkeypatch.setattr(cli, "_screen", Console(width=200))
     handler = signal.getsignal(signal.SIGTERM)
 
     def run_command(*arguments):

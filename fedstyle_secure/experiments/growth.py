@@ -23,13 +23,12 @@ from ..encoder.backbones import Backbone, BackboneSpec, load_backbone
 from ..errors import FedStyleError, InputError
 from ..privacy.mechanism import View
 from ..privacy.sizing import Mode
-from ..training.codebook import Codebook
 from .budget import plan_budget
 from .dataset import Dataset
-from .files import LEDGER_FOLDER, write_whole
+from .files import write_whole
 from .progress import Progress, Silent
 from .report.growth import write_growth
-from .run import DIMENSIONS, OUTPUTS, iterate
+from .run import DIMENSIONS, OUTPUTS, new_codebook, walk
 from .stages import Prepared
 from .studio import Painter, Studio, StudioPlan
 from .summary import evaluate
@@ -267,7 +266,7 @@ def _run(plan: GrowthPlan, cell: Cell, studio: Studio, backbone: Backbone, encod
         settings=settings,
         dataset=Dataset(public=(), training=(), held_out=(), warnings=()),  # no picture is left, only features
         budget=plan_budget(settings, clients=cell.artists, dimensions=DIMENSIONS, outputs=OUTPUTS),
-        codebook=Codebook.from_seed(b"fedstyle-secure codebook", dimensions=OUTPUTS),
+        codebook=new_codebook(),
         public=_by_name(public),
         training=_by_name(clients),
         held_out={painter.name: painter.held_out for painter in clients},
@@ -275,8 +274,7 @@ def _run(plan: GrowthPlan, cell: Cell, studio: Studio, backbone: Backbone, encod
         pooled_size=backbone.pooled_size,
     )
     with tempfile.TemporaryDirectory(prefix="fedstyle-growth-") as scratch:
-        (Path(scratch) / LEDGER_FOLDER).mkdir()
-        trained = iterate(prepared, Path(scratch), None, Silent())
+        trained, _ = walk(prepared, Path(scratch), None, Silent())
         warnings = trained.check()
         scores: dict[str, Any] = evaluate(prepared, trained, None)
         ledger = next(iter(trained.artists.values())).ledger

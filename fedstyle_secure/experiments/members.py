@@ -30,13 +30,12 @@ from ..errors import InputError
 from ..privacy.ledger import Ledger
 from ..privacy.mechanism import Mechanism, View
 from ..privacy.sizing import Mode
-from ..training.codebook import Codebook
 from .budget import Budget, plan_budget
 from .dataset import bound
 from .files import CATALOGUE_FOLDER, LEDGER_FOLDER, SUMMARY_FILE, read_summary, write_summary
 from .progress import Progress, Silent
 from .report import write_report
-from .run import DIMENSIONS, OUTPUTS
+from .run import DIMENSIONS, OUTPUTS, new_codebook
 from .seek import open_run, read_settings
 from .spending import read_listing
 
@@ -70,7 +69,7 @@ class Newcomer:
         """
         # A signature needs neither key nor codeword; every artist has both, to take part in the next training.
         identity = Ed25519PrivateKey.generate()
-        codebook = Codebook.from_seed(b"fedstyle-secure codebook", dimensions=OUTPUTS)
+        codebook = new_codebook()
         agent = Artist(
             features=self.features,
             codebook=codebook,

@@ -83,12 +83,9 @@ def train(settings: Settings, *, command: str = "", progress: Progress | None = 
     wanted = settings.transcripts
     kept = nullcontext() if wanted is None else _whole_or_nothing(wanted, option="--transcripts")
     with kept as transcripts, _whole_or_nothing(settings.out) as folder:
-        (folder / LEDGER_FOLDER).mkdir()
-        prepared = prepare(settings, folder, progress)
-        trained = iterate(prepared, folder, transcripts, progress)
-        trained.check()
+        prepared = _prepare(settings, folder, progress)
+        trained, index = walk(prepared, folder, transcripts, progress)
         model = trained.outcomes[-1].model
-        index = sign(prepared, trained.artists, model) if settings.sign else None
         summary = summarize(prepared, trained, index)
         summary |= {"command": command, "versions": {name: version(name) for name in _VERSIONS}}
         (folder / MODEL_FILE).write_bytes(model.encode())
@@ -121,20 +118,20 @@ def _whole_or_nothing(out: Path, *, option: str = "--out") -> Iterator[Path]:
                 parent.rmdir()
 
 
-def prepare(settings: Settings, folder: Path, progress: Progress) -> Prepared:
+def _prepare(settings: Settings, folder: Path, progress: Progress) -> Prepared:
     """Read, plan, encode; whatever cannot work is refused before the long work begins."""
     with progress.stage("Reading artworks", None):
         dataset = read_dataset(settings)
     budget = plan_budget(settings, clients=len(dataset.training), dimensions=DIMENSIONS, outputs=OUTPUTS)
     seconds: dict[str, float] = {}
     with stopwatch(seconds, "features"):
-        backbone, encoder = _choose_backbone(settings, dataset.public, folder, progress)
+        backbone, encoder = choose_backbone(settings, dataset.public, folder, progress)
         public, training, held_out = _extract_all(settings, dataset, backbone, progress)
     return Prepared(
         settings=settings,
         dataset=dataset,
         budget=budget,
-        codebook=Codebook.from_seed(b"fedstyle-secure codebook", dimensions=OUTPUTS),
+        codebook=new_codebook(),
         public=public,
         training=training,
         held_out=held_out,
@@ -144,7 +141,12 @@ def prepare(settings: Settings, folder: Path, progress: Progress) -> Prepared:
     )
 
 
-def _choose_backbone(
+def new_codebook() -> Codebook:
+    """The public anchors of every run."""
+    return Codebook.from_seed(b"fedstyle-secure codebook", dimensions=OUTPUTS)
+
+
+def choose_backbone(
     settings: Settings, public: Sequence[Portfolio], folder: Path, progress: Progress
 ) -> tuple[Backbone, str]:
     """The backbone and its name with a digest of its weights."""
@@ -202,7 +204,21 @@ def first_model(prepared: Prepared) -> StyleModel:
     )
 
 
-def iterate(prepared: Prepared, folder: Path, transcripts: Path | None, progress: Progress) -> Trained:
+def walk(
+    prepared: Prepared, folder: Path, transcripts: Path | None, progress: Progress
+) -> tuple[Trained, StyleIndex | None]:
+    """From features to a trained model and a catalogue, the artists' ledgers in `folder`.
+
+    Raises:
+        FedStyleError: No session completed.
+    """
+    (folder / LEDGER_FOLDER).mkdir()
+    trained = _iterate(prepared, folder, transcripts, progress)
+    trained.check()
+    return trained, _sign(prepared, trained.artists, trained.outcomes[-1].model) if prepared.settings.sign else None
+
+
+def _iterate(prepared: Prepared, folder: Path, transcripts: Path | None, progress: Progress) -> Trained:
     """Enrol the artists and run all iterations through the embedded engine."""
     settings, cohort = prepared.settings, prepared.budget.cohort
     start = first_model(prepared)
@@ -274,7 +290,7 @@ def _enrol(prepared: Prepared, start: StyleModel, folder: Path) -> dict[str, Art
     }
 
 
-def sign(prepared: Prepared, artists: Mapping[str, Artist], model: StyleModel) -> StyleIndex:
+def _sign(prepared: Prepared, artists: Mapping[str, Artist], model: StyleModel) -> StyleIndex:
     """Every artist opts in and publishes a private signature; the catalogue indexes them."""
     scatter = style_scatter([model.embed(features.views) for features in prepared.public.values()])
     dimensions = min(SIGNATURE_DIMENSIONS, len(scatter))

@@ -46,7 +46,7 @@ def look(
 def install(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let runs and searches look with `look`, and leave out the report, which has its own tests."""
     monkeypatch.setattr(run, "extract", look)
-    monkeypatch.setattr(run, "_choose_backbone", lambda settings, *_: (EYE, f"{settings.encoder}@0"))
+    monkeypatch.setattr(run, "choose_backbone", lambda settings, *_: (EYE, f"{settings.encoder}@0"))
     monkeypatch.setattr(run, "write_report", lambda folder: (folder / "report.html").write_text("<html></html>"))
     monkeypatch.setattr(seek, "extract", look)
     monkeypatch.setattr(seek, "_load", lambda *_: EYE)

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from ..files import write_whole
 from .charts import WIDE, both_widths, bound, percentage, spread, text
-from .document import write_page
 from .html import Html, join, tag
 from .results import paragraph, section, table
 from .study import points, row, spread_of, study_page
@@ -44,10 +44,11 @@ def write_growth(folder: Path, results: Mapping[str, Any]) -> None:
         results: As `growth.measure_growth` gives them.
 
     Raises:
-        InputError: They cannot be written.
+        OSError: They cannot be written.
     """
-    write_page(folder / PICTURE_FILE, join(draw_costs(results["rows"], WIDE, is_alone=True), Html("\n")))
-    write_page(folder / REPORT_FILE, render_growth(results))
+    picture = join(draw_costs(results["rows"], WIDE, is_alone=True), Html("\n"))
+    write_whole(folder / PICTURE_FILE, picture.encode())
+    write_whole(folder / REPORT_FILE, render_growth(results).encode())
 
 
 def render_growth(results: Mapping[str, Any]) -> Html:

@@ -2,8 +2,11 @@
 
 from collections.abc import Sequence
 
-from .document import document
+import numpy as np
+
 from .html import Child, Html, tag
+from .ornaments import Ornaments
+from .page import render_document
 from .results import paragraph, section
 
 
@@ -24,7 +27,8 @@ def study_page(*, name: str, claim: str, lead: str, sections: Sequence[Html], co
         paragraph(lead, class_="lead"),
     )
     reproduction = section("How to reproduce it", tag("pre", command)) if command else None
-    return document(f"FedStyle-Secure: {name}", tag("main", header, *sections, reproduction))
+    nothing = Ornaments((), np.zeros((0, 1), dtype=np.float32))
+    return render_document(f"FedStyle-Secure: {name}", nothing, [header, *sections, reproduction])
 
 
 def row(title: str, *cells: Child, class_: str | None = None) -> Html:
