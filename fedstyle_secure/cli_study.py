@@ -12,7 +12,9 @@ from rich.text import Text
 
 from .allocator import keep_freed_memory
 from .cli_experiment import Json, Screen, experiment_app
+from .config import Settings, Split, read_toml
 from .errors import InputError
+from .privacy.sizing import Mode
 
 T = TypeVar("T", int, float)
 
@@ -157,3 +159,88 @@ def card(
         return
     for title, path in zip(("Model card: ", "Data sheet: "), written, strict=True):
         screen.show(Text.assemble(title, screen.plain(str(path))))
+
+
+@experiment_app.command()
+def content(
+    context: typer.Context,
+    run: Annotated[Path, typer.Argument(help="Folder of a run on artworks whose index names contents.")],
+    artworks: Annotated[
+        Path | None, typer.Option(help="Where its artworks are now (default: where they were).")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to write results and page to; must not exist.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show whether a run's search follows style or subject, and on an atelier how true its distances are."""
+    from .experiments.content import measure_content
+    from .experiments.report.content import claim
+
+    keep_freed_memory()
+    screen: Screen = context.obj
+    results = measure_content(run, artworks=artworks, out=out, command=_command(), progress=screen.progress)
+    if as_json:
+        _print_json(results)
+        return
+    table = screen.new_table(title="Nearer with probability")
+    table.add_column("space")
+    for heading in ("same style", "same subject", "style over subject"):
+        table.add_column(heading, justify="right")
+    for name, found in results["spaces"].items():
+        shares = (found["style"]["auc"], found["subject"]["auc"], found["style_over_subject"])
+        table.add_row(name.replace("_", " "), *(f"{share:.3f}" for share in shares))
+    table.caption = "chance one half; styles among works of other subjects, subjects among works of other artists"
+    screen.show(table)
+    if results["distances"] is not None:
+        table = screen.new_table("space", title="Learned distances against true ones")
+        for heading in ("rank correlation", "p"):
+            table.add_column(heading, justify="right")
+        for name, found in results["distances"]["spaces"].items():
+            table.add_row(name.replace("_", " "), f"{found['spearman']:.3f}", f"{found['p']:.3f}")
+        screen.show(table)
+    screen.show(Text(claim(results)))
+
+
+@experiment_app.command("cohort-changes")
+def cohort_changes(
+    context: typer.Context,
+    artworks: Annotated[Path, typer.Option(help="Folder with one folder of artworks for each artist.")],
+    newcomers: Annotated[int, typer.Option(help="Artists who join after training.")] = 6,
+    leavers: Annotated[int, typer.Option(help="Participants who leave after that.")] = 2,
+    seeds: Annotated[int, typer.Option(help="Repetitions with other splits and other artists.")] = 3,
+    config: Annotated[Path | None, typer.Option(help="TOML file with any settings of a run; options win.")] = None,
+    public: Annotated[int | None, typer.Option(help="Declare this many artists public (default: a third).")] = None,
+    public_art: Annotated[Path | None, typer.Option(help="A folder of public artists instead of --public.")] = None,
+    split: Annotated[Split | None, typer.Option(help="Hold out artworks by artist, or subjects by content.")] = None,
+    privacy: Annotated[Mode | None, typer.Option(help="Where noise comes from (default: distributed).")] = None,
+    epsilon: Annotated[float | None, typer.Option(help="Limit on all an artist releases (default: 8).")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to write results and page to; must not exist.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure how well artists are found who join without training, and whether others notice who leaves."""
+    chosen = {"artworks": artworks, "public": public, "public_art": public_art, "split": split}
+    chosen |= {"privacy": privacy, "epsilon": epsilon, "out": Path("run")}  # no run is written
+    given = {name: value for name, value in chosen.items() if value is not None}
+    settings = Settings.from_values((read_toml(config) if config is not None else {}) | given)
+    from .experiments.cohort_changes import Change, measure_changes
+
+    keep_freed_memory()
+    screen: Screen = context.obj
+    change = Change(newcomers=newcomers, leavers=leavers, seeds=seeds)
+    results = measure_changes(settings, change, out=out, command=_command(), progress=screen.progress)
+    if as_json:
+        _print_json(results)
+        return
+    table = screen.new_table(title="Accuracy@1 among all")
+    table.add_column("searched by")
+    for heading in ("took part", "joined later"):
+        table.add_column(heading, justify="right")
+    found = results["found"]
+    for name in found["participants"]:
+        table.add_row(name.replace("_", " "), *(f"{found[group][name]['mean']:.3f}" for group in found))
+    others = results["others"]
+    table.caption = (
+        f"those who stay are found at {others['before']['mean']:.3f} before {leavers} leave and at "
+        f"{others['after']['mean']:.3f} after; means over {seeds} runs"
+    )
+    screen.show(table)
+    screen.show(Text(results["sentence"]))

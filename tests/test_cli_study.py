@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from fedstyle_secure import cli
+from fedstyle_secure.experiments import cohort_changes as changes_module
+from fedstyle_secure.experiments import content as content_module
 from fedstyle_secure.experiments import growth as growth_module
 from fedstyle_secure.experiments import members, run
 from tests.experiments import stand_ins
@@ -50,6 +52,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def finished(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     stand_ins.install(monkeypatch)
     monkeypatch.setattr(members, "extract", stand_ins.look)
+    monkeypatch.setattr(content_module, "extract", stand_ins.look)
     shutil.copytree(trained / "run", tmp_path / "run")
     return tmp_path / "run"
 
@@ -115,3 +118,44 @@ def test_growth_is_measured_on_the_command_line(tmp_path: Path, call: Call, monk
     code, _, err = call("experiment", "growth", "--out", tmp_path / "out", "--artists", "many")
     assert code == 2
     assert "numbers with commas between" in err
+
+
+def test_style_and_subject_are_compared_on_the_command_line(finished: Path, trained: Path, call: Call) -> None:
+    code, out, _ = call("experiment", "content", finished, "--out", finished.parent / "out")
+    assert code == 0
+    assert "same subject" in out
+    assert "rank correlation" in out
+    assert (finished.parent / "out" / "report.html").exists()
+    code, out, _ = call("experiment", "content", finished, "--artworks", trained / "art", "--json")
+    assert json.loads(out)["artists"] == 8
+    assert call("experiment", "content", trained)[0] == 2
+
+
+def test_changes_of_a_cohort_are_measured_on_the_command_line(
+    tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    found = {key: {"mean": 0.5, "std": None} for key in ("no_training", "exact", "signatures")}
+    results = {
+        "found": {"participants": found, "newcomers": found},
+        "others": {key: {"mean": 0.25, "std": None} for key in ("before", "after")},
+        "sentence": "Newcomers are found.",
+    }
+
+    def measure(*given: object, **_options: object) -> dict[str, object]:
+        asked.append(given)
+        return results
+
+    monkeypatch.setattr(changes_module, "measure_changes", measure)
+    (tmp_path / "run.toml").write_text("epsilon = 3.0\nviews = 2\n")
+    wanted = ("experiment", "cohort-changes", "--artworks", tmp_path, "--config", tmp_path / "run.toml")
+    code, out, _ = call(*wanted, "--newcomers", 4, "--epsilon", 2)
+    assert code == 0
+    assert "Newcomers are found." in out
+    assert "0.250" in out
+    settings, change = asked[0]
+    assert (settings.epsilon, settings.views, settings.artworks) == (2.0, 2, tmp_path)
+    assert change == changes_module.Change(newcomers=4, leavers=2, seeds=3)
+    code, out, _ = call(*wanted, "--json")
+    assert json.loads(out) == results
+    assert call(*wanted, "--seeds", 0)[0] == 2

@@ -5,10 +5,13 @@ number of artists, and true distances between styles (`style_distance` of their 
 """
 
 import csv
+import json
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
+from typing import Final
 
 import numpy as np
 from PIL import Image
@@ -22,7 +25,9 @@ from .seeding import named_rng
 from .sketch import Pose
 from .subjects import SUBJECTS, draw_scene
 
-__all__ = ["Hand", "make_hands", "paint_atelier", "paint_subject", "style_distance", "write_atelier"]
+__all__ = ["Hand", "make_hands", "paint_atelier", "paint_subject", "read_hands", "style_distance", "write_atelier"]
+
+HANDS_NAME: Final = "hands.json"
 
 
 def paint_atelier(
@@ -59,6 +64,23 @@ def paint_atelier(
     return tuple(portfolios)
 
 
+def read_hands(folder: Path) -> dict[str, Hand] | None:
+    """The true styles behind an atelier on disk, by artist; None for a folder that is no atelier.
+
+    Raises:
+        InputError: The file is damaged.
+    """
+    path = folder / HANDS_NAME
+    try:
+        content = json.loads(path.read_bytes())
+        hands = [Hand(**(values | {"palette": tuple(map(tuple, values["palette"]))})) for values in content["hands"]]
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise InputError(f"{path} does not hold the styles of an atelier ({error}); paint it anew") from error
+    return {hand.artist: hand for hand in hands}
+
+
 def paint_subject(hand: Hand, subject: str, *, variant: int = 1, seed: int, size: int = 128) -> Artwork:
     """Paint one subject in one hand.
 
@@ -85,6 +107,8 @@ def write_atelier(
 ) -> None:
     """Paint an atelier into `<folder>/<artist>/<content>.png` with an `index.csv`; `read_portfolios` reads it back.
 
+    The painters' true styles lie beside them, for `read_hands`.
+
     All is written beside `folder` first and moved there at the end, so nothing half-written is left behind.
 
     Raises:
@@ -97,6 +121,8 @@ def write_atelier(
         draft = Path(mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
         try:
             _write(draft, paint_atelier(artists, artworks, seed=seed, size=size, on_progress=on_progress))
+            styles = {"hands": [asdict(hand) for hand in make_hands(artists, seed=seed)]}
+            (draft / HANDS_NAME).write_text(json.dumps(styles) + "\n", encoding="utf-8")
             draft.chmod(0o755)
             draft.replace(folder)
         except BaseException:
