@@ -85,7 +85,7 @@ def growth(
         str,
         typer.Option(metavar="E,E,...", help="Limits on all an artist releases; no noise is always measured too."),
     ] = "1,8,inf",
-    seeds: Annotated[int, typer.Option(help="Runs of each, with other artists as long as there are any.")] = 3,
+    seeds: Annotated[int, typer.Option(help="Runs of each size with other artists, as far as they reach.")] = 3,
     artworks: Annotated[int, typer.Option(help="Pictures of an artist; a third are held out as queries.")] = 12,
     views: Annotated[int, typer.Option(help="Augmented views of each training picture.")] = 1,
     iterations: Annotated[int, typer.Option(help="Model updates.")] = 6,
@@ -217,7 +217,7 @@ def cohort_changes(
     as_json: Json = False,
 ) -> None:
     """Measure how well artists are found who join without training, and whether others notice who leaves."""
-    chosen = {"artworks": artworks, "public": public, "public_art": public_art, "split": split}
+    chosen: dict[str, object] = {"artworks": artworks, "public": public, "public_art": public_art, "split": split}
     chosen |= {"privacy": privacy, "epsilon": epsilon, "out": Path("run")}  # no run is written
     given = {name: value for name, value in chosen.items() if value is not None}
     settings = Settings.from_values((read_toml(config) if config is not None else {}) | given)

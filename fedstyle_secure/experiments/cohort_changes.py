@@ -10,6 +10,8 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -175,7 +177,7 @@ def _join(
 
 def _by_prototypes(cohort: Cohort, embed: Embed, asked: Sequence[str], *, among: Sequence[str]) -> float:
     """accuracy@1 of the queries of `asked`, by exact prototypes of `among`: an experimenter's view."""
-    works = cohort.participants | cohort.newcomers
+    works = {**cohort.participants, **cohort.newcomers}
     targets = prototypes({name: embed(works[name].views[:, 0]) for name in among})
     hits = [rank(embed(cohort.queries[name].views[:, 0]), targets)[:, 0] == list(among).index(name) for name in asked]
     return float(np.concatenate(hits).mean())
@@ -198,8 +200,9 @@ def _summarize(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         for group, scores in runs[0]["found"].items()
     }
     others = {name: _spread([run["others"][name] for run in runs]) for name in runs[0]["others"]}
-    ratio = found["newcomers"]["signatures"]["mean"] / max(found["participants"]["signatures"]["mean"], 1e-12)
-    change = others["after"]["mean"] - others["before"]["mean"]
+    newcomers, participants = (_mean(runs, "found", group, "signatures") for group in ("newcomers", "participants"))
+    ratio = newcomers / max(participants, 1e-12)
+    change = _mean(runs, "others", "after") - _mean(runs, "others", "before")
     sentence = (
         f"Artists who join without training are found with {ratio:.0%} of the accuracy of those who took part; "
         f"when some leave, accuracy for the others changes by {100 * change:+.1f} points."
@@ -214,6 +217,10 @@ def _summarize(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "sentence": sentence,
         "runs": list(runs),
     }
+
+
+def _mean(runs: Sequence[Mapping[str, Any]], *keys: str) -> float:
+    return float(np.mean([reduce(getitem, keys, run) for run in runs]))
 
 
 def _spread(values: Sequence[float]) -> dict[str, float | None]:

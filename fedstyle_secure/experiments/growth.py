@@ -53,7 +53,7 @@ class GrowthPlan:
         out: Folder of the experiment; continued if it holds one with the same pictures.
         artists: Sizes of cohorts.
         epsilons: Limits on all that an artist releases; infinity for no noise, which is always measured.
-        seeds: Runs of each, with other artists as long as there are any.
+        seeds: Runs of each size, no artist in two of them; fewer where the largest cohort has not so many artists.
         artworks: Pictures of an artist, a third of which are held out as queries.
         views: Augmented views of each training picture.
         iterations: Model updates.
@@ -82,19 +82,20 @@ class GrowthPlan:
         epsilons = sorted({*self.epsilons, math.inf}, reverse=True)
         most = max(self.artists)
         for artists in sorted(self.artists):
-            for seed in range(self.seeds):
-                first = artists * seed if artists * (seed + 1) <= most else 0
-                yield from (Cell(artists=artists, first=first, epsilon=epsilon, seed=seed) for epsilon in epsilons)
+            for seed in range(min(self.seeds, most // artists)):
+                for epsilon in epsilons:
+                    yield Cell(artists=artists, first=artists * seed, epsilon=epsilon, seed=seed)
 
     def settings(self, cell: "Cell") -> Settings:
         """Those of one cell's run."""
+        is_free = math.isinf(cell.epsilon)
         return Settings(
             artworks=self.out,
             out=self.out,
             public=PUBLIC,
             split=Split.CONTENT,
-            privacy=Mode.NONE if math.isinf(cell.epsilon) else Mode.DISTRIBUTED,
-            **({} if math.isinf(cell.epsilon) else {"epsilon": cell.epsilon}),
+            privacy=Mode.NONE if is_free else Mode.DISTRIBUTED,
+            epsilon=1.0 if is_free else cell.epsilon,  # without noise there is no limit to keep
             iterations=self.iterations,
             views=self.views,
             max_artworks=self.artworks,
@@ -219,16 +220,18 @@ def _answer(rows: Sequence[dict[str, Any]], epsilon: float) -> dict[str, Any]:
     artists, costs = [row["artists"] for row in chosen], [row["cost"] for row in chosen]
     needed = needed_artists(artists, costs)
     if needed is None:
-        sentence = (
-            f"Epsilon {epsilon:g} still costs {100 * costs[-1]:.1f} points with {artists[-1]} artists, the largest "
-            "cohort measured: it takes more of them to cost less than one."
+        found = (
+            f"Epsilon {epsilon:g} still costs {100 * costs[-1]:.1f} points with {artists[-1]:,} artists, the largest "
+            "cohort measured: it takes more of them to cost less than one"
         )
     elif needed == artists[0] and costs[0] < POINT:
-        sentence = (
-            f"Epsilon {epsilon:g} costs less than one point in every cohort measured, from {artists[0]} artists on."
+        found = (
+            f"Epsilon {epsilon:g} costs less than one point in every cohort measured, from {artists[0]:,} artists on"
         )
     else:
-        sentence = f"Epsilon {epsilon:g} costs less than one point from about {needed:.0f} artists on."
+        found = f"Epsilon {epsilon:g} costs less than one point from about {needed:,.0f} artists on"
+    at_stake = next(row["gain"] for row in rows if row["epsilon"] is None and row["artists"] == artists[-1])
+    sentence = f"{found}; without noise, training gains {100 * at_stake:+.1f} points with {artists[-1]:,}."
     return {"epsilon": epsilon, "artists": None if needed is None else round(needed), "sentence": sentence}
 
 

@@ -186,10 +186,10 @@ def read_listing(summary: Mapping[str, Any], run: Path) -> dict[str, Listed]:
 
 def _read_listed(name: str, entry: object, run: Path) -> Listed:
     match entry:
-        case {"file": str(file), "head": str(head)}:
-            limit = entry.get("limit")
-            if limit is None or (isinstance(limit, int | float) and limit > 0):
-                return Listed(path=run / LEDGER_FOLDER / Path(file).name, head=head, limit=limit)
+        case {"file": str(file), "head": str(head), "limit": int() | float() as limit} if limit > 0:
+            return Listed(path=run / LEDGER_FOLDER / Path(file).name, head=head, limit=float(limit))
+        case {"file": str(file), "head": str(head), **others} if "limit" not in others:
+            return Listed(path=run / LEDGER_FOLDER / Path(file).name, head=head, limit=None)
     raise InputError(f"{run / SUMMARY_FILE} names no ledger of {name!r}: restore a copy, or write the run anew")
 
 
