@@ -21,7 +21,7 @@ from .run import _whole_or_nothing
 CARD_FILE, SHEET_FILE = "MODEL_CARD.md", "DATA_SHEET.md"
 
 _PATHS: Final = ("artworks", "out", "public_art", "weights", "transcripts")
-_ACTIVE: Final = re.compile(r"([!-,./:-@\[-`{-~])")  # all ASCII punctuation but the hyphen: CommonMark, section 2.4
+_ACTIVE: Final = re.compile(r"([\\`*_{}\[\]()<>#+!|~&:.@$=])")  # CommonMark 2.4, and what begins a link in GitHub's
 _VIEWS: Final = {View.AGGREGATE: "aggregate", View.LOCAL: "local", View.WORST_CASE: "worst case"}
 
 
@@ -182,8 +182,8 @@ def _privacy_text(facts: Facts) -> str:
     privacy = facts.privacy
     promises = Promises.read(asdict(privacy) | {"clients": facts.artists})
     rows = [
-        f"| {name} | {bound(privacy.epsilon[view])} | {escape(promises.trusts(view))} | "
-        f"{escape(promises.in_words(view, privacy.epsilon[view]))} |"
+        f"| {name} | {bound(privacy.epsilon[view])} | {promises.trusts(view)} | "
+        f"{promises.in_words(view, privacy.epsilon[view])} |"
         for view, name in _VIEWS.items()
     ]
     limit = "There was no limit." if privacy.limit is None else f"The run was limited to epsilon {privacy.limit:g}."

@@ -66,11 +66,11 @@ def test_a_run_without_noise_promises_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_names_are_text_wherever_they_stand(name: str, tmp_path: Path) -> None:
     safe = escape(name)
-    assert not re.search(r"(?<!\\)(?:\\\\)*[!\[\]()<>|#`*_&.:/]", safe)
+    assert not re.search(r"(?<!\\)(?:\\\\)*[!\[\]()<>|#`*_&.:]", safe)
     assert "\n" not in safe
     card, _ = written(tmp_path, warnings=[f"1 artwork of {name} is too small"])
     assert safe in card
-    assert name not in card
+    assert name not in card.replace(safe, "")
 
 
 def test_settings_are_shown_without_the_folders_they_lie_in(tmp_path: Path) -> None:
