@@ -37,8 +37,9 @@ def render_content(results: Mapping[str, Any]) -> Html:
             lambda width: draw_bars(bars, 0.5, width, f"Probability of being nearer: {described}"),
             "Dotted: chance, one half. A search by style should be far right of it for style and near it for subject.",
         ),
+        paragraph("How often the very nearest is of the same:"),
         table(
-            ("", "nearest has the style", "chance", "nearest has the subject", "chance"),
+            ("", "same style", "chance", "same subject", "chance"),
             [row(_NAMES[name], *_firsts(found), class_=_color(name)) for name, found in spaces.items()],
         ),
         table(
@@ -66,10 +67,10 @@ def render_content(results: Mapping[str, Any]) -> Html:
 def claim(results: Mapping[str, Any]) -> str:
     """What was found, in one sentence."""
     trained = results["spaces"]["trained"]
-    follows = "follows style" if trained["style"]["auc"] > trained["subject"]["auc"] else "follows the subject"
     return (
-        f"The trained search {follows}: works of the same style are nearer with probability "
-        f"{trained['style']['auc']:.2f}, works of the same subject with {trained['subject']['auc']:.2f}."
+        f"Style wins over subject in {trained['style_over_subject']:.0%} of comparisons: works of the same style are "
+        f"nearer with probability {trained['style']['auc']:.2f}, works of the same subject with "
+        f"{trained['subject']['auc']:.2f}."
     )
 
 
