@@ -5,9 +5,7 @@ number of artists, and true distances between styles (`style_distance` of their 
 """
 
 import csv
-import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
@@ -27,7 +25,8 @@ from .subjects import SUBJECTS, draw_scene
 
 __all__ = ["Hand", "make_hands", "paint_atelier", "paint_subject", "read_hands", "style_distance", "write_atelier"]
 
-HANDS_NAME: Final = "hands.json"
+_SEED: Final = "seed"
+"""Column of an atelier's index."""
 
 
 def paint_atelier(
@@ -68,17 +67,20 @@ def read_hands(folder: Path) -> dict[str, Hand] | None:
     """The true styles behind an atelier on disk, by artist; None for a folder that is no atelier.
 
     Raises:
-        InputError: The file is damaged.
+        InputError: Its index is damaged.
     """
-    path = folder / HANDS_NAME
+    path = folder / INDEX_NAME
     try:
-        content = json.loads(path.read_bytes())
-        hands = [Hand(**(values | {"palette": tuple(map(tuple, values["palette"]))})) for values in content["hands"]]
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = [(row["artist"], int(row[_SEED])) for row in csv.DictReader(file) if row.get(_SEED)]
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise InputError(f"{path} does not hold the styles of an atelier ({error}); paint it anew") from error
-    return {hand.artist: hand for hand in hands}
+    except (OSError, ValueError, KeyError, csv.Error) as error:
+        raise InputError(f"{path} does not tell the seed of an atelier ({error}); paint it anew") from error
+    if len({seed for _, seed in rows}) != 1:
+        return None
+    artists = len({artist for artist, _ in rows})
+    return {hand.artist: hand for hand in make_hands(artists, seed=rows[0][1])}
 
 
 def paint_subject(hand: Hand, subject: str, *, variant: int = 1, seed: int, size: int = 128) -> Artwork:
@@ -107,7 +109,7 @@ def write_atelier(
 ) -> None:
     """Paint an atelier into `<folder>/<artist>/<content>.png` with an `index.csv`; `read_portfolios` reads it back.
 
-    The painters' true styles lie beside them, for `read_hands`.
+    The index tells the seed, from which `read_hands` knows the painters' true styles.
 
     All is written beside `folder` first and moved there at the end, so nothing half-written is left behind.
 
@@ -120,9 +122,7 @@ def write_atelier(
         folder.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
         try:
-            _write(draft, paint_atelier(artists, artworks, seed=seed, size=size, on_progress=on_progress))
-            styles = {"hands": [asdict(hand) for hand in make_hands(artists, seed=seed)]}
-            (draft / HANDS_NAME).write_text(json.dumps(styles) + "\n", encoding="utf-8")
+            _write(draft, paint_atelier(artists, artworks, seed=seed, size=size, on_progress=on_progress), seed)
             draft.chmod(0o755)
             draft.replace(folder)
         except BaseException:
@@ -132,17 +132,17 @@ def write_atelier(
         raise InputError(f"the atelier cannot be written to {folder} ({error.strerror}); check the path") from None
 
 
-def _write(folder: Path, portfolios: Sequence[Portfolio]) -> None:
+def _write(folder: Path, portfolios: Sequence[Portfolio], seed: int) -> None:
     with (folder / INDEX_NAME).open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file)
-        rows.writerow(("path", "artist", "content"))
+        rows.writerow(("path", "artist", "content", _SEED))
         for portfolio in portfolios:
             (folder / portfolio.artist).mkdir()
             names = _list_subjects(len(portfolio.artworks))
             for (subject, variant), artwork in zip(names, portfolio.artworks, strict=True):
                 name = f"{portfolio.artist}/{subject if variant == 1 else f'{subject}-{variant}'}.png"
                 Image.fromarray(artwork.pixels).save(folder / name)
-                rows.writerow((name, portfolio.artist, artwork.content))
+                rows.writerow((name, portfolio.artist, artwork.content, seed))
 
 
 def _list_subjects(artworks: int) -> list[tuple[str, int]]:

@@ -231,7 +231,8 @@ def _answer(rows: Sequence[dict[str, Any]], epsilon: float) -> dict[str, Any]:
     else:
         found = f"Epsilon {epsilon:g} costs less than one point from about {needed:,.0f} artists on"
     at_stake = next(row["gain"] for row in rows if row["epsilon"] is None and row["artists"] == artists[-1])
-    sentence = f"{found}; without noise, training gains {100 * at_stake:+.1f} points with {artists[-1]:,}."
+    sentence = f"{found}; without noise, training gains {100 * at_stake:+.1f} points with {artists[-1]:,}"
+    sentence += "." if at_stake >= POINT else ", so that there is little for noise to take."
     return {"epsilon": epsilon, "artists": None if needed is None else round(needed), "sentence": sentence}
 
 

@@ -96,10 +96,14 @@ def test_an_atelier_on_disk_knows_its_true_styles(tmp_path: Path) -> None:
     assert hands is not None
     for a, b in combinations(make_hands(5, seed=0), 2):
         assert style_distance(hands[a.artist], hands[b.artist]) == pytest.approx(style_distance(a, b))
-    (art / "hands.json").write_text('{"hands": [{"artist": "x", "palette": 1}]}')
+    index = art / "index.csv"
+    lines = index.read_text()
+    index.write_text(lines.replace(",0\n", ",many\n"))
     with pytest.raises(InputError, match="paint it anew"):
         read_hands(art)
-    (art / "hands.json").unlink()
+    index.write_text(lines.replace(",seed\n", ",other\n"))
+    assert read_hands(art) is None
+    index.unlink()
     assert read_hands(art) is None
 
 
@@ -144,7 +148,8 @@ def test_a_finished_run_is_judged_and_has_a_page(finished: Path, tmp_path: Path)
 @pytest.mark.usefixtures("looking")
 def test_other_artworks_than_the_runs_are_refused(finished: Path, tmp_path: Path) -> None:
     art = Path(shutil.copytree(finished / "art", tmp_path / "art"))
-    (art / "hands.json").unlink()
+    index = art / "index.csv"
+    index.write_text(index.read_text().replace(",seed\n", ",other\n"))
     assert measure_content(finished / "run", artworks=art)["distances"] is None
     (art / "index.csv").unlink()
     with pytest.raises(InputError, match="needs a content for every artwork"):

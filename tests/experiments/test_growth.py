@@ -143,16 +143,19 @@ def test_the_number_of_artists_is_read_off_where_the_cost_falls_below_a_point() 
 
 
 def test_sentences_follow_the_costs() -> None:
-    def answer(costs: list[float]) -> str:
+    def answer(costs: list[float], gain: float = 0.042) -> str:
         sizes = zip((25, 100), costs, strict=True)
         rows = [{"epsilon": 1.0, "artists": size, "cost": cost, "gain": 0.0} for size, cost in sizes]
-        rows.append({"epsilon": None, "artists": 100, "cost": 0.0, "gain": 0.042})
+        rows.append({"epsilon": None, "artists": 100, "cost": 0.0, "gain": gain})
         return str(growth._answer(rows, 1.0)["sentence"])
 
     assert answer([0.03, 0.02]).startswith("Epsilon 1 still costs 2.0 points with 100 artists")
     assert answer([0.0, 0.0]).startswith("Epsilon 1 costs less than one point in every cohort measured, from 25 ")
     gain = "without noise, training gains +4.2 points with 100."
     assert answer([0.02, 0.0]) == f"Epsilon 1 costs less than one point from about 50 artists on; {gain}"
+    assert answer([0.0, 0.0], gain=-0.019).endswith(
+        "gains -1.9 points with 100, so that there is little for noise to take."
+    )
 
 
 def test_features_read_back_are_those_that_were_made(encoded: list[str], tmp_path: Path) -> None:
