@@ -27,7 +27,7 @@ from ..config import Settings
 from ..encoder.features import StyleFeatures, extract
 from ..encoder.model import StyleModel
 from ..errors import InputError
-from ..privacy.ledger import Ledger
+from ..privacy.ledger import BudgetExceededError, Ledger
 from ..privacy.mechanism import Mechanism, View
 from ..privacy.sizing import Mode
 from .budget import Budget, plan_budget
@@ -127,7 +127,10 @@ def join(
     ledger = _enter(run, name, settings, budget, limit)
     newcomer = Newcomer(name=name, features=features, ledger=ledger, settings=settings)
     mechanism = budget.signature_mechanism(opened.index.space.dimensions)
-    index = opened.index.with_signature(newcomer.sign(opened.model, opened.index, mechanism))
+    try:
+        index = opened.index.with_signature(newcomer.sign(opened.model, opened.index, mechanism))
+    except BudgetExceededError as error:
+        raise BudgetExceededError(f"{name} cannot sign within the limit, which --epsilon sets: {error}") from error
     _note_head(run, name, ledger)
     index.replace(run / CATALOGUE_FOLDER)
     write_report(run)

@@ -85,7 +85,7 @@ def test_who_joins_is_charged_before_anything_is_signed(
 
 def test_a_limit_below_the_signature_stops_the_artist_before_the_catalogue(painted: Path, finished: Path) -> None:
     catalogue = listing(finished / "catalogue")
-    with pytest.raises(PrivacyError, match=r"spent epsilon 0 of 0\.1 .* signature"):
+    with pytest.raises(PrivacyError, match=r"Zoë .* which --epsilon sets: .* spent epsilon 0 of 0\.1 .* signature"):
         members.join(finished, painted / NAME, limit=0.1)
     assert listing(finished / "catalogue") == catalogue
 

@@ -55,7 +55,7 @@ def render_growth(results: Mapping[str, Any]) -> Html:
     """The whole page."""
     rows, answers = results["rows"], results["answers"]
     sizes = sorted({entry["artists"] for entry in rows})
-    described = " ".join(answer["sentence"] for answer in answers)
+    runs = f"{len(results['cells'])} trainings through masked sessions, of {sizes[0]:,} to {sizes[-1]:,} artists."
     costs = section(
         "What privacy costs as the cohort grows",
         paragraph(
@@ -88,7 +88,7 @@ def render_growth(results: Mapping[str, Any]) -> Html:
             "Each cohort is searched by itself, so that larger ones are harder."
         ),
         table(
-            ("artists", "chance", "no training", *(_epsilon(entry) for entry in _at(rows, sizes[0]))),
+            ("artists", "no training", *(_epsilon(entry) for entry in _at(rows, sizes[0]))),
             [_accuracy_row(size, _at(rows, size)) for size in sizes],
         ),
         paragraph(
@@ -108,7 +108,7 @@ def render_growth(results: Mapping[str, Any]) -> Html:
     return study_page(
         name="growth with the cohort",
         claim=answers[0]["sentence"],
-        lead=described,
+        lead=" ".join([runs, *(answer["sentence"] for answer in answers[1:])]),
         sections=[costs, accuracies, effort],
         command=results["command"],
     )
@@ -204,9 +204,8 @@ def _epsilon(entry: Mapping[str, Any]) -> str:
 
 
 def _accuracy_row(size: int, entries: Sequence[Mapping[str, Any]]) -> Html:
-    first = entries[0]
     cells = [spread_of(percentage(entry["accuracy_at_1"]), entry["accuracy_std"]) for entry in entries]
-    return row(f"{size:,}", percentage(first["chance"]), percentage(first["no_training"]), *cells)
+    return row(f"{size:,}", percentage(entries[0]["no_training"]), *cells)
 
 
 def _effort_row(size: int, entry: Mapping[str, Any]) -> Html:
