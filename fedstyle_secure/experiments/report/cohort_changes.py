@@ -60,7 +60,7 @@ def render_changes(results: Mapping[str, Any]) -> Html:
         claim=results["sentence"],
         lead=(
             f"{artists['participants']} artists trained, {artists['newcomers']} joined, {artists['leavers']} left; "
-            f"{counted(results['seeds'], 'run')}, each with another split and other artists."
+            f"{counted(results['seeds'], 'run')}; each draws its own split, newcomers and leavers."
         ),
         sections=[joining, leaving],
         command=results["command"],
