@@ -31,6 +31,7 @@ from rich.text import Text
 from . import __version__
 from .allocator import keep_freed_memory
 from .cli_experiment import Screen, experiment_app
+from .cli_study import card, catalogue_app
 from .config import Settings, Split, read_toml, setting_names
 from .errors import FedStyleError, InputError
 from .privacy.clipping import Unit
@@ -48,6 +49,8 @@ app.add_typer(audit_app)
 budget_app = typer.Typer(name="budget", help="Plan what privacy costs, and see what was spent.", no_args_is_help=True)
 app.add_typer(budget_app)
 app.add_typer(experiment_app)
+app.add_typer(catalogue_app)
+app.command()(card)
 _screen = Console()
 _notes = Console(stderr=True)
 _WIDE = 72  # columns that the largest table needs, about

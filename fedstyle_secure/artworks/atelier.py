@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
+from typing import Final
 
 import numpy as np
 from PIL import Image
@@ -22,7 +23,10 @@ from .seeding import named_rng
 from .sketch import Pose
 from .subjects import SUBJECTS, draw_scene
 
-__all__ = ["Hand", "make_hands", "paint_atelier", "paint_subject", "style_distance", "write_atelier"]
+__all__ = ["Hand", "make_hands", "paint_atelier", "paint_subject", "read_hands", "style_distance", "write_atelier"]
+
+_SEED: Final = "seed"
+"""Column of an atelier's index."""
 
 
 def paint_atelier(
@@ -59,6 +63,26 @@ def paint_atelier(
     return tuple(portfolios)
 
 
+def read_hands(folder: Path) -> dict[str, Hand] | None:
+    """The true styles behind an atelier on disk, by artist; None for a folder that is no atelier.
+
+    Raises:
+        InputError: Its index is damaged.
+    """
+    path = folder / INDEX_NAME
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = [(row["artist"], int(row[_SEED])) for row in csv.DictReader(file) if row.get(_SEED)]
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, csv.Error) as error:
+        raise InputError(f"{path} does not tell the seed of an atelier ({error}); paint it anew") from error
+    if len({seed for _, seed in rows}) != 1:
+        return None
+    artists = len({artist for artist, _ in rows})
+    return {hand.artist: hand for hand in make_hands(artists, seed=rows[0][1])}
+
+
 def paint_subject(hand: Hand, subject: str, *, variant: int = 1, seed: int, size: int = 128) -> Artwork:
     """Paint one subject in one hand.
 
@@ -85,6 +109,8 @@ def write_atelier(
 ) -> None:
     """Paint an atelier into `<folder>/<artist>/<content>.png` with an `index.csv`; `read_portfolios` reads it back.
 
+    The index tells the seed, from which `read_hands` knows the painters' true styles.
+
     All is written beside `folder` first and moved there at the end, so nothing half-written is left behind.
 
     Raises:
@@ -96,7 +122,7 @@ def write_atelier(
         folder.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
         try:
-            _write(draft, paint_atelier(artists, artworks, seed=seed, size=size, on_progress=on_progress))
+            _write(draft, paint_atelier(artists, artworks, seed=seed, size=size, on_progress=on_progress), seed)
             draft.chmod(0o755)
             draft.replace(folder)
         except BaseException:
@@ -106,17 +132,17 @@ def write_atelier(
         raise InputError(f"the atelier cannot be written to {folder} ({error.strerror}); check the path") from None
 
 
-def _write(folder: Path, portfolios: Sequence[Portfolio]) -> None:
+def _write(folder: Path, portfolios: Sequence[Portfolio], seed: int) -> None:
     with (folder / INDEX_NAME).open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file)
-        rows.writerow(("path", "artist", "content"))
+        rows.writerow(("path", "artist", "content", _SEED))
         for portfolio in portfolios:
             (folder / portfolio.artist).mkdir()
             names = _list_subjects(len(portfolio.artworks))
             for (subject, variant), artwork in zip(names, portfolio.artworks, strict=True):
                 name = f"{portfolio.artist}/{subject if variant == 1 else f'{subject}-{variant}'}.png"
                 Image.fromarray(artwork.pixels).save(folder / name)
-                rows.writerow((name, portfolio.artist, artwork.content))
+                rows.writerow((name, portfolio.artist, artwork.content, seed))
 
 
 def _list_subjects(artworks: int) -> list[tuple[str, int]]:

@@ -60,6 +60,29 @@ def read_portfolios(
     )
 
 
+def read_portfolio(
+    folder: Path, *, min_artworks: int = 1, on_progress: Callable[[int, int], None] | None = None
+) -> Portfolio:
+    """Read one artist's folder; the artist is named after it.
+
+    Args:
+        folder: Holds the pictures themselves.
+        min_artworks: Smallest number of artworks.
+        on_progress: Called with (files read, all files) after each file.
+
+    Raises:
+        InputError: The folder or a file cannot be used, or there are too few; the sentence says which, and what to do.
+    """
+    root = _resolve_root(folder)
+    artist, paths = _normalize(root), [entry for entry in _list_folder(folder) if _is_picture(entry)]
+    if len(paths) < max(1, min_artworks):
+        raise InputError(
+            f"{folder} holds {len(paths)} artworks, the minimum is {max(1, min_artworks)}; give the folder of one "
+            f"artist, with pictures in it that end in {_join(SUFFIXES)}"
+        )
+    return Portfolio(artist, tuple(_read_files({artist: paths}, root, {}, folder, on_progress)[artist]))
+
+
 def _resolve_root(folder: Path) -> Path:
     if not folder.exists():
         raise InputError(f"the artworks folder {folder} does not exist; check the path")

@@ -2,12 +2,15 @@
 
 IDX-1  A catalogue is written beside its place and renamed when whole.
 IDX-2  What is read allocates no more than the files are long; sizes are checked before contents.
+IDX-3  A catalogue that takes another's place is whole before it moves in; whatever fails on the way leaves the old one
+       where it was, and nothing of the old one is left where it succeeds.
 """
 
 import json
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
@@ -67,6 +70,27 @@ class StyleIndex:
     def __len__(self) -> int:
         return len(self.artists)
 
+    def with_signature(self, signature: Signature) -> "StyleIndex":
+        """The catalogue with one more artist.
+
+        Raises:
+            InputError: The artist is in it already, or the signature is of another length.
+        """
+        return StyleIndex(self.space, [*self._signatures(), signature])
+
+    def without(self, artist: str) -> "StyleIndex":
+        """The catalogue without one artist.
+
+        Raises:
+            InputError: The artist is not in it.
+        """
+        if artist not in self.artists:
+            raise InputError(f"the catalogue has no artist {artist!r}; it has {', '.join(self.artists) or 'none'}")
+        return StyleIndex(self.space, [signature for signature in self._signatures() if signature.artist != artist])
+
+    def _signatures(self) -> list[Signature]:
+        return [Signature(name, row) for name, row in zip(self.artists, self.vectors, strict=True)]
+
     def save(self, folder: Path) -> None:
         """Write the catalogue as a new folder.
 
@@ -77,18 +101,46 @@ class StyleIndex:
             raise InputError(f"the catalogue {folder} exists already; choose another folder or remove it first")
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
-            draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-            try:
-                tensors = {_PROJECTION: self.space.projection, _VECTORS: self.vectors}
-                save_file(tensors, draft / SIGNATURES_FILE, {"format": FORMAT})
-                names = json.dumps({"format": FORMAT, "artists": self.artists}, indent=1, ensure_ascii=False)
-                (draft / ARTISTS_FILE).write_text(names + "\n", encoding="utf-8")
-                draft.chmod(0o755)
+            with self._draft(folder) as draft:
                 draft.rename(folder)
-            finally:
-                shutil.rmtree(draft, ignore_errors=True)
         except (OSError, SafetensorError) as error:
             raise InputError(f"the catalogue cannot be written to {folder} ({error}); check the path") from error
+
+    def replace(self, folder: Path) -> None:
+        """Put this catalogue in the place of the one in a folder (IDX-3).
+
+        Raises:
+            InputError: There is none, or it cannot be replaced.
+        """
+        if not folder.is_dir():
+            raise InputError(f"there is no catalogue {folder} to replace; check the path")
+        try:
+            with self._draft(folder) as draft:
+                retired = draft.with_name(f"{draft.name}.old")
+                try:
+                    folder.rename(retired)
+                    draft.rename(folder)
+                except BaseException:
+                    if retired.exists() and not folder.exists():
+                        retired.rename(folder)
+                    raise
+                shutil.rmtree(retired)
+        except (OSError, SafetensorError) as error:
+            raise InputError(f"the catalogue {folder} cannot be replaced ({error}); check the path") from error
+
+    @contextmanager
+    def _draft(self, folder: Path) -> Iterator[Path]:
+        """This catalogue whole, in a hidden folder beside `folder`, which vanishes unless it is renamed."""
+        draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+        try:
+            tensors = {_PROJECTION: self.space.projection, _VECTORS: self.vectors}
+            save_file(tensors, draft / SIGNATURES_FILE, {"format": FORMAT})
+            names = json.dumps({"format": FORMAT, "artists": self.artists}, indent=1, ensure_ascii=False)
+            (draft / ARTISTS_FILE).write_text(names + "\n", encoding="utf-8")
+            draft.chmod(0o755)
+            yield draft
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
 
     @classmethod
     def load(cls, folder: Path) -> "StyleIndex":

@@ -38,7 +38,7 @@ class Signature:
     vector: NDArray[np.float32]
 
     def __post_init__(self) -> None:
-        _check_name(self.artist)
+        check_name(self.artist)
         vector = np.array(self.vector)
         if vector.dtype != np.float32 or vector.ndim != 1 or not 1 <= len(vector) <= MAX_DIMENSIONS:
             raise InputError(
@@ -144,7 +144,12 @@ def _is_orthonormal(projection: NDArray[np.float32]) -> bool:
     return float(np.abs(gram - np.eye(len(gram))).max()) <= _UNIT_TOLERANCE
 
 
-def _check_name(artist: str) -> None:
+def check_name(artist: str) -> None:
+    """Refuse what nobody can be found by.
+
+    Raises:
+        InputError: Not 1 to 255 bytes of UTF-8, or control characters among them.
+    """
     try:
         size = len(artist.encode())
     except UnicodeEncodeError:

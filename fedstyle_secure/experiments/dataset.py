@@ -74,7 +74,7 @@ def divide(settings: Settings, gallery: Gallery, shared: Gallery | None) -> Data
     training, held_out = _split(clients, settings)
     if settings.public_art is not None:
         warnings += _overlap_warnings(public, clients)
-    bounded = [_bound(portfolio, settings) for portfolio in training]
+    bounded = [bound(portfolio, settings) for portfolio in training]
     left_out = sum(len(a.artworks) - len(b.artworks) for a, b in zip(training, bounded, strict=True))
     if left_out:
         warnings.append(
@@ -115,7 +115,7 @@ def _split(clients: Sequence[Portfolio], settings: Settings) -> tuple[Sequence[P
     return [training for training, _ in pairs], [held_out for _, held_out in pairs]
 
 
-def _bound(portfolio: Portfolio, settings: Settings) -> Portfolio:
+def bound(portfolio: Portfolio, settings: Settings) -> Portfolio:
     """At most `max_artworks`, chosen at random: the bound is public, so it must not follow the artist's data."""
     if len(portfolio.artworks) <= settings.max_artworks:
         return portfolio

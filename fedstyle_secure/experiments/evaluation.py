@@ -1,6 +1,6 @@
 """How well artists are found by style: rankings of artists for held-out artworks, and what they score."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 
 from ..encoder.whitening import to_unit
 from ..errors import InputError
+
+Embed = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+"""From raw features [works, features] to unit vectors [works, e]."""
 
 RECALL_DEPTH = 5
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,33 @@ def refuse_existing(out: Path, *, option: str = "--out") -> None:
         raise InputError(
             f"{out} exists already; choose another {option}, or remove it first: runs are never overwritten"
         )
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file beside its place and rename it when whole: an older one is replaced at once or not at all.
+
+    Raises:
+        OSError: It cannot be written; nothing was changed.
+    """
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        draft.write_bytes(content)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def write_summary(run: Path, summary: Mapping[str, Any]) -> None:
+    """Replace ``summary.json`` at once or not at all.
+
+    Raises:
+        InputError: It cannot be written.
+    """
+    path = run / SUMMARY_FILE
+    try:
+        write_whole(path, (json.dumps(summary, indent=2, allow_nan=False) + "\n").encode())
+    except OSError as error:
+        raise InputError(f"{path} cannot be written ({error.strerror}); check the folder") from error
 
 
 def read_summary(run: Path) -> dict[str, Any]:

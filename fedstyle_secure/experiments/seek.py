@@ -43,17 +43,32 @@ def open_run(run: Path) -> OpenRun:
     Raises:
         InputError: Not a run, damaged, nobody signed, or the backbone's weights are not the ones the run was made with.
     """
-    settings = _read_settings(run)
+    settings = read_settings(run)
     if not (run / CATALOGUE_FOLDER).exists():
         raise InputError(f"{run} has no catalogue: its artists published no signatures; train without --no-sign")
+    backbone, model = open_model(run, settings)
+    return OpenRun(backbone, model, StyleIndex.load(run / CATALOGUE_FOLDER))
+
+
+def open_model(run: Path, settings: Settings) -> tuple[Backbone, StyleModel]:
+    """Load a run's backbone and model.
+
+    Raises:
+        InputError: Damaged, or the backbone's weights are not the ones the run was made with.
+    """
     model = read_model(run / MODEL_FILE)
     backbone = _load(run, settings)
     if model.encoder != f"{settings.encoder}@{backbone.digest()}":
         raise InputError(f"the weights of encoder {settings.encoder} are not the ones {run} was made with")
-    return OpenRun(backbone, model, StyleIndex.load(run / CATALOGUE_FOLDER))
+    return backbone, model
 
 
-def _read_settings(run: Path) -> Settings:
+def read_settings(run: Path) -> Settings:
+    """What a run was made with.
+
+    Raises:
+        InputError: Not a run, or damaged.
+    """
     values = read_summary(run).get("settings")
     if not isinstance(values, dict):
         raise InputError(f"{run / SUMMARY_FILE} is damaged: it names no settings")

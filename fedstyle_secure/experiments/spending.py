@@ -34,21 +34,20 @@ class _Terms:
     limit: float
     view: View
 
-    def read(self, path: Path, *, known_head: str | None = None) -> Ledger:
+    def read(self, listed: "Listed", *, known_head: str | None = None) -> Ledger:
         """A ledger as its file is. It is a copy that is opened, because opening may repair a torn line (SPD-1).
 
         Raises:
             InputError: The file cannot be read.
             LedgerError: It was altered, or does not reach `known_head`.
         """
+        path, limit = listed.path, self.limit if listed.limit is None else listed.limit
         with tempfile.TemporaryDirectory(prefix="fedstyle-ledger-") as scratch:
             copy = Path(scratch) / path.name  # the name is part of the chain
             try:
                 if path.exists():
                     shutil.copyfile(path, copy)
-                return Ledger.open(
-                    copy, limit=self.limit, delta=self.promises.delta, view=self.view, known_head=known_head
-                )
+                return Ledger.open(copy, limit=limit, delta=self.promises.delta, view=self.view, known_head=known_head)
             except LedgerError as error:
                 raise LedgerError(str(error).replace(str(copy), str(path))) from error
             except OSError as error:
@@ -56,11 +55,12 @@ class _Terms:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Listed:
-    """One artist's ledger, as the run's summary names it."""
+class Listed:
+    """One artist's ledger, as the run's summary names it; the limit is the artist's own, None for the run's."""
 
     path: Path
     head: str
+    limit: float | None
 
 
 def read_spending(run: Path, *, artist: str | None = None, since: Path | None = None) -> dict[str, Any]:
@@ -80,14 +80,14 @@ def read_spending(run: Path, *, artist: str | None = None, since: Path | None = 
         LedgerError: A ledger was altered or rolled back.
     """
     summary = read_summary(run)
-    terms, listing = _read_terms(summary, run), _read_listing(summary, run)
+    terms, listing = _read_terms(summary, run), read_listing(summary, run)
     if artist is not None and artist not in listing:
         raise InputError(f"{run} has no artist {artist!r}; it has {', '.join(sorted(listing))}")
     asked = list(listing) if artist is None else [artist]
     witnesses = [(run / SUMMARY_FILE, {name: listed.head for name, listed in listing.items()})]
     if since is not None:
         witnesses.append((since, _read_heads(since, known=listing, asked=asked)))
-    ledgers = {name: terms.read(listing[name].path) for name in asked}
+    ledgers = {name: terms.read(listing[name]) for name in asked}
     for witness, heads in witnesses:
         behind = [name for name in asked if name in heads and _lacks(terms, listing[name], ledgers[name], heads[name])]
         if behind:
@@ -150,12 +150,12 @@ def _cumulative(releases: Sequence[Release], delta: float) -> dict[str, float | 
     }
 
 
-def _lacks(terms: _Terms, listed: _Listed, ledger: Ledger, head: str) -> bool:
+def _lacks(terms: _Terms, listed: Listed, ledger: Ledger, head: str) -> bool:
     """Whether an intact ledger never had that head."""
     if ledger.head == head:
         return False
     try:
-        terms.read(listed.path, known_head=head)
+        terms.read(listed, known_head=head)
     except LedgerError:
         return True
     return False
@@ -172,18 +172,24 @@ def _read_terms(summary: Mapping[str, Any], run: Path) -> _Terms:
     raise InputError(f"{run / SUMMARY_FILE} does not tell what the run promised: restore a copy, or write the run anew")
 
 
-def _read_listing(summary: Mapping[str, Any], run: Path) -> dict[str, _Listed]:
-    """Every artist's ledger."""
+def read_listing(summary: Mapping[str, Any], run: Path) -> dict[str, Listed]:
+    """Every artist's ledger, as the run's summary names it.
+
+    Raises:
+        InputError: The summary is damaged.
+    """
     match summary:
         case {"ledgers": {**entries}} if entries:
             return {str(name): _read_listed(str(name), entry, run) for name, entry in entries.items()}
     raise InputError(f"{run / SUMMARY_FILE} names no ledgers: restore a copy, or write the run anew")
 
 
-def _read_listed(name: str, entry: object, run: Path) -> _Listed:
+def _read_listed(name: str, entry: object, run: Path) -> Listed:
     match entry:
-        case {"file": str(file), "head": str(head)}:
-            return _Listed(path=run / LEDGER_FOLDER / Path(file).name, head=head)
+        case {"file": str(file), "head": str(head), "limit": int() | float() as limit} if limit > 0:
+            return Listed(path=run / LEDGER_FOLDER / Path(file).name, head=head, limit=float(limit))
+        case {"file": str(file), "head": str(head), **others} if "limit" not in others:
+            return Listed(path=run / LEDGER_FOLDER / Path(file).name, head=head, limit=None)
     raise InputError(f"{run / SUMMARY_FILE} names no ledger of {name!r}: restore a copy, or write the run anew")
 
 

@@ -38,7 +38,7 @@ def summarize(prepared: Prepared, trained: Trained, index: StyleIndex | None) ->
         "public_artists": len(dataset.public),
         "artworks": sum(len(p.artworks) for p in (*dataset.training, *dataset.held_out)),
         "queries": sum(len(p.artworks) for p in dataset.held_out),
-        **_evaluate(prepared, trained, index),
+        **evaluate(prepared, trained, index),
         "privacy": {
             "mode": settings.privacy,
             "unit": settings.unit,
@@ -95,7 +95,7 @@ def _history(outcomes: Sequence[Outcome], ledger: Ledger) -> list[dict[str, obje
     return entries
 
 
-def _evaluate(prepared: Prepared, trained: Trained, index: StyleIndex | None) -> dict[str, object]:
+def evaluate(prepared: Prepared, trained: Trained, index: StyleIndex | None) -> dict[str, object]:
     """The same queries against the trained model, against no training, a random head, and the published signatures."""
     training, held_out = prepared.training, prepared.held_out
     start, model = trained.start, trained.outcomes[-1].model

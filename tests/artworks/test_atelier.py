@@ -150,7 +150,7 @@ class TestWriting:
     def test_an_empty_folder_is_filled(self, tmp_path: Path) -> None:
         (tmp_path / "art").mkdir()
         write_atelier(tmp_path / "art", artists=1, artworks=1, seed=0, size=32)
-        assert (tmp_path / "art" / "index.csv").read_text().splitlines()[0] == "path,artist,content"
+        assert (tmp_path / "art" / "index.csv").read_text().splitlines()[0] == "path,artist,content,seed"
 
     def test_a_folder_in_use_is_refused_and_untouched(self, tmp_path: Path) -> None:
         (tmp_path / "mine.txt").write_text("precious")

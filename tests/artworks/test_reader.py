@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from fedstyle_secure.artworks import read_portfolios
+from fedstyle_secure.artworks.reader import read_portfolio
 from fedstyle_secure.errors import InputError
 
 MakeFolder = Callable[..., Path]
@@ -229,3 +230,22 @@ def test_real_emoji_have_the_same_contents_in_every_style(shared_art: Path) -> N
     assert len(contents) == 12
     assert None not in contents[0]
     assert all(names == contents[0] for names in contents)
+
+
+def test_one_artists_folder_is_read_by_itself(tmp_path: Path) -> None:
+    folder = tmp_path / "mary"
+    folder.mkdir()
+    for number in range(3):
+        Image.new("RGB", (40, 40), (number, 0, 0)).save(folder / f"{number}.png")
+    (folder / "notes.txt").touch()
+    portfolio = read_portfolio(folder, min_artworks=3)
+    assert portfolio.artist == "mary"
+    assert [int(artwork.pixels[0, 0, 0]) for artwork in portfolio.artworks] == [0, 1, 2]
+    with pytest.raises(InputError, match=r"mary holds 3 artworks, the minimum is 4"):
+        read_portfolio(folder, min_artworks=4)
+    with pytest.raises(InputError, match="give the folder of one artist"):
+        read_portfolio(tmp_path)
+    (folder / "away.png").symlink_to(tmp_path / "elsewhere.png")
+    Image.new("RGB", (40, 40)).save(tmp_path / "elsewhere.png")
+    with pytest.raises(InputError, match="leads out of the folder"):
+        read_portfolio(folder)

@@ -182,3 +182,48 @@ def test_bent_files_load_or_are_refused_and_nothing_else(saved, data, name):
             StyleIndex.load(saved)
     finally:
         path.write_bytes(whole)
+
+
+def test_artists_come_and_go_and_the_others_stay_as_they_are(index, signatures):
+    smaller = index.without("artist-04")
+    assert "artist-04" not in smaller.artists
+    assert np.array_equal(smaller.vectors, np.delete(index.vectors, 4, axis=0))
+    whole = smaller.with_signature(signatures[4])
+    assert whole.artists == index.artists
+    assert np.array_equal(whole.vectors, index.vectors)
+    with pytest.raises(InputError, match="artist-04"):
+        index.with_signature(signatures[4])
+    with pytest.raises(InputError, match="no artist 'nobody'"):
+        index.without("nobody")
+
+
+def test_of_a_replaced_catalogue_nothing_is_left(index, saved):
+    gone = index.vectors[4].tobytes()
+    index.without("artist-04").replace(saved)
+    assert StyleIndex.load(saved).artists == index.without("artist-04").artists
+    assert [path.name for path in saved.parent.iterdir()] == [saved.name]
+    assert gone not in (saved / SIGNATURES_FILE).read_bytes()
+
+
+@pytest.mark.parametrize("failing", [1, 2])
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
+def test_whatever_stops_a_replacement_leaves_the_old_catalogue(index, saved, monkeypatch, failing, error):
+    before = {path.name: path.read_bytes() for path in saved.iterdir()}
+    rename, calls = Path.rename, []
+
+    def fail(path, target):
+        calls.append(path)
+        if len(calls) == failing:
+            raise error("no")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", fail)
+    with pytest.raises(KeyboardInterrupt if error is KeyboardInterrupt else InputError):
+        index.without("artist-04").replace(saved)
+    assert {path.name: path.read_bytes() for path in saved.iterdir()} == before
+    assert [path.name for path in saved.parent.iterdir()] == [saved.name]
+
+
+def test_only_a_catalogue_can_be_replaced(index, tmp_path):
+    with pytest.raises(InputError, match="no catalogue"):
+        index.replace(tmp_path / "nowhere")
