@@ -23,6 +23,7 @@ from ..privacy.sizing import Mode
 from .budget import Budget, plan_budget
 from .progress import Progress, Silent
 from .run import DIMENSIONS, OUTPUTS
+from .summary import finite
 
 FORMAT: Final = "fedstyle-plan-1"
 
@@ -191,12 +192,8 @@ def _privacy(settings: Settings, budget: Budget, mechanisms: Sequence[Mechanism]
     return asdict(promises) | {
         "noise": cohort.noise,
         "sampling_rate": cohort.sampling_rate,
-        "epsilon": {view.value: _finite(value) for view, value in spent.items()},
+        "epsilon": {view.value: finite(value) for view, value in spent.items()},
         "limit": None if cohort.mode is Mode.NONE else settings.epsilon,
         "limited_view": budget.view,
         "promises": {view.value: promises.in_words(view, value) for view, value in spent.items()},
     }
-
-
-def _finite(value: float) -> float | None:
-    return round(value, 4) if math.isfinite(value) else None

@@ -34,6 +34,7 @@ from .progress import Progress, Silent
 from .report.cohort_changes import render_changes
 from .run import DIMENSIONS, OUTPUTS, _prepare, _whole_or_nothing, walk
 from .stages import Prepared
+from .summary import finite
 
 FORMAT: Final = "fedstyle-cohort-changes-1"
 
@@ -230,7 +231,7 @@ def _spread(values: Sequence[float]) -> dict[str, float | None]:
 
 def _spent(ledger: Ledger) -> dict[str, float | None]:
     spent = {view.value: ledger.epsilon(view) for view in View}
-    return {view: round(value, 4) if math.isfinite(value) else None for view, value in spent.items()}
+    return {view: finite(value) for view, value in spent.items()}
 
 
 def _folder(scratch: str, name: str) -> Path:

@@ -31,7 +31,7 @@ from .report.growth import write_growth
 from .run import DIMENSIONS, OUTPUTS, new_codebook, walk
 from .stages import Prepared
 from .studio import Painter, Studio, StudioPlan
-from .summary import evaluate
+from .summary import evaluate, finite
 
 FORMAT: Final = "fedstyle-growth-1"
 CELLS_FOLDER, RESULTS_FILE = "cells", "growth.json"
@@ -285,8 +285,8 @@ def _run(plan: GrowthPlan, cell: Cell, studio: Studio, backbone: Backbone, encod
         spent = {view.value: ledger.epsilon(view) for view in View}
     engine, mechanism = trained.engine, trained.outcomes[0].mechanism
     return asdict(cell) | {
-        "epsilon": _finite(cell.epsilon),
-        "views": {view: _finite(value) for view, value in spent.items()},
+        "epsilon": finite(cell.epsilon),
+        "views": {view: finite(value) for view, value in spent.items()},
         "accuracy_at_1": scores["retrieval"]["accuracy_at_1"],
         "no_training": scores["no_training"]["accuracy_at_1"],
         "queries": sum(len(painter.held_out) for painter in clients),
@@ -301,10 +301,6 @@ def _run(plan: GrowthPlan, cell: Cell, studio: Studio, backbone: Backbone, encod
 
 def _by_name(painters: Sequence[Painter]) -> dict[str, Any]:
     return {painter.name: painter.training for painter in painters}
-
-
-def _finite(value: float) -> float | None:
-    return round(value, 4) if math.isfinite(value) else None
 
 
 def _mean(values: Sequence[float]) -> float:
