@@ -1,19 +1,10 @@
-"""Take one defense of the protocol away, inside this process, and let `tests/protocols/adversaries` find out.
+"""The protocol's defenses, each by the text that makes it, and what `deviations` look for when it is missing."""
 
-Each row edits the source text of one function or more and puts the compiled result in its place, so that every importer
-gets it. A row whose text is not found exactly once is a failure: the defense moved.
-"""
-
-import inspect
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import reduce
-from importlib import import_module
-from textwrap import dedent
-from types import CodeType, FunctionType
 
-from tests.protocols.adversaries.deviations import (
+from ..edits import Edit, applied
+from .deviations import (
     Alienate,
     AskTwoSets,
     CraftedModel,
@@ -36,27 +27,7 @@ from tests.protocols.adversaries.deviations import (
     Tables,
     TooFew,
 )
-from tests.protocols.adversaries.plan import Deviation
-
-
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """One defense in one function.
-
-    Attributes:
-        place: `module:function` or `module:Class.method`; a property is a method too.
-        defense: Text of the function that occurs in it once.
-        without: What stands there without the defense.
-    """
-
-    place: str
-    defense: str
-    without: str
-
-    def function(self) -> FunctionType:
-        """The function that holds the defense."""
-        module, _, name = self.place.partition(":")
-        return _plain(reduce(inspect.getattr_static, name.split("."), import_module(module)))
+from .plan import Deviation
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,37 +46,9 @@ class Ablation:
     because: str = ""
     attacks: tuple[type[Deviation], ...] = ()
 
-    @contextmanager
-    def applied(self) -> Iterator[None]:
+    def applied(self) -> AbstractContextManager[None]:
         """The protocol without these defenses."""
-        with ExitStack() as stack:
-            for function in dict.fromkeys(edit.function() for edit in self.edits):
-                code = _edited(function, [edit for edit in self.edits if edit.function() is function])
-                stack.callback(setattr, function, "__code__", function.__code__)
-                function.__code__ = code
-            yield
-
-
-def _plain(found: object) -> FunctionType:
-    """The function behind a property or a class method."""
-    if isinstance(found, property):
-        found = found.fget
-    elif isinstance(found, classmethod | staticmethod):
-        found = found.__func__
-    if not isinstance(found, FunctionType):
-        raise TypeError(f"{found!r} is no function")
-    return found
-
-
-def _edited(function: FunctionType, edits: Iterable[Edit]) -> CodeType:
-    source = dedent(inspect.getsource(function))
-    for edit in edits:
-        if source.count(edit.defense) != 1:
-            raise LookupError(f"{edit.place} holds {source.count(edit.defense)} times: {edit.defense}")
-        source = source.replace(edit.defense, edit.without)
-    namespace = dict(function.__globals__)
-    exec(source, namespace)  # noqa: S102  (our own source, edited)
-    return _plain(namespace[function.__name__]).__code__
+        return applied(self.edits)
 
 
 _CLIENT = "protocols.secagg.client"
