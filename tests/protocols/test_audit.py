@@ -34,7 +34,7 @@ from protocols.secagg.messages import (
     UnmaskingRequest,
     UnmaskingResponse,
 )
-from tests.protocols.attacker import Attacker, Forgetful, Wire, key_pairs
+from threat_models.attacker import Attacker, Forgetful, Wire, key_pairs
 
 BITS = 32
 SESSION = "session 1 (iteration 7)"

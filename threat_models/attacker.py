@@ -56,10 +56,12 @@ class Wire:
 
     @property
     def params(self) -> SessionParams:
+        """The session's parameters."""
         return self.cohort.params
 
     @property
     def transcript(self) -> Transcript:
+        """All that has passed."""
         return Transcript(self.params, tuple(self.exchanges))
 
     def ask(self, index: int, request: bytes) -> bytes | None:
@@ -100,6 +102,7 @@ class Forgetful:
     before: object = None
 
     def receive(self, request: bytes) -> bytes:
+        """Answers, after going back if this is a request of that kind."""
         if request[0] == self.tag:
             self.before = self.client._state = self.before or self.client._state
         return self.client.receive(request)
@@ -155,7 +158,8 @@ class Attacker:
                 name = graphs[index].digest, own[index].mask_key
                 self._owners[name] = params, index, own[index].commitment
                 for holder, box in ShareKeysResponse.decode(response, params).boxes.items():
-                    self._open(name, own[index].seal_key, seen.advertisements[holder].seal_key, index, holder, box)
+                    keys = own[index].seal_key, seen.advertisements[holder].seal_key
+                    self._open(name, keys, index, holder, box)
             elif response[0] == MaskedInputResponse.TAG:
                 delivered[index] = MaskedInputRequest.decode(request, params).boxes
                 packed = MaskedInputResponse.decode(response, params).packed
@@ -172,7 +176,8 @@ class Attacker:
                     for owner, share in table.items():
                         self._note((graphs[index].digest, shown[index][owner].mask_key), kind, index, share)
 
-    def _open(self, name, own_key: bytes, seal_key: bytes, owner: int, holder: int, box: bytes) -> None:
+    def _open(self, name, keys: tuple[bytes, bytes], owner: int, holder: int, box: bytes) -> None:
+        own_key, seal_key = keys
         if seal_key in self._seal:
             context = Domain.BOX.bind(name[0], owner, holder)
             pair = SharePair.decode(aead.unseal(self._seal[seal_key].agree(own_key, context), box, context))
