@@ -40,6 +40,13 @@ ABLATIONS = (
         f"{_EVIL}::test_substituted_keys_get_no_box",
     ),
     Ablation(
+        "signature check: identities of small order",
+        "protocols/primitives/signing.py",
+        "if identity in SMALL_ORDER:",
+        "if False:",
+        "tests/protocols/primitives/test_signing.py::test_an_identity_of_small_order_verifies_nothing",
+    ),
+    Ablation(
         "signature check: survivor sets",
         "protocols/secagg/client.py",
         "verify_survivors(params, state.graph, signer, survivors, signature)",

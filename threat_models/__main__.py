@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from .claim import Effort, Limit, Verdict
+from .claim import Effort, Verdict
 from .register import WAITING, Threat, missing, threats
 from .results import ResultsError, encode, store
 from .runner import run as run_arms
@@ -30,6 +30,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _screen = Console()
+if not _screen.is_terminal:
+    _screen = Console(width=140)  # a log has no edge
 _notes = Console(stderr=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else, on standard output.")]
@@ -134,22 +136,22 @@ def _run_one(threat: Threat, effort: Effort) -> Verdict:
 
 
 def _table(verdicts: list[Verdict]) -> Table:
-    table = Table("id", "arm", "figures", "must be", "s", "", box=box.SIMPLE)
+    table = Table("id", "arm", "figure", "measured", "must be", "", "s", box=box.SIMPLE)
     for verdict in verdicts:
         claim = verdict.claim
         for arm in verdict.arms:
-            limits = claim.power if arm.name == "power" else claim.protected
-            figures = "\n".join(f"{limit.figure} = {arm.figures[limit.figure]:.4g}" for limit in limits)
-            must = "\n".join(map(str, limits)) if not arm.name.startswith("without") else "broken: " + _any(limits)
+            ablated = arm.name.startswith("without ")
             mark = "[green]ok[/]" if arm.holds else "[bold red]NO[/]"
-            table.add_row(claim.id, escape(arm.name), escape(figures), escape(must), f"{arm.seconds:.1f}", mark)
+            heads = [(claim.id, escape(arm.name), mark, f"{arm.seconds:.1f}")]
+            for limit in claim.power if arm.name == "power" else claim.protected:
+                name, shown, came, seconds = heads.pop() if heads else ("", "", "", "")
+                must = f"[dim]broken:[/] {escape(limit.bounds)}" if ablated else escape(limit.bounds)
+                value = f"{arm.figures[limit.figure]:.4g}"
+                table.add_row(name, shown, escape(limit.figure), value, must, came, seconds)
         color = "green" if verdict.holds else "bold red"
-        table.add_row("", f"[{color}]{escape(claim.title)}: {escape(verdict.in_words)}[/]", end_section=True)
+        table.add_row("", f"[{color}]{escape(verdict.in_words)}[/]", f"[{color}]{escape(claim.title)}[/]")
+        table.add_section()
     return table
-
-
-def _any(limits: tuple[Limit, ...]) -> str:
-    return " or ".join(f"not {limit}" for limit in limits)
 
 
 def _print_json(content: object) -> None:

@@ -4,7 +4,7 @@ A lying server speaks through a `Wire`, which writes everything down. An `Attack
 combines every share it got, and takes off every mask that it can compute; the others stay on.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import shake_256
 
@@ -120,12 +120,26 @@ class _Upload:
 class Attacker:
     """Knows the transcripts, the corrupt clients' keys and the keys it forged itself.
 
+    Args:
+        transcripts: All that passed, masked vectors included.
+        corrupt: Clients that work with it, by index.
+        keys: Key pairs that it has: seal and mask keys.
+        left_out: Kinds of masks that clients leave out, as it knows: ``self``, ``pairwise``.
+
     Attributes:
         uploads: By session and client, each upload without the masks that could be computed; shape [m] each.
     """
 
-    def __init__(self, transcripts, *, corrupt=(), keys: Iterable[tuple[KeyPair, KeyPair]] = ()) -> None:
+    def __init__(
+        self,
+        transcripts: Sequence[Transcript],
+        *,
+        corrupt: Iterable[int] = (),
+        keys: Iterable[tuple[KeyPair, KeyPair]] = (),
+        left_out: Collection[str] = (),
+    ) -> None:
         self._corrupt = frozenset(corrupt)
+        self._left_out = frozenset(left_out)
         pairs = [*keys]
         self._seal = {seal.public: seal for seal, _ in pairs}
         self._mask = {mask.public: mask for _, mask in pairs}
@@ -202,9 +216,9 @@ class Attacker:
     def _strip(self, upload: _Upload) -> np.ndarray:
         graph, index, own = upload.graph, upload.index, upload.mask_key
         masks = []
-        if own in self._seeds:
+        if own in self._seeds and "self" not in self._left_out:
             masks.append(self_mask(seed=self._seeds[own], graph=graph, index=index))
-        for peer, key in upload.peers.items():
+        for peer, key in upload.peers.items() if "pairwise" not in self._left_out else ():
             for keys, other in ((self._mask.get(key), own), (self._mask.get(own), key)):
                 if keys is not None:
                     masks.append(pairwise_mask(keys=keys, peer_key=other, graph=graph, index=index, peer=peer))

@@ -44,7 +44,7 @@ def applied(edits: Iterable[Edit]) -> Iterator[None]:
     Raises:
         LookupError: the text of an edit is not there, or there more than once (EDI-1).
     """
-    edits = tuple(edits)
+    edits = dict.fromkeys(edits)  # two defenses may share one
     with ExitStack() as stack:
         for function in dict.fromkeys(edit.function() for edit in edits):
             code = _edited(function, [edit for edit in edits if edit.function() is function])
