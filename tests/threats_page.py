@@ -63,8 +63,8 @@ def _reached(claim: Claim, name: str, recorded: dict[int, Recorded]) -> str:
 
 
 def _measured(arm: Arm, limits: Iterable[Limit]) -> str:
-    shown = (f"{each.figure} {arm.figures[each.figure]:.4g}{f' {each.unit}' if each.unit else ''}" for each in limits)
-    return _cell(", ".join(shown))
+    shown = (f"{each.figure}: {arm.figures[each.figure]:.4g}{f' {each.unit}' if each.unit else ''}" for each in limits)
+    return "<br>".join(map(_cell, shown))
 
 
 def _verdict(recorded: Recorded | None) -> str:
@@ -88,17 +88,21 @@ def _section(claim: Claim, recorded: Recorded | None) -> str:
 
 
 def _arms(claim: Claim, recorded: Recorded | None) -> str:
+    """One column for each figure: what it must be in the first two arms, and what it was in all."""
     if recorded is None:
         return "Not recorded: `make threats` measures it."
-    rows = []
+    figures = list(dict.fromkeys(limit.figure for limit in (*claim.power, *claim.protected)))
+    rows = [[f"arm ({recorded.effort})", *figures, "as it must"], ["---"] * (len(figures) + 2)]
+    musts = {"power": claim.power, "protected": claim.protected}
     for arm in recorded.verdict.arms:
-        limits = claim.power if arm.name == "power" else claim.protected
-        must = ", ".join(map(str, limits))
-        must = f"not ({must})" if arm.name.startswith("without ") else must
-        came_out = "yes" if arm.holds else "**no**"
-        rows.append(f"| {_cell(arm.name)} | {_cell(must)} | {_measured(arm, limits)} | {came_out} |")
-    head = f"| arm ({recorded.effort}) | must be | measured | as it must |", "|---|---|---|---|"
-    return "\n".join((*head, *rows))
+        if arm.name in musts:
+            bounds = {limit.figure: limit.bounds for limit in musts[arm.name]}
+            rows.append(
+                [f"*{arm.name} must be*", *(f"*{bounds[name]}*" if name in bounds else "" for name in figures), ""]
+            )
+        measured = (f"{arm.figures[name]:.4g}" if name in arm.figures else "" for name in figures)
+        rows.append([arm.name, *measured, "yes" if arm.holds else "**no**"])
+    return "\n".join(f"| {' | '.join(map(_cell, row))} |" for row in rows)
 
 
 def _waiting() -> str:
