@@ -102,7 +102,10 @@ def _arms(claim: Claim, recorded: Recorded | None) -> str:
             )
         measured = (f"{arm.figures[name]:.4g}" if name in arm.figures else "" for name in figures)
         rows.append([arm.name, *measured, "yes" if arm.holds else "**no**"])
-    return "\n".join(f"| {' | '.join(map(_cell, row))} |" for row in rows)
+    table = "\n".join(f"| {' | '.join(map(_cell, row))} |" for row in rows)
+    (shipped,) = (arm for arm in recorded.verdict.arms if arm.name == "protected")
+    others = [f"{name} {value:.4g}" for name, value in shipped.figures.items() if name not in figures]
+    return "\n\n".join((table, *([f"Also measured, as shipped: {'; '.join(others)}."] if others else [])))
 
 
 def _waiting() -> str:

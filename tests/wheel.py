@@ -17,6 +17,7 @@ SOURCE_TESTS = (
     "tests/test_documents.py",
     "tests/test_examples.py",
     "tests/test_readme.py",
+    "tests/test_threats_page.py",
     "tests/test_vectors.py",
     "tests/protocols/test_purity.py",
 )

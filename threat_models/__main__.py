@@ -34,17 +34,23 @@ if not _screen.is_terminal:
     _screen = Console(width=140)  # a log has no edge
 _notes = Console(stderr=True)
 
+_INTERRUPTED = 130
+
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else, on standard output.")]
 
 
 def main() -> None:
     """Run the command line; an expected failure is one sentence and an exit code."""
     try:
-        sys.exit(app(standalone_mode=False, prog_name="python -m threat_models") or 0)
+        # Typer turns Ctrl-C and every Exit into a returned code.
+        code = app(standalone_mode=False, prog_name="python -m threat_models")
+        if code == _INTERRUPTED:
+            _fail("interrupted; what had been measured is kept", _INTERRUPTED)
+        sys.exit(code or 0)
     except (ResultsError, OSError) as error:
         _fail(str(error), 2)
     except (typer.Abort, KeyboardInterrupt):
-        _fail("interrupted; what had been measured is kept", 130)
+        _fail("interrupted; what had been measured is kept", _INTERRUPTED)
     except Exception as error:
         if type(error).__module__.split(".")[0] not in {"click", "typer"} or not hasattr(error, "format_message"):
             raise
@@ -87,8 +93,8 @@ def run(
     keep = [threat.claim.id for threat in threats().values()]
     entries: dict[str, dict[str, Any]] = {}
     verdicts: list[Verdict] = []
-    for threat in chosen:
-        verdict = _run_one(threat, effort)
+    for number, threat in enumerate(chosen, start=1):
+        verdict = _run_one(threat, effort, f"{number} of {len(chosen)}")
         verdicts.append(verdict)
         entries[verdict.claim.id] = encode(verdict, effort)
         if out is not None:
@@ -125,12 +131,12 @@ def _find(name: str, known: dict[int, Threat]) -> Threat:
     return known[number]
 
 
-def _run_one(threat: Threat, effort: Effort) -> Verdict:
+def _run_one(threat: Threat, effort: Effort, place: str) -> Verdict:
     claim = threat.claim
     with _notes.status(claim.id) as status:  # a spinner, on a terminal only
 
         def show(arm: str) -> None:
-            status.update(f"{claim.id} {escape(claim.title)}: {escape(arm)}")
+            status.update(f"{claim.id}, {place}: {escape(claim.title)}, {escape(arm)}")
 
         return run_arms(claim, threat.attack, effort, on_arm=show)
 

@@ -127,4 +127,4 @@ def _chi_square_tail(statistic: float, degrees: int) -> float:
     """P(X >= statistic) for an odd number of degrees of freedom: erfc and a finite sum (Abramowitz, Stegun 26.4.4)."""
     half = min(statistic / 2, 700.0)  # exp(-700) is as small as it gets
     terms = (half ** (k / 2) / gamma(k / 2 + 1) for k in range(1, degrees, 2))
-    return erfc(sqrt(half)) + exp(-half) * sum(terms)
+    return float(erfc(sqrt(half)) + exp(-half) * sum(terms))

@@ -28,7 +28,7 @@ from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
 from .edits import Edit, applied
 
 CLIENTS, VICTIM, CORRUPT = 5, 0, 4
-_SESSIONS: Final = {Effort.FAST: 40, Effort.SLOW: 1_000}
+_SESSIONS: Final = {Effort.FAST: 40, Effort.SLOW: 400}
 WEAK_KEYS: Final = sorted({key[:31] + bytes((key[31] | top,)) for key in SMALL_ORDER for top in (0, 0x80)})
 """Every encoding of the X25519 points of small order; the highest bit is ignored (RFC 7748, section 5)."""
 _EDITS: Final = {

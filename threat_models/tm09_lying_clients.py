@@ -103,5 +103,5 @@ def _sum_is_right(clients: int, silent_from: int, gone: int) -> bool | None:
         return None
     except ProtocolError:
         return False
-    survivors = server.survivors
-    return server.aggregate()["update"].tolist() == sum(vectors[index] for index in survivors).tolist()
+    expected = np.sum([vectors[index] for index in server.survivors], axis=0)
+    return bool(np.array_equal(server.aggregate()["update"], expected))

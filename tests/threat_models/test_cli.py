@@ -77,6 +77,17 @@ def test_results_are_recorded_as_they_come(register, tmp_path: Path) -> None:
     assert list(json.loads(out.read_text())["threats"]) == ["TM-1"]
 
 
+def test_ctrl_c_is_one_sentence_and_keeps_what_was_measured(register, tmp_path: Path, capsys) -> None:
+    def interrupts(_without, _effort):
+        raise KeyboardInterrupt
+
+    register(front=honest, back=interrupts)
+    out = tmp_path / "threats.json"
+    assert call("run", "--all", "--out", str(out)) == 130
+    assert "interrupted; what had been measured is kept" in capsys.readouterr().err
+    assert list(json.loads(out.read_text())["threats"]) == ["TM-1"]
+
+
 @pytest.mark.usefixtures("register")
 def test_json_is_all_there_is_on_standard_output(capsys) -> None:
     assert call("run", "--all", "--slow", "--json") == 1

@@ -5,7 +5,7 @@ import pytest
 from tests.threat_models.doors import honest, make_claim
 from threat_models.register import WAITING, RegisterError, missing, read_threat, threats
 
-PENDING = frozenset(f"TM-{number}" for number in (6, 7, 8, *range(10, 18)))
+PENDING = frozenset({"TM-6", *(f"TM-{number}" for number in range(10, 18))})
 """Threats whose modules are still being written; a module that arrives must be taken off here."""
 
 
