@@ -71,7 +71,6 @@ CLAIM = Claim(
     residual="whoever controls the channel through which identities are pinned is everybody; a stolen identity is its "
     "thief's until the roster changes",
     tests=(
-        "tests/threat_models/test_protocol_threats.py",
         "tests/protocols/primitives/test_key_agreement.py",
         "tests/protocols/primitives/test_signing.py",
         "tests/protocols/secagg/test_evil_server.py::test_substituted_keys_get_no_box",

@@ -88,7 +88,6 @@ CLAIM = Claim(
     "figure 're-identified among more, in guesses', with three times as many). So cohorts stay within a "
     "run, and an artist who minds being recognized by style chooses --unit artist and a smaller epsilon.",
     tests=(
-        "tests/threat_models/test_protocol_threats.py",
         "tests/protocols/secagg/test_cohorts.py",
         "tests/protocols/secagg/test_policy.py::test_an_iteration_is_not_started_again_with_other_survivors",
         "tests/test_artist.py::test_an_artist_remembers_its_cohort_and_refuses_one_that_lacks_a_single_artist",

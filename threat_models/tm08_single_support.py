@@ -82,10 +82,7 @@ CLAIM = Claim(
     "between two and four guesses' worth; with --unit artwork, the default, it links far more (the figure "
     "'codewords linked, noise per artwork'). In a cohort that stays there is nothing to subtract, so a run "
     "keeps its own.",
-    tests=(
-        "tests/threat_models/test_protocol_threats.py",
-        "tests/test_aggregation.py::test_support_rule_nothing_is_masked_that_one_artist_fills_alone",
-    ),
+    tests=("tests/test_aggregation.py::test_support_rule_nothing_is_masked_that_one_artist_fills_alone",),
     linddun=(Linddun.LINKING, Linddun.IDENTIFYING),
     stride=(Stride.INFORMATION_DISCLOSURE,),
 )
