@@ -33,7 +33,8 @@ check: $(STAMP) ## Lint, types, import rules, generated docs, and the tests agai
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.wheel
 
-threats: $(STAMP) ## Remove each defense in turn and see its test go red; slow tests too
+threats: $(STAMP) ## Attack every claim, remove each defense and see its test go red; slow tests too
+	$(BIN)/python -m threat_models run --all
 	$(BIN)/python -m pytest -m slow
 
 mutants: $(STAMP) ## Change the protocol in a thousand small ways and see which changes no test notices (hours)

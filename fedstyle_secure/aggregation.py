@@ -6,6 +6,8 @@ AGG-2  Nothing is masked whose layout has a tensor with fewer artists behind a c
 AGG-3  A client insists on at least as many survivors, and assumes at least as many corrupt clients, as its noise share
        was sized for.
 AGG-4  The server's side handles protocol bytes and the final sum, nothing else.
+AGG-5  A cohort stays together: where cohorts are chosen, and again by each client, one is refused whose sums, combined
+       with those of earlier cohorts, single out fewer artists than any one sum may (threat TM-7).
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -32,6 +34,7 @@ from protocols import (
     parameters,
 )
 from protocols.audit import Exchange, Transcript, audit, omit_input
+from protocols.secagg.cohorts import fewest_singled_out
 from protocols.secagg.masking import from_ring, to_ring
 
 from .engines.memory import Engine
@@ -51,6 +54,11 @@ REFUSALS: tuple[type[Exception], ...] = (ProtocolError,)
 
 class MaskedSession(Protocol):
     """One artist's side of one session: bytes in, bytes out, and a `ProtocolError` whenever the server is faulty."""
+
+    @property
+    def roster(self) -> frozenset[bytes]:
+        """Identities in the session, once it was agreed to; empty before."""
+        ...
 
     def receive(self, data: bytes) -> bytes:
         """Answer one request."""
@@ -133,7 +141,13 @@ def _degree_and_threshold(clients: int, corrupt: int, min_survivors: int) -> tup
 
 
 def mask(
-    update: NoisyUpdate, *, subject: Subject, last_iteration: int, enrolment: Enrolment, random: RandomBytes
+    update: NoisyUpdate,
+    *,
+    subject: Subject,
+    last_iteration: int,
+    enrolment: Enrolment,
+    random: RandomBytes,
+    earlier: frozenset[frozenset[bytes]] = frozenset(),
 ) -> MaskedSession:
     """Arm a protocol client with a noisy update.
 
@@ -143,6 +157,7 @@ def mask(
         last_iteration: Newest iteration this artist took part in before.
         enrolment: The artist's key and conditions.
         random: Source of secret random bytes.
+        earlier: Rosters of the sessions this artist took part in before (AGG-5).
 
     Returns:
         A client that answers the server's requests, once.
@@ -160,6 +175,7 @@ def mask(
         min_survivors=max(enrolment.min_cohort, mechanism.min_survivors),
         min_corrupt=mechanism.corrupt,
         last_iteration=last_iteration,
+        earlier=earlier,
         architectures=enrolment.architectures,
         model_digest=subject.model_digest,
         anchors_digest=subject.anchors_digest,
@@ -186,6 +202,25 @@ def check_support(mechanism: Mechanism, min_cohort: int) -> None:
                 f"tensor {segment.name!r} has {support} artist(s) behind a coordinate, fewer than the minimum cohort "
                 f"of {min_cohort}: its sum would show single artists; send sums over the whole cohort instead"
             )
+
+
+def check_cohort(identities: Sequence[bytes], earlier: Iterable[frozenset[bytes]], min_survivors: int) -> None:
+    """Refuse a cohort that earlier ones would single artists out of (AGG-5); every artist refuses it too.
+
+    Args:
+        identities: The cohort.
+        earlier: Cohorts of earlier sessions with any of these artists.
+        min_survivors: Fewest artists in a sum, and so in any combination of sums.
+
+    Raises:
+        InputError: Says how many artists it singles out.
+    """
+    singled_out = fewest_singled_out((*earlier, identities))
+    if singled_out < min_survivors:
+        raise InputError(
+            f"sums over this cohort and over earlier ones single out {singled_out} artist(s), {min_survivors} is the "
+            f"least: keep the cohort as it was, or let {min_survivors} or more join or leave at once"
+        )
 
 
 def session_params(identities: Sequence[bytes], subject: Subject, mechanism: Mechanism) -> SessionParams:

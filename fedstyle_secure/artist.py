@@ -6,6 +6,7 @@ AGT-3  An iteration is taken part in once: numbers must rise.
 AGT-4  After a charge the server is given a receipt of the ledger, and an announcement brings the newest one back: a
        ledger restored from a backup is noticed before it is charged again. A server that forgets receipts on purpose
        brings none; then only a copy of the ledger's head, kept elsewhere, can tell.
+AGT-5  Whoever was in a session is remembered: a later cohort that this one would single artists out of is refused.
 """
 
 from collections.abc import Callable
@@ -55,6 +56,8 @@ class Artist:
         mode: Where the artist agreed that noise comes from.
         unit: What the artist agreed is protected.
         random: Source of secret random bytes.
+        last_iteration: Newest iteration it took part in; whoever makes this object again hands it in.
+        rosters: Identities in each session it took part in; handed in likewise.
     """
 
     features: StyleFeatures = field(repr=False)
@@ -66,6 +69,7 @@ class Artist:
     unit: Unit
     random: RandomBytes = field(repr=False)
     last_iteration: int = 0
+    rosters: frozenset[frozenset[bytes]] = frozenset()
     _session: MaskedSession | None = field(default=None, init=False, repr=False)
 
     def receive_announcement(self, data: bytes) -> bytes:
@@ -100,7 +104,12 @@ class Artist:
             anchors_digest=self.codebook.digest,
         )
         self._session = mask(
-            update, subject=subject, last_iteration=previous, enrolment=self.enrolment, random=self.random
+            update,
+            subject=subject,
+            last_iteration=previous,
+            enrolment=self.enrolment,
+            random=self.random,
+            earlier=self.rosters,
         )
         return self.ledger.receipt(self._receipt_key)
 
@@ -113,7 +122,9 @@ class Artist:
         """
         if self._session is None:
             raise PrivacyError("a session's request came before its iteration was announced")
-        return self._session.receive(data)
+        response = self._session.receive(data)
+        self.rosters |= {self._session.roster}
+        return response
 
     def publish_signature(
         self, embed: Callable[[NDArray[np.float32]], NDArray[np.float32]], mechanism: Mechanism

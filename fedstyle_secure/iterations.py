@@ -2,14 +2,16 @@
 
 ITE-1  All that comes from artists passes through `aggregation.aggregate`; announcements are answered with receipts,
        which tell nothing and are brought back with the next announcement.
+ITE-2  A cohort is the same for all iterations of a run, and is refused before anything is announced if cohorts of
+       earlier runs would single artists out of it.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from .aggregation import Aggregate, AggregationAborted, Subject, aggregate, session_params
+from .aggregation import Aggregate, AggregationAborted, Subject, aggregate, check_cohort, session_params
 from .alignment import Alignment, head_segment, moments_segment
 from .announcement import NO_RECEIPT, RECEIPT_BYTES, Announcement
 from .encoder.model import StyleModel
@@ -122,6 +124,7 @@ def run(
     artists: Sequence[str],
     on_session: Callable[[], None] = lambda: None,
     transcripts: Path | None = None,
+    earlier: Collection[frozenset[bytes]] = (),
 ) -> Iterator[Outcome]:
     """Train, one iteration at each step of the iterator.
 
@@ -135,13 +138,15 @@ def run(
         artists: Mailbox names, in the order of `identities`.
         on_session: Called when all artists have prepared their uploads and the session begins.
         transcripts: Folder in which every session is written down as the server saw it; None for nowhere.
+        earlier: Cohorts of earlier runs that any of these artists were part of.
 
     Yields:
         The outcome of each iteration. An aborted session changes nothing; what it cost stays charged.
 
     Raises:
-        InputError: The cohort cannot bear its own promises.
+        InputError: The cohort cannot bear its own promises, or earlier ones single artists out of it.
     """
+    check_cohort(identities, earlier, cohort.min_survivors)
     receipts = {f"{name}/announcement": NO_RECEIPT for name in artists}
     for iteration in range(1, len(cohort.multipliers) + 1):
         mechanism = cohort.mechanism(iteration, dimensions=model.head.shape[1], outputs=len(model.head))

@@ -38,6 +38,8 @@ class PolicyRule(StrEnum):
     """Degree and threshold withstand the adversary that this client assumes."""
     ITERATION = "iteration"
     """The iteration is newer than the last one this client took part in."""
+    EARLIER = "earlier"
+    """Sums over its roster and the earlier ones, combined in any way, are over enough clients still."""
     ARCHITECTURE = "architecture"
     """The model architecture is on this client's allow-list."""
     MODEL = "model"

@@ -40,6 +40,13 @@ ABLATIONS = (
         f"{_EVIL}::test_substituted_keys_get_no_box",
     ),
     Ablation(
+        "signature check: identities of small order",
+        "protocols/primitives/signing.py",
+        "if identity in SMALL_ORDER:",
+        "if False:",
+        "tests/protocols/primitives/test_signing.py::test_an_identity_of_small_order_verifies_nothing",
+    ),
+    Ablation(
         "signature check: survivor sets",
         "protocols/secagg/client.py",
         "verify_survivors(params, state.graph, signer, survivors, signature)",
@@ -213,6 +220,49 @@ ABLATIONS = (
         "model.align(whitened[:, 1:])",
         "model.align(whitened[:, 1:]).reshape(-1, 1, whitened.shape[2])",
         "tests/training/test_objective.py::test_views_folded_into_an_artwork_keep_its_influence_within_one_clip_norm",
+    ),
+    Ablation(
+        "cohort history: the client compares",
+        "protocols/secagg/policy.py",
+        "singled_out >= self.min_survivors,",
+        "True,",
+        f"{_POLICY}::test_a_roster_that_one_earlier_session_singles_a_client_out_of_is_refused",
+    ),
+    Ablation(
+        "cohort history: the artist remembers",
+        "fedstyle_secure/artist.py",
+        "self.rosters |= {self._session.roster}",
+        "pass",
+        "tests/test_artist.py::test_an_artist_remembers_its_cohort_and_refuses_one_that_lacks_a_single_artist",
+    ),
+    Ablation(
+        "cohort history: where cohorts are chosen",
+        "fedstyle_secure/iterations.py",
+        "check_cohort(identities, earlier, cohort.min_survivors)",
+        "pass",
+        "tests/test_iterations.py::"
+        "test_a_cohort_that_earlier_ones_single_artists_out_of_is_refused_before_anything_is_charged",
+    ),
+    Ablation(
+        "cohort history: all combinations, not just differences",
+        "protocols/secagg/cohorts.py",
+        "return len(lightest(basis)) if is_searchable(basis) else 1",
+        "return min(len(a ^ b) for a in distinct for b in distinct if a != b)",
+        "tests/protocols/secagg/test_cohorts.py::test_the_smallest_combination_of_sums_is_found",
+    ),
+    Ablation(
+        "restart limit: an iteration is taken part in once",
+        "protocols/secagg/policy.py",
+        "params.iteration > self.last_iteration,",
+        "True,",
+        f"{_POLICY}::test_an_iteration_is_not_started_again_with_other_survivors",
+    ),
+    Ablation(
+        "architecture allow-list: the client compares",
+        "protocols/secagg/policy.py",
+        "params.architecture_digest in self.architectures,",
+        "True,",
+        f"{_POLICY}::test_a_session_against_the_policy_gets_no_byte_no_key_and_hears_the_rule",
     ),
     Ablation(
         "support rule",

@@ -1,4 +1,4 @@
-"""Generate the tables in docs/ that follow from the code: `python -m tests.documents`, run by `make docs`."""
+"""Generate what in docs/ follows from the code: `python -m tests.documents`, run by `make docs`."""
 
 import ast
 import re
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.ablation import ABLATIONS
 from tests.data_flow import data_flow_page
+from tests.threats_page import threats_page
 
 ROOT = Path(__file__).resolve().parents[1]
 _INVARIANT = re.compile(r"^([A-Z]{3,4}-\d+) +(.+(?:\n {4,}.+)*)", re.MULTILINE)
@@ -14,7 +15,7 @@ _INVARIANT = re.compile(r"^([A-Z]{3,4}-\d+) +(.+(?:\n {4,}.+)*)", re.MULTILINE)
 
 def invariants() -> Iterator[tuple[str, str, str]]:
     """Number, statement and module of every invariant stated in a module's docstring."""
-    for package in ("protocols", "fedstyle_secure"):
+    for package in ("protocols", "fedstyle_secure", "threat_models"):
         for path in sorted((ROOT / package).rglob("*.py")):
             docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
             for number, statement in _INVARIANT.findall(docstring):
@@ -44,6 +45,7 @@ PAGES = {
     "docs/invariants.md": invariants_page,
     "docs/defenses.md": defenses_page,
     "docs/data-flow.md": data_flow_page,
+    "docs/threats.md": threats_page,
 }
 
 

@@ -328,3 +328,33 @@ def test_a_signature_of_the_wrong_length_is_refused(town):
 def test_a_signature_cannot_be_asked_for_by_an_announcement(artist, town):
     mechanism = signature_mechanism(clients=8, min_survivors=6, corrupt=1)
     assert_refused(artist, town, town.announcement(mechanism), match="'signature' with support artist: refused")
+
+
+# Whom it was with
+
+
+def test_an_artist_remembers_its_cohort_and_refuses_one_that_lacks_a_single_artist(artist, town):
+    """AGT-5: eight artists, then seven of them: the sums' difference would be the eighth's."""
+    mechanism = town.mechanism()
+    artist.receive_announcement(town.announcement(mechanism).encode())
+    assert artist.rosters == frozenset()
+    artist.receive_request(first_request(town, mechanism))
+    eight = frozenset(town.public_key(number) for number in range(8))
+    assert artist.rosters == {eight}
+
+    fewer = town.mechanism(clients=7)
+    artist.receive_announcement(town.announcement(fewer, iteration=2).encode())
+    identities = [town.public_key(number) for number in range(7)]
+    invitation = Server(session_params(identities, town.subject(iteration=2), fewer)).start()[0]
+    with pytest.raises(PolicyViolationError, match="single out 1 clients, 6 is the least") as caught:
+        artist.receive_request(invitation)
+    assert caught.value.rule is PolicyRule.EARLIER
+    assert artist.rosters == {eight}
+
+
+def test_the_same_cohort_is_welcome_again(artist, town):
+    for iteration in (1, 2):
+        mechanism = town.mechanism()
+        artist.receive_announcement(town.announcement(mechanism, iteration=iteration).encode())
+        artist.receive_request(first_request(town, mechanism, iteration=iteration))
+    assert len(artist.rosters) == 1

@@ -243,6 +243,23 @@ def test_a_cohort_that_cannot_keep_its_promises_is_refused(town):
         town.federation(mode=Mode.DISTRIBUTED, multipliers=(1e9,)).run()
 
 
+@pytest.mark.parametrize(("joined", "left"), [(1, 0), (3, 2)])
+def test_a_cohort_that_earlier_ones_single_artists_out_of_is_refused_before_anything_is_charged(joined, left, town):
+    """AGG-5, ITE-2: one artist fewer than before; and three that left where two have joined, which is one too few."""
+    federation = town.federation()
+    before = [*federation.identities[left:], *(town.public_key(8 + number) for number in range(joined))]
+    with pytest.raises(InputError, match="keep the cohort as it was, or let 6 or more join or leave"):
+        next(federation.loop(earlier=[frozenset(before)]))
+    assert all(not artist.ledger.releases for artist in federation.artists.values())
+
+
+def test_a_cohort_may_stay_or_change_altogether(town):
+    federation = town.federation(multipliers=(0.0,))
+    strangers = frozenset(town.public_key(100 + number) for number in range(8))
+    (outcome,) = federation.loop(earlier=[frozenset(federation.identities), strangers])
+    assert outcome.problem == ""
+
+
 def test_announcements_differ_by_nothing_but_the_receipt_they_bring_back(town, monkeypatch):
     federation = town.federation(multipliers=(0.0, 0.0))
     sent = []

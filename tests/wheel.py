@@ -19,6 +19,7 @@ SOURCE_TESTS = (
     "tests/test_experiment_tables.py",
     "tests/test_readme.py",
     "tests/test_security_page.py",
+    "tests/test_threats_page.py",
     "tests/test_vectors.py",
     "tests/protocols/test_purity.py",
 )

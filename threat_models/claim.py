@@ -71,11 +71,16 @@ class Limit:
         below = self.at_most is None or value <= self.at_most
         return above and below and not math.isnan(value)
 
-    def __str__(self) -> str:
+    @property
+    def bounds(self) -> str:
+        """The bound without the figure's name, for people."""
         bounds = [
             f"{sign} {bound:g}" for sign, bound in ((">=", self.at_least), ("<=", self.at_most)) if bound is not None
         ]
-        return f"{self.figure} {' and '.join(bounds)}{f' {self.unit}' if self.unit else ''}"
+        return f"{' and '.join(bounds)}{f' {self.unit}' if self.unit else ''}"
+
+    def __str__(self) -> str:
+        return f"{self.figure} {self.bounds}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

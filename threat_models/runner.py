@@ -1,37 +1,62 @@
 """Run a threat's three arms: defenses off, defenses on, one defense off."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from time import process_time
 
 from .claim import Arm, Attack, Claim, Effort, Figures, Verdict
 
 
-def run(claim: Claim, attack: Attack, effort: Effort) -> Verdict:
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One arm before it has run: what is off, and what must come out.
+
+    Attributes:
+        off: Defenses that are left out.
+        holds: Whether figures are as they must be.
+    """
+
+    off: frozenset[str]
+    holds: Callable[[Figures], bool]
+
+
+def judge(claim: Claim) -> Mapping[str, Rule]:
+    """All arms of a claim, by name, in the order in which they run."""
+
+    def has_power(figures: Figures) -> bool:
+        return all(limit.holds(figures) for limit in claim.power)
+
+    def is_protected(figures: Figures) -> bool:
+        return all(limit.holds(figures) for limit in claim.protected)
+
+    def is_broken(figures: Figures) -> bool:
+        return not is_protected(figures)
+
+    ablated = {f"without {', '.join(sorted(off))}": Rule(off, is_broken) for off in claim.ablated_sets}
+    return {
+        "power": Rule(claim.off_for_power, has_power),
+        "protected": Rule(frozenset(), is_protected),
+        **ablated,
+    }
+
+
+def run(claim: Claim, attack: Attack, effort: Effort, *, on_arm: Callable[[str], None] = lambda _name: None) -> Verdict:
     """All arms, one after the other.
+
+    Args:
+        claim: What is stated.
+        attack: What measures it.
+        effort: How hard to try.
+        on_arm: Told the name of each arm before it runs.
 
     Raises:
         KeyError: The attack did not measure a figure that a limit names.
     """
 
-    def measure(name: str, without: frozenset[str], holds: Callable[[Figures], bool]) -> Arm:
+    def measure(name: str, rule: Rule) -> Arm:
+        on_arm(name)
         start = process_time()
-        figures = {name: float(value) for name, value in attack(without, effort).items()}
-        return Arm(name=name, figures=figures, holds=holds(figures), seconds=process_time() - start)
+        figures = {figure: float(value) for figure, value in attack(rule.off, effort).items()}
+        return Arm(name=name, figures=figures, holds=rule.holds(figures), seconds=process_time() - start)
 
-    def is_protected(figures: Figures) -> bool:
-        return all(limit.holds(figures) for limit in claim.protected)
-
-    def has_power(figures: Figures) -> bool:
-        return all(limit.holds(figures) for limit in claim.power)
-
-    def is_broken(figures: Figures) -> bool:
-        return not is_protected(figures)
-
-    return Verdict(
-        claim=claim,
-        arms=(
-            measure("power", claim.off_for_power, has_power),
-            measure("protected", frozenset(), is_protected),
-            *(measure(f"without {', '.join(sorted(off))}", off, is_broken) for off in claim.ablated_sets),
-        ),
-    )
+    return Verdict(claim=claim, arms=tuple(measure(name, rule) for name, rule in judge(claim).items()))

@@ -19,7 +19,7 @@ from itertools import count, islice
 from typing import TypeAlias
 
 from ..errors import MalformedMessageError, ParametersError
-from .algebra import Vector, as_integers, cancelling, lightest, reduce
+from ..primitives.algebra import Vector, as_integers, cancelling, lightest, reduce
 from .transcript import Transcript
 from .views import Upload, Views, read_views
 

@@ -2,6 +2,7 @@
 
 SIG-1  What is signed starts with the caller's context (purpose and session, prefix-free), so that no signature means
        anything in another place.
+SIG-2  An identity of small order, under which anybody can sign, verifies nothing.
 """
 
 from cryptography.exceptions import InvalidSignature
@@ -13,6 +14,15 @@ IDENTITY_SIZE = 32
 """Bytes of a public key."""
 SIGNATURE_SIZE = 64
 """Bytes of a signature."""
+
+_P = 2**255 - 19
+_ORDER_8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7  # y of the points of order 8 is +-this
+SMALL_ORDER = frozenset(
+    (y | sign << 255).to_bytes(IDENTITY_SIZE, "little")
+    for y in (0, 1, _P - 1, _P, _P + 1, _ORDER_8, _P - _ORDER_8)
+    for sign in (0, 1)
+)
+"""Every encoding of the 8 points of small order, with y beyond the prime and the other sign of x = 0 too: 14 in all."""
 
 
 def identity_of(private: Ed25519PrivateKey) -> bytes:
@@ -29,8 +39,10 @@ def verify(identity: bytes, signature: bytes, context: bytes, message: bytes) ->
     """Checks a signature over `context || message`.
 
     Raises:
-        InvalidSignatureError: it does not verify, or `identity` is no public key.
+        InvalidSignatureError: it does not verify, or `identity` is no public key, or one of small order.
     """
+    if identity in SMALL_ORDER:
+        raise InvalidSignatureError("the identity is of small order: anybody can sign under it")
     try:
         Ed25519PublicKey.from_public_bytes(identity).verify(signature, context + message)
     except (InvalidSignature, ValueError) as error:

@@ -88,7 +88,7 @@ class Client:
         ParametersError: the client's own identity is not in its roster.
     """
 
-    __slots__ = ("_identity", "_last_iteration", "_state", "_vault")
+    __slots__ = ("_identity", "_last_iteration", "_roster", "_state", "_vault")
 
     def __init__(
         self,
@@ -112,6 +112,7 @@ class Client:
         self._identity = identity
         self._vault = vault
         self._last_iteration = policy.last_iteration
+        self._roster: frozenset[bytes] = frozenset()
         self._state: ClientState = Invited(policy=policy, vectors=copies, random=bytes(random))
 
     @classmethod
@@ -139,6 +140,7 @@ class Client:
         client._identity = identity
         client._vault = vault
         client._last_iteration = position.iteration
+        client._roster = frozenset() if isinstance(state, Unmasked | Aborted) else frozenset(state.params.identities)
         client._state = state
         return client
 
@@ -146,6 +148,14 @@ class Client:
     def last_iteration(self) -> int:
         """Newest iteration this client took part in, for the next policy; a refused session does not count."""
         return self._last_iteration
+
+    @property
+    def roster(self) -> frozenset[bytes]:
+        """Identities in the session that this client takes part in, for `earlier` in the next policies.
+
+        Empty before, in a session that was refused, and for a client restored after its session was over.
+        """
+        return self._roster
 
     @property
     def finished(self) -> bool:
@@ -181,6 +191,7 @@ class Client:
             raise
         if isinstance(after, KeysAdvertised):
             self._last_iteration = after.params.iteration
+            self._roster = frozenset(after.params.identities)
         self._keep(after)
         self._state = after
         return response

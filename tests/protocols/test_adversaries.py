@@ -4,24 +4,40 @@ Three arms: with all defenses nothing is found; without one of them the same mac
 in which it found it is harmless again once the defense is back.
 """
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import pytest
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
-from tests.adversary_ablations import COVERED, EXACTNESS, GRAPH_RULE, LEAKS, Ablation
-from tests.protocols.adversaries.choices import Chooser, Dice, Drawn
-from tests.protocols.adversaries.deviations import DEVIATIONS
-from tests.protocols.adversaries.evil_server import EvilServer
-from tests.protocols.adversaries.hunt import Session, Tally, attack, hunt, lying_clients, lying_server
-from tests.protocols.adversaries.on_inputs import Isolate
-from tests.protocols.adversaries.parties import Cohort, cohort
-from tests.protocols.adversaries.wire import Violation
+from threat_models.adversaries.choices import Chooser, Dice
+from threat_models.adversaries.defenses import COVERED, EXACTNESS, GRAPH_RULE, LEAKS, Ablation
+from threat_models.adversaries.deviations import DEVIATIONS
+from threat_models.adversaries.evil_server import EvilServer
+from threat_models.adversaries.hunt import Session, Tally, attack, hunt, lying_clients, lying_server
+from threat_models.adversaries.on_inputs import Isolate
+from threat_models.adversaries.parties import Cohort, cohort
+from threat_models.adversaries.wire import Violation
+
+T = TypeVar("T")
 
 TIME_LIMIT = 60.0
 """Seconds in which the adversary must find out that a defense is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn(Chooser):
+    """Hypothesis decides, and simplifies what fails."""
+
+    draw: Callable[[st.SearchStrategy[T]], T]
+
+    def number(self, least: int, most: int) -> int:
+        return self.draw(st.integers(least, most))
+
+    def mixed(self, items: Sequence[T]) -> list[T]:
+        return self.draw(st.permutations(items))
 
 
 def check_not_vacuous(tally: Tally) -> None:

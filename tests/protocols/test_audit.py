@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 
 from protocols import CLIENT_RANDOM_BYTES, Client, ClientPolicy, ParametersError, SessionAborted, SessionParams
 from protocols.audit import Transcript, audit, omit_input
-from protocols.audit.algebra import PRIME, as_integers, cancelling, lightest, reduce
 from protocols.codec import Domain
 from protocols.errors import MalformedMessageError, ProtocolError
 from protocols.primitives import aead
+from protocols.primitives.algebra import PRIME, as_integers, cancelling, lightest, reduce
 from protocols.secagg import client as client_module
 from protocols.secagg.graph import Graph
 from protocols.secagg.messages import (
@@ -34,7 +34,7 @@ from protocols.secagg.messages import (
     UnmaskingRequest,
     UnmaskingResponse,
 )
-from tests.protocols.attacker import Attacker, Forgetful, Wire, key_pairs
+from threat_models.attacker import Attacker, Forgetful, Wire, key_pairs
 
 BITS = 32
 SESSION = "session 1 (iteration 7)"
@@ -779,7 +779,7 @@ def test_the_lightest_combination_is_the_lightest_of_all(given_vectors):
 
 @pytest.mark.parametrize("sign", [1, -1])
 def test_among_too_many_subspaces_pairs_are_compared(sign, monkeypatch):
-    monkeypatch.setattr("protocols.audit.algebra._SUBSETS", 0)
+    monkeypatch.setattr("protocols.primitives.algebra._SUBSETS", 0)
     pair = {0: 1, 1: 1, 2: 1}, {1: sign, 2: sign, 3: 1}
     assert {position: value % PRIME for position, value in lightest(pair).items()} in (
         {0: 1, 3: -sign % PRIME},

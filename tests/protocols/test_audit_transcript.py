@@ -12,7 +12,7 @@ from protocols import CLIENT_RANDOM_BYTES, ParametersError
 from protocols.audit import Exchange, OmittedInput, Transcript, audit, omit_input
 from protocols.errors import MalformedMessageError
 from protocols.secagg.messages import HEADER_SIZE, MaskedInputResponse, UnmaskingResponse
-from tests.protocols.attacker import Wire
+from threat_models.attacker import Wire
 
 
 @pytest.fixture(scope="module")

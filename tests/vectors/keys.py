@@ -161,6 +161,9 @@ def _advertisements(cases: Cases) -> None:
     no_key = params_of(3, identities=[identity_hex(0), _little(2), identity_hex(2)])
     inputs = {"index": 1, "advertisement": good, "params": encode_params(no_key).hex()}
     cases.refused(error, "under an identity that is no point of the curve", operation, **inputs)
+    anybodys = params_of(3, identities=[identity_hex(0), _little(1), identity_hex(2)])
+    inputs = {"index": 1, "advertisement": good[:192] + _little(1) + "00" * 32, "params": encode_params(anybodys).hex()}
+    cases.refused(error, "signed by nobody under an identity of small order", operation, **inputs)
     for size in (0, 159, 161):
         data = (bytes.fromhex(good) + b"\0")[:size].hex()
         cases.refused("MalformedMessageError", f"{size} bytes", operation, index=1, advertisement=data)

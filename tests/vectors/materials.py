@@ -71,6 +71,7 @@ def policy_of(params: dict) -> dict:
         "min_corrupt": params["corrupt"],
         "adversary": "malicious",
         "last_iteration": params["iteration"] - 1,
+        "earlier": [],
         "architectures": [params["architecture_digest"]],
         "model_digest": params["model_digest"],
         "anchors_digest": params["anchors_digest"],

@@ -72,6 +72,7 @@ def make_client(facts: Mapping, policy: Mapping) -> Client:
             min_corrupt=policy["min_corrupt"],
             adversary=Adversary(policy["adversary"]),
             last_iteration=policy["last_iteration"],
+            earlier=frozenset(frozenset(map(bytes_of, roster)) for roster in policy["earlier"]),
             architectures=frozenset(map(bytes_of, policy["architectures"])),
             **{name: bytes_of(policy[name]) for name in _DIGESTS},
         ),

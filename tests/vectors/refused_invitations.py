@@ -28,6 +28,8 @@ def _constructor(client: Tricked) -> None:
         ("policy: one survivor is enough", {"min_survivors": 1}),
         ("policy: a negative number of corrupt clients", {"min_corrupt": -1}),
         ("policy: a negative iteration", {"last_iteration": -1}),
+        ("policy: an earlier roster with an identity of 31 bytes", {"earlier": [[fixed_hex("a", 0, 31)]]}),
+        ("policy: an earlier roster of nobody", {"earlier": [[]]}),
         ("policy: the digest of an architecture of 31 bytes", {"architectures": [fixed_hex("a", 0, 31)]}),
         ("policy: a model digest of 33 bytes", {"model_digest": fixed_hex("a", 0, 33)}),
         ("policy: an anchors digest of 31 bytes", {"anchors_digest": fixed_hex("a", 0, 31)}),
@@ -40,6 +42,8 @@ def _policy(client: Tricked) -> None:
     request, insider, roster = client.insider.request(0, 0), client.insider, client.facts["policy"]["roster"]
     other = fixed_hex("something else")
     stranger = {"identity_private_key": fixed_hex("identity", 9)}
+    strangers = [identity_hex(number) for number in range(9, 13)]
+    halves = [*roster[:2], *strangers], [*roster[2:], *strangers]
     for rule, comment, policy in (
         ("roster", "client 3 is not in the roster", {"roster": roster[:3]}),
         ("min_cohort", "five clients at least", {"min_cohort": 5}),
@@ -47,6 +51,9 @@ def _policy(client: Tricked) -> None:
         ("min_corrupt", "one corrupt client at least", {"min_corrupt": 1}),
         ("iteration", "the iteration is the last one taken part in", {"last_iteration": 7}),
         ("iteration", "the iteration is before the last one", {"last_iteration": 8}),
+        ("earlier", "three of the four were in a sum before", {"earlier": [roster[:3]]}),
+        ("earlier", "one of the four took another's place", {"earlier": [[*roster[:3], identity_hex(9)]]}),
+        ("earlier", "two earlier sums and this one, combined", {"earlier": [halves[0], halves[1]]}),
         ("architecture", "an architecture not on the list", {"architectures": [other]}),
         ("architecture", "an empty list of architectures", {"architectures": []}),
         ("model", "another model than the one received", {"model_digest": other}),
@@ -61,6 +68,11 @@ def _policy(client: Tricked) -> None:
         ("model", "several lines broken, others than the first", {"model_digest": other, "privacy_digest": other}),
     ):
         client.refuses(comment, 0, request, error=_rule(rule), policy=policy)
+    for comment, earlier in (
+        ("the same four before", [roster]),
+        ("four others and client 0", [[*strangers, roster[0]]]),
+    ):
+        client.accepts(comment, 0, request, policy={"earlier": earlier})
     invited = {"changes": stranger, "policy": {"roster": [*roster, identity_hex(9)]}}
     client.refuses("a client that is not invited", 0, request, error=_rule("roster"), **invited)
     for comment, coordinates in (("a vector at its bounds", [1000, -1000, 1000]), ("a vector of zeros", [0, 0, 0])):

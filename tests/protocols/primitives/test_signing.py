@@ -1,8 +1,12 @@
+from contextlib import suppress
+from itertools import product
+
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from protocols.errors import InvalidSignatureError
-from protocols.primitives.signing import identity_of, sign, verify
+from protocols.primitives.signing import SMALL_ORDER, identity_of, sign, verify
 
 # RFC 8032, section 7.1, TEST 2
 PRIVATE = Ed25519PrivateKey.from_private_bytes(
@@ -43,3 +47,21 @@ def test_a_flipped_bit_does_not_verify(bit):
 def test_anything_else_does_not_verify(identity, signature, context, message):
     with pytest.raises(InvalidSignatureError):
         verify(identity, signature, context, message)
+
+
+def forgery(identity: bytes) -> tuple[bytes, bytes]:
+    """A message and a signature that the library accepts although nobody made it: R of small order, and S = 0."""
+    key = Ed25519PublicKey.from_public_bytes(identity)
+    for message, point in product((b"%d" % number for number in range(100)), sorted(SMALL_ORDER)):
+        with suppress(InvalidSignature):
+            key.verify(point + bytes(32), message)
+            return message, point + bytes(32)
+    raise AssertionError("no forgery in 1,400 trials")
+
+
+@pytest.mark.parametrize("identity", sorted(SMALL_ORDER), ids=bytes.hex)
+def test_an_identity_of_small_order_verifies_nothing(identity):
+    """SIG-2, for every encoding; without it anybody signs in that identity's name."""
+    message, signature = forgery(identity)
+    with pytest.raises(InvalidSignatureError, match="small order"):
+        verify(identity, signature, b"", message)

@@ -29,7 +29,7 @@ from protocols.secagg.messages import (
     UnmaskingResponse,
 )
 from protocols.secagg.statements import advertise, sign_survivors
-from tests.protocols.attacker import Attacker, Wire, key_pairs
+from threat_models.attacker import Attacker, Wire, key_pairs
 
 CLIENTS = 4
 quick = settings(max_examples=60)

@@ -1,7 +1,9 @@
 from dataclasses import replace
+from hashlib import sha256
 
 import numpy as np
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from protocols import Adversary, ParametersError, PolicyRule, PolicyViolationError, parameters
 from protocols.secagg import client as client_module
@@ -9,6 +11,11 @@ from protocols.secagg.messages import AdvertiseKeysRequest
 from protocols.secagg.states import Aborted
 
 WEAK_GRAPH = {"degree": 2, "threshold": 2, "corrupt": 2, "min_survivors": 4}
+
+ROSTER_WITH_ONE_MORE = frozenset(
+    Ed25519PrivateKey.from_private_bytes(sha256(b"identity %d" % index).digest()).public_key().public_bytes_raw()
+    for index in range(5)
+)
 
 VIOLATIONS = [
     (PolicyRule.ROSTER, {"clients": 5}, {}),
@@ -18,6 +25,7 @@ VIOLATIONS = [
     (PolicyRule.GRAPH, WEAK_GRAPH, {}),
     (PolicyRule.ITERATION, {}, {"last_iteration": 7}),
     (PolicyRule.ITERATION, {"iteration": 1}, {}),
+    (PolicyRule.EARLIER, {}, {"earlier": frozenset({ROSTER_WITH_ONE_MORE})}),
     (PolicyRule.ARCHITECTURE, {"architecture_digest": bytes(32)}, {}),
     (PolicyRule.ARCHITECTURE, {}, {"architectures": frozenset()}),
     (PolicyRule.MODEL, {"model_digest": bytes(32)}, {}),
@@ -233,3 +241,40 @@ def test_a_policy_that_means_nothing_is_refused(house, changes):
 
 def test_a_client_may_have_taken_part_in_almost_any_number_of_iterations(house):
     assert house.policy(last_iteration=2**64 - 1).last_iteration == 2**64 - 1
+
+
+def test_a_roster_that_one_earlier_session_singles_a_client_out_of_is_refused(house):
+    """POL-4: the same four, of whom five were in a sum before; and three of them, whom the difference leaves one of."""
+    five, four = (frozenset(house.public(index) for index in range(size)) for size in (5, 4))
+    client = house.client(house.params(), 1, earlier=frozenset({four, five}))
+    refuses(client, house.params(), PolicyRule.EARLIER, match="single out 1 clients, 2 is the least")
+
+
+def test_the_same_roster_again_and_a_wholly_different_one_are_accepted(house):
+    four = frozenset(house.public(index) for index in range(4))
+    others = frozenset(house.public(index) for index in (1, *range(4, 7)))
+    for earlier in ({four}, {four, others}, {others}):
+        client = house.client(house.params(), 1, earlier=frozenset(earlier))
+        assert client.roster == frozenset()
+        client.receive(AdvertiseKeysRequest(params=house.params()).encode())
+        assert client.roster == four
+
+
+def test_a_refused_session_is_not_remembered(house):
+    client = house.client(house.params(), 1, last_iteration=7)
+    refuses(client, house.params(), PolicyRule.ITERATION, match="iteration 7")
+    assert client.roster == frozenset()
+
+
+def test_an_iteration_is_not_started_again_with_other_survivors(house):
+    """POL-5: the same iteration, of other clients, by a client that was in it and makes itself anew."""
+    first = house.client(house.params(), 1)
+    first.receive(AdvertiseKeysRequest(params=house.params()).encode())
+    again = house.client(house.params(), 1, last_iteration=first.last_iteration)
+    refuses(again, house.params(min_survivors=4), PolicyRule.ITERATION, match="is not after 7")
+
+
+@pytest.mark.parametrize("earlier", [frozenset({frozenset()}), frozenset({frozenset({b"short"})})])
+def test_a_policy_remembers_whole_rosters(house, earlier):
+    with pytest.raises(ParametersError, match="policy: "):
+        house.policy(earlier=earlier)

@@ -1,12 +1,9 @@
-"""Who decides what an adversary does: Hypothesis, or dice."""
+"""Who decides what an adversary does: dice here, and in tests Hypothesis, which shrinks what fails."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 from random import Random
 from typing import TypeVar
-
-from hypothesis import strategies as st
 
 T = TypeVar("T")
 
@@ -31,19 +28,6 @@ class Chooser(ABC):
 
     def chance(self, percent: int) -> bool:
         return self.number(0, 99) >= 100 - percent
-
-
-@dataclass(frozen=True, slots=True)
-class Drawn(Chooser):
-    """Hypothesis decides, and simplifies what fails."""
-
-    draw: Callable[[st.SearchStrategy[T]], T]
-
-    def number(self, least: int, most: int) -> int:
-        return self.draw(st.integers(least, most))
-
-    def mixed(self, items: Sequence[T]) -> list[T]:
-        return self.draw(st.permutations(items))
 
 
 class Dice(Chooser):

@@ -1,19 +1,10 @@
-"""Take one defense of the protocol away, inside this process, and let `tests/protocols/adversaries` find out.
+"""The protocol's defenses, each by the text that makes it, and what `deviations` look for when it is missing."""
 
-Each row edits the source text of one function or more and puts the compiled result in its place, so that every importer
-gets it. A row whose text is not found exactly once is a failure: the defense moved.
-"""
-
-import inspect
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import reduce
-from importlib import import_module
-from textwrap import dedent
-from types import CodeType, FunctionType
 
-from tests.protocols.adversaries.deviations import (
+from ..edits import Edit, applied
+from .deviations import (
     Alienate,
     AskTwoSets,
     CraftedModel,
@@ -36,27 +27,7 @@ from tests.protocols.adversaries.deviations import (
     Tables,
     TooFew,
 )
-from tests.protocols.adversaries.plan import Deviation
-
-
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """One defense in one function.
-
-    Attributes:
-        place: `module:function` or `module:Class.method`; a property is a method too.
-        defense: Text of the function that occurs in it once.
-        without: What stands there without the defense.
-    """
-
-    place: str
-    defense: str
-    without: str
-
-    def function(self) -> FunctionType:
-        """The function that holds the defense."""
-        module, _, name = self.place.partition(":")
-        return _plain(reduce(inspect.getattr_static, name.split("."), import_module(module)))
+from .plan import Deviation
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +35,7 @@ class Ablation:
     """Defenses that are taken away together.
 
     Attributes:
-        name: What is missing.
+        name: What is taken away.
         edits: Where it was.
         because: Why one row holds several edits, or why a single missing check is no leak: what else stands in the way.
         attacks: Deviations that look for exactly this; a hunt takes them every other time.
@@ -75,37 +46,9 @@ class Ablation:
     because: str = ""
     attacks: tuple[type[Deviation], ...] = ()
 
-    @contextmanager
-    def applied(self) -> Iterator[None]:
+    def applied(self) -> AbstractContextManager[None]:
         """The protocol without these defenses."""
-        with ExitStack() as stack:
-            for function in dict.fromkeys(edit.function() for edit in self.edits):
-                code = _edited(function, [edit for edit in self.edits if edit.function() is function])
-                stack.callback(setattr, function, "__code__", function.__code__)
-                function.__code__ = code
-            yield
-
-
-def _plain(found: object) -> FunctionType:
-    """The function behind a property or a class method."""
-    if isinstance(found, property):
-        found = found.fget
-    elif isinstance(found, classmethod | staticmethod):
-        found = found.__func__
-    if not isinstance(found, FunctionType):
-        raise TypeError(f"{found!r} is no function")
-    return found
-
-
-def _edited(function: FunctionType, edits: Iterable[Edit]) -> CodeType:
-    source = dedent(inspect.getsource(function))
-    for edit in edits:
-        if source.count(edit.defense) != 1:
-            raise LookupError(f"{edit.place} holds {source.count(edit.defense)} times: {edit.defense}")
-        source = source.replace(edit.defense, edit.without)
-    namespace = dict(function.__globals__)
-    exec(source, namespace)  # noqa: S102  (our own source, edited)
-    return _plain(namespace[function.__name__]).__code__
+        return applied(self.edits)
 
 
 _CLIENT = "protocols.secagg.client"
@@ -181,95 +124,91 @@ def _policy(line: str) -> Edit:
 
 
 LEAKS = (
-    Ablation("advertisements are not verified", (VERIFY_ADVERTISEMENT,), attacks=(Forge,)),
-    Ablation("the server says who is whose neighbor", (NEIGHBORS,), attacks=(Strangers,)),
-    Ablation("keys do not bind the graph", (GRAPH_DIGEST,), attacks=(Tables,)),
-    Ablation("keys of small order are agreed with", (SMALL_ORDER,), attacks=(SmallOrder,)),
-    Ablation("vectors are masked with any number of neighbors", (ENOUGH_BOXES,), attacks=(Isolate,)),
-    Ablation("any number of survivors is signed", (ENOUGH_SURVIVORS,), attacks=(TooFew,)),
-    Ablation("survivors need not have advertised", (ADVERTISED,), attacks=(Phantoms,)),
-    Ablation("neighbors survive without a box", (BOX_OF_NEIGHBOR,), attacks=(Alienate,)),
-    Ablation("a client signs a set that leaves it out", (LEFT_OUT,), attacks=(LeaveOut,)),
+    Ablation("verification of advertisements", (VERIFY_ADVERTISEMENT,), attacks=(Forge,)),
+    Ablation("neighbors computed by the client", (NEIGHBORS,), attacks=(Strangers,)),
+    Ablation("keys bound to the graph", (GRAPH_DIGEST,), attacks=(Tables,)),
+    Ablation("refusal of keys of small order", (SMALL_ORDER,), attacks=(SmallOrder,)),
+    Ablation("enough boxes before masking", (ENOUGH_BOXES,), attacks=(Isolate,)),
+    Ablation("enough survivors before signing", (ENOUGH_SURVIVORS,), attacks=(TooFew,)),
+    Ablation("survivors that advertised", (ADVERTISED,), attacks=(Phantoms,)),
+    Ablation("surviving neighbors that sent a box", (BOX_OF_NEIGHBOR,), attacks=(Alienate,)),
+    Ablation("signing only with itself in the set", (LEFT_OUT,), attacks=(LeaveOut,)),
     Ablation(
-        "a client signs without itself, and without neighbors",
+        "itself and enough neighbors in the set",
         (LEFT_OUT, ENOUGH_NEIGHBORS),
         "in small rings too few neighbors are left around a moat, and that check stands in",
         attacks=(LeaveOut,),
     ),
-    Ablation("(n + c) / 2 signatures confirm a set", (CONFIRMATIONS,), attacks=(Split,)),
-    Ablation("any number of signatures confirms a set", (ENOUGH_SIGNATURES,), attacks=(Split,)),
-    Ablation("signatures on survivor sets are not verified", (VERIFY_SURVIVORS,), attacks=(Rotate,)),
+    Ablation("more than (n + c) / 2 confirmations", (CONFIRMATIONS,), attacks=(Split,)),
+    Ablation("a count of confirmations", (ENOUGH_SIGNATURES,), attacks=(Split,)),
+    Ablation("verification of confirmations", (VERIFY_SURVIVORS,), attacks=(Rotate,)),
     Ablation(
-        "signatures on survivor sets do not bind the graph",
+        "confirmations bound to the graph",
         (SIGN_GRAPH, VERIFY_GRAPH),
         "both sides of one format",
         attacks=(SplitWithOldSignatures,),
     ),
-    Ablation("a client signs twice", (SIGNED_ONCE,), attacks=(AskTwoSets,)),
-    Ablation("a client unmasks twice", (UNMASKED_ONCE,), attacks=(Repeat,)),
-    Ablation("a refusal can be followed by another try", (REFUSAL_IS_FINAL,), attacks=(Repeat,)),
-    Ablation("an old snapshot is as good as the newest", (AT_LEAST,), attacks=(Rollback,)),
-    Ablation("policy: any graph will do", (GRAPH_RULE,), attacks=(LowThreshold,)),
+    Ablation("signing once", (SIGNED_ONCE,), attacks=(AskTwoSets,)),
+    Ablation("unmasking once", (UNMASKED_ONCE,), attacks=(Repeat,)),
+    Ablation("finality of a refusal", (REFUSAL_IS_FINAL,), attacks=(Repeat,)),
+    Ablation("refusal of old snapshots", (AT_LEAST,), attacks=(Rollback,)),
+    Ablation("policy: graph", (GRAPH_RULE,), attacks=(LowThreshold,)),
     Ablation(
-        "twice the threshold does not exceed degree and corrupt clients",
+        "twice the threshold above degree and corrupt clients",
         (THRESHOLD, GRAPH_RULE),
         "the parameters refuse it, and so does every policy",
         attacks=(LowThreshold,),
     ),
-    Ablation("policy: anyone may be invited", (_policy("not unknown,"),), attacks=(Sybils,)),
+    Ablation("policy: roster", (_policy("not unknown,"),), attacks=(Sybils,)),
     Ablation(
-        "policy: any minimum of survivors will do",
+        "policy: minimum of survivors",
         (_policy("params.min_survivors >= self.min_survivors,"),),
         attacks=(LowSurvivors,),
     ),
     Ablation(
-        "policy: nobody need be assumed corrupt",
+        "policy: minimum of corrupt clients",
         (_policy("params.corrupt >= self.min_corrupt,"),),
         attacks=(NobodyCorrupt,),
     ),
     Ablation(
-        "policy: iterations repeat", (_policy("params.iteration > self.last_iteration,"),), attacks=(OtherSession,)
+        "policy: rising iterations", (_policy("params.iteration > self.last_iteration,"),), attacks=(OtherSession,)
     ),
     Ablation(
-        "policy: the model is not compared",
+        "policy: model",
         (_policy("params.model_digest == self.model_digest,"),),
         attacks=(CraftedModel,),
     ),
     Ablation(
-        "policy: the anchors are not compared",
+        "policy: anchors",
         (_policy("params.anchors_digest == self.anchors_digest,"),),
         attacks=(CraftedModel,),
     ),
     Ablation(
-        "policy: privacy is not compared",
+        "policy: privacy",
         (_policy("params.privacy_digest == self.privacy_digest,"),),
         attacks=(CraftedModel,),
     ),
     Ablation(
-        "policy: any architecture will do",
+        "policy: architecture",
         (_policy("params.architecture_digest in self.architectures,"),),
         attacks=(OtherSession,),
     ),
-    Ablation("the session is the same for every model", (SESSION_OF_MODEL,), attacks=(CraftedModel,)),
+    Ablation("session bound to the model", (SESSION_OF_MODEL,), attacks=(CraftedModel,)),
 )
 """Without these the adversary gets something."""
 
 COVERED = (
     Ablation(
-        "a client does not look for its own advertisement",
+        "its own advertisement unchanged",
         (OWN_ENTRY,),
         "the graph's digest differs from everyone else's, so no box opens and no signature verifies",
     ),
-    Ablation(
-        "any number of advertisements will do", (ENOUGH_ADVERTISED,), "survivors have advertised, and are counted again"
-    ),
-    Ablation("boxes may come from strangers", (SENDERS,), "there is no key to open them with"),
-    Ablation(
-        "boxes do not bind sender and recipient", BOX_OF, "every pair has its own key; 2 t > k + c for reflections"
-    ),
-    Ablation("few neighbors may survive", (ENOUGH_NEIGHBORS,), "fewer than t holders give no secret away"),
-    Ablation("who did not survive may sign", (SIGNERS_SURVIVED,), "corrupt signers are counted in already"),
-    Ablation("messages of other sessions are read", (SESSION_OF_MESSAGE,), "nothing in them verifies or opens"),
+    Ablation("enough advertisements", (ENOUGH_ADVERTISED,), "survivors have advertised, and are counted again"),
+    Ablation("boxes from neighbors only", (SENDERS,), "there is no key to open them with"),
+    Ablation("boxes bound to sender and recipient", BOX_OF, "every pair has its own key; 2 t > k + c for reflections"),
+    Ablation("enough surviving neighbors", (ENOUGH_NEIGHBORS,), "fewer than t holders give no secret away"),
+    Ablation("confirmations by survivors only", (SIGNERS_SURVIVED,), "corrupt signers are counted in already"),
+    Ablation("messages bound to the session", (SESSION_OF_MESSAGE,), "nothing in them verifies or opens"),
 )
 """One missing check alone does no harm: another layer stands behind it."""
 
@@ -277,15 +216,11 @@ _SERVER = "protocols.secagg.server"
 _RECOVERY = "protocols.secagg.recovery"
 
 EXACTNESS = (
+    Ablation("check of recovered secrets", (Edit(f"{_RECOVERY}:_Secrets._recover", "if fits(secret):", "if True:"),)),
     Ablation(
-        "recovered secrets are not checked", (Edit(f"{_RECOVERY}:_Secrets._recover", "if fits(secret):", "if True:"),)
-    ),
-    Ablation(
-        "corrected secrets are not checked",
+        "check of corrected secrets",
         (Edit(f"{_RECOVERY}:_Secrets._correct", "if not fits(secret):", "if False:"),),
     ),
-    Ablation(
-        "a second response counts too", (Edit(f"{_SERVER}:_require_first", "if index in received:", "if False:"),)
-    ),
+    Ablation("the first response only", (Edit(f"{_SERVER}:_require_first", "if index in received:", "if False:"),)),
 )
 """Without these, clients that lie make an honest server's sum wrong."""

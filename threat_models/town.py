@@ -1,4 +1,4 @@
-"""A small town: artists with synthetic style features, real keys, real masks and a real server, for tests to bend."""
+"""A small town: artists with synthetic style features, real keys, real masks and a real server, to be bent."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -51,11 +51,13 @@ def style_features(seed: int, *, artworks: int = ARTWORKS, views: int = VIEWS, s
 
 @cache
 def public_features() -> tuple[StyleFeatures, ...]:
+    """Six public artists, from whom the public space is fitted."""
     return tuple(style_features(1000 + number, subjects=1.0) for number in range(6))
 
 
 @cache
 def first_model() -> StyleModel:
+    """The model before any training."""
     public = np.concatenate([features.views[:, 0] for features in public_features()])
     rng = np.random.default_rng(3)
     return StyleModel(
@@ -69,25 +71,30 @@ def first_model() -> StyleModel:
 
 @cache
 def first_alignment() -> Alignment:
+    """The server's state before any aggregate."""
     model = first_model()
     return Alignment.start(model, np.concatenate([model.whiten(each.views[:, 0]) for each in public_features()]))
 
 
 @cache
 def codebook() -> Codebook:
+    """The public anchors."""
     return Codebook.from_seed(b"town", dimensions=H)
 
 
 @cache
 def identity(number: int) -> Ed25519PrivateKey:
+    """An artist's long-lived key, the same every time."""
     return Ed25519PrivateKey.from_private_bytes(sha256(b"artist %d" % number).digest())
 
 
 def public_key(number: int) -> bytes:
+    """The public half of `identity`."""
     return identity(number).public_key().public_bytes_raw()
 
 
 def make_enrolment(number: int, *, artists: int, min_cohort: int = 5) -> Enrolment:
+    """What an artist of a town of so many brings to every session."""
     return Enrolment(
         identity=identity(number),
         roster=frozenset(public_key(other) for other in range(artists)),
@@ -114,6 +121,7 @@ def make_mechanism(layout: Layout | None = None, **changes: object) -> Mechanism
 
 
 def make_subject(**changes: object) -> Subject:
+    """The first iteration of the first model, but for what is named."""
     model = first_model()
     facts = {
         "iteration": 1,
@@ -125,6 +133,7 @@ def make_subject(**changes: object) -> Subject:
 
 
 def make_announcement(mechanism: Mechanism | None = None, **changes: object) -> Announcement:
+    """The first iteration of the first model, but for what is named."""
     facts = {"iteration": 1, "mechanism": mechanism or make_mechanism(), "model": first_model()}
     return Announcement(**(facts | changes))
 
@@ -198,6 +207,7 @@ class Federation:
         return run(**(arguments | changes))
 
     def run(self) -> list[Outcome]:
+        """All iterations."""
         return list(self.loop())
 
 
@@ -222,6 +232,7 @@ class Town:
     announcement = staticmethod(make_announcement)
 
     def federation(self, **changes: object) -> Federation:
+        """A federation whose ledgers lie in this folder."""
         return Federation(folder=self.folder / "ledgers", **changes)
 
     def artist(self, number: int = 0, **changes: object) -> Artist:

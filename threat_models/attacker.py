@@ -4,7 +4,7 @@ A lying server speaks through a `Wire`, which writes everything down. An `Attack
 combines every share it got, and takes off every mask that it can compute; the others stay on.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import shake_256
 
@@ -56,10 +56,12 @@ class Wire:
 
     @property
     def params(self) -> SessionParams:
+        """The session's parameters."""
         return self.cohort.params
 
     @property
     def transcript(self) -> Transcript:
+        """All that has passed."""
         return Transcript(self.params, tuple(self.exchanges))
 
     def ask(self, index: int, request: bytes) -> bytes | None:
@@ -100,6 +102,7 @@ class Forgetful:
     before: object = None
 
     def receive(self, request: bytes) -> bytes:
+        """Answers, after going back if this is a request of that kind."""
         if request[0] == self.tag:
             self.before = self.client._state = self.before or self.client._state
         return self.client.receive(request)
@@ -117,12 +120,26 @@ class _Upload:
 class Attacker:
     """Knows the transcripts, the corrupt clients' keys and the keys it forged itself.
 
+    Args:
+        transcripts: All that passed, masked vectors included.
+        corrupt: Clients that work with it, by index.
+        keys: Key pairs that it has: seal and mask keys.
+        left_out: Kinds of masks that clients leave out, as it knows: ``self``, ``pairwise``.
+
     Attributes:
         uploads: By session and client, each upload without the masks that could be computed; shape [m] each.
     """
 
-    def __init__(self, transcripts, *, corrupt=(), keys: Iterable[tuple[KeyPair, KeyPair]] = ()) -> None:
+    def __init__(
+        self,
+        transcripts: Sequence[Transcript],
+        *,
+        corrupt: Iterable[int] = (),
+        keys: Iterable[tuple[KeyPair, KeyPair]] = (),
+        left_out: Collection[str] = (),
+    ) -> None:
         self._corrupt = frozenset(corrupt)
+        self._left_out = frozenset(left_out)
         pairs = [*keys]
         self._seal = {seal.public: seal for seal, _ in pairs}
         self._mask = {mask.public: mask for _, mask in pairs}
@@ -155,7 +172,8 @@ class Attacker:
                 name = graphs[index].digest, own[index].mask_key
                 self._owners[name] = params, index, own[index].commitment
                 for holder, box in ShareKeysResponse.decode(response, params).boxes.items():
-                    self._open(name, own[index].seal_key, seen.advertisements[holder].seal_key, index, holder, box)
+                    keys = own[index].seal_key, seen.advertisements[holder].seal_key
+                    self._open(name, keys, index, holder, box)
             elif response[0] == MaskedInputResponse.TAG:
                 delivered[index] = MaskedInputRequest.decode(request, params).boxes
                 packed = MaskedInputResponse.decode(response, params).packed
@@ -172,7 +190,8 @@ class Attacker:
                     for owner, share in table.items():
                         self._note((graphs[index].digest, shown[index][owner].mask_key), kind, index, share)
 
-    def _open(self, name, own_key: bytes, seal_key: bytes, owner: int, holder: int, box: bytes) -> None:
+    def _open(self, name, keys: tuple[bytes, bytes], owner: int, holder: int, box: bytes) -> None:
+        own_key, seal_key = keys
         if seal_key in self._seal:
             context = Domain.BOX.bind(name[0], owner, holder)
             pair = SharePair.decode(aead.unseal(self._seal[seal_key].agree(own_key, context), box, context))
@@ -197,9 +216,9 @@ class Attacker:
     def _strip(self, upload: _Upload) -> np.ndarray:
         graph, index, own = upload.graph, upload.index, upload.mask_key
         masks = []
-        if own in self._seeds:
+        if own in self._seeds and "self" not in self._left_out:
             masks.append(self_mask(seed=self._seeds[own], graph=graph, index=index))
-        for peer, key in upload.peers.items():
+        for peer, key in upload.peers.items() if "pairwise" not in self._left_out else ():
             for keys, other in ((self._mask.get(key), own), (self._mask.get(own), key)):
                 if keys is not None:
                     masks.append(pairwise_mask(keys=keys, peer_key=other, graph=graph, index=index, peer=peer))

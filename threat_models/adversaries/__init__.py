@@ -2,6 +2,5 @@
 
 `evil_server` plans a session as an honest server would, `deviations` (with `on_keys` and `on_inputs`) bend the plan,
 `wire` remembers what passes, and the leakage oracle judges it. `evil_clients` lie to an honest server. Every decision
-comes from `choices`: Hypothesis, which shrinks what fails, or dice, which make many more different sessions. `hunt`
-plays one session after the other.
+comes from `choices`. `hunt` plays one session after the other; `defenses` names what may be taken away meanwhile.
 """

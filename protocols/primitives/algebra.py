@@ -83,22 +83,23 @@ def lightest(basis: Sequence[Mapping[int, int]]) -> Vector:
     Returns:
         The combination.
     """
-    alike: dict[tuple[int, ...], list[int]] = {}
-    for position in sorted(set().union(*basis)):
-        alike.setdefault(_direction([vector.get(position, 0) for vector in basis]), []).append(position)
-    weights = {positions[0]: len(positions) for positions in alike.values()}
+    weights = _weights(basis)
     # One position stands for all that are alike; negative ones keep track of which combination a vector is.
     code = [
         {position: value for position, value in vector.items() if position in weights} | {-1 - number: 1}
         for number, vector in enumerate(basis)
     ]
-    exhaustive = comb(len(weights), len(basis) - 1) <= _SUBSETS
-    candidates = _vanishing(code, list(weights)) if exhaustive else _pairs(code)
+    candidates = _vanishing(code, list(weights)) if is_searchable(basis) else _pairs(code)
     best = min(candidates, key=lambda vector: sum(weights.get(position, 0) for position in vector))
     combination: Vector = {}
     for number, vector in enumerate(basis):
         _add(combination, vector, best.get(-1 - number, 0))
     return combination
+
+
+def is_searchable(basis: Sequence[Mapping[int, int]]) -> bool:
+    """Whether `lightest` goes through all combinations of this basis, so that there is none with fewer positions."""
+    return comb(len(_weights(basis)), len(basis) - 1) <= _SUBSETS
 
 
 def as_integers(vector: Mapping[int, int]) -> Vector:
@@ -120,6 +121,14 @@ def _add(target: Vector, vector: Mapping[int, int], factor: int) -> None:
 def _centered(value: int) -> int:
     value %= PRIME
     return value - PRIME if value > PRIME // 2 else value
+
+
+def _weights(basis: Sequence[Mapping[int, int]]) -> dict[int, int]:
+    """One position for all that have proportional columns, and how many those are."""
+    alike: dict[tuple[int, ...], list[int]] = {}
+    for position in sorted(set().union(*basis)):
+        alike.setdefault(_direction([vector.get(position, 0) for vector in basis]), []).append(position)
+    return {positions[0]: len(positions) for positions in alike.values()}
 
 
 def _direction(column: Sequence[int]) -> tuple[int, ...]:

@@ -35,24 +35,29 @@ SMALL_ORDER = frozenset(
 
 
 def digest(name: str) -> bytes:
+    """SHA-256 of a name, where only equality counts."""
     return sha256(name.encode()).digest()
 
 
 @cache
 def identity(index: int) -> Ed25519PrivateKey:
+    """A client's long-lived key, the same every time."""
     return Ed25519PrivateKey.from_private_bytes(digest(f"identity {index}"))
 
 
 @cache
 def roster(clients: int) -> tuple[bytes, ...]:
+    """The identities of clients 0, 1, 2 and so on."""
     return tuple(identity(index).public_key().public_bytes_raw() for index in range(clients))
 
 
 def flipped(data: bytes, position: int, bit: int) -> bytes:
+    """The data with one bit the other way."""
     return data[:position] + bytes((data[position] ^ 1 << bit,)) + data[position + 1 :]
 
 
 def randomness(seed: int, index: int) -> bytes:
+    """What a client draws from its operating system, repeatable."""
     return shake_256(b"%d %d" % (seed, index)).digest(CLIENT_RANDOM_BYTES)
 
 
@@ -115,6 +120,7 @@ class Cohort:
 
 
 def lowest_threshold(degree: int, corrupt: int) -> int:
+    """The smallest t with 2 t > k + c."""
     return (degree + corrupt) // 2 + 1
 
 

@@ -1,0 +1,39 @@
+import pytest
+
+from protocols.params import SessionParams
+from protocols.secagg.client import _sign_survivors
+from threat_models.adversaries.defenses import LEAKS
+from threat_models.edits import Edit, applied
+
+EDIT = Edit("protocols.secagg.client:_sign_survivors", "if state.index not in survivors:", "if False:")
+
+
+def test_an_edit_lasts_as_long_as_its_context() -> None:
+    before = _sign_survivors.__code__
+    with applied([EDIT]):
+        assert _sign_survivors.__code__ is not before
+    assert _sign_survivors.__code__ is before
+
+
+def test_an_edit_is_taken_back_whatever_happens() -> None:
+    before = _sign_survivors.__code__
+    with pytest.raises(ZeroDivisionError), applied([EDIT]):
+        raise ZeroDivisionError
+    assert _sign_survivors.__code__ is before
+
+
+@pytest.mark.parametrize("text", ["if state.index in survivors:", "survivors"])
+def test_an_edit_whose_text_is_not_there_exactly_once_takes_nothing_away(text: str) -> None:
+    before = _sign_survivors.__code__
+    with pytest.raises(LookupError, match="times"), applied([Edit(EDIT.place, text, "")]):
+        pass
+    assert _sign_survivors.__code__ is before
+
+
+def test_two_defenses_may_share_an_edit_and_all_may_be_gone_at_once() -> None:
+    with applied([EDIT, EDIT]):
+        pass
+    before = SessionParams.confirmations.fget.__code__
+    with applied(edit for ablation in LEAKS for edit in ablation.edits):
+        assert SessionParams.confirmations.fget.__code__ is not before
+    assert SessionParams.confirmations.fget.__code__ is before

@@ -1,0 +1,62 @@
+from types import ModuleType
+
+import pytest
+
+from tests.threat_models.doors import honest, make_claim
+from threat_models.register import WAITING, RegisterError, missing, read_threat, threats
+
+PENDING = frozenset({"TM-6", *(f"TM-{number}" for number in range(10, 18))})
+"""Threats whose modules are still being written; a module that arrives must be taken off here."""
+
+
+def make_module(name: str = "tm01_door", **content: object) -> ModuleType:
+    module = ModuleType(f"threat_models.{name}")
+    for key, value in content.items():
+        setattr(module, key, value)
+    return module
+
+
+def test_every_number_has_a_module_or_a_reason_to_wait() -> None:
+    assert set(missing()) == PENDING
+
+
+def test_no_threat_waits_that_has_a_module() -> None:
+    assert not threats().keys() & {waiting.number for waiting in WAITING}
+    assert all(waiting.reason for waiting in WAITING)
+
+
+def test_a_threats_module_is_read_by_its_two_names() -> None:
+    threat = read_threat(make_module(CLAIM=make_claim(), attack=honest))
+    assert (threat.claim.id, threat.attack, threat.module) == ("TM-1", honest, "threat_models.tm01_door")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("tm1_door", {"CLAIM": make_claim(), "attack": honest}, "two digits"),
+        ("tm01_door", {"CLAIM": make_claim()}, "lacks a CLAIM or an attack"),
+        ("tm01_door", {"attack": honest}, "lacks a CLAIM or an attack"),
+        ("tm01_door", {"CLAIM": make_claim(2), "attack": honest}, "number in its name"),
+        ("tm99_door", {"CLAIM": make_claim(99), "attack": honest}, "number in its name"),
+        (
+            "tm01_door",
+            {"CLAIM": make_claim(ablations=(frozenset({"moat"}),)), "attack": honest},
+            r"\['moat'\], which are none of its defenses",
+        ),
+    ],
+)
+def test_a_module_that_is_no_threat_is_refused_by_name(name: str, content: dict, sentence: str) -> None:
+    with pytest.raises(RegisterError, match=sentence):
+        read_threat(make_module(name, **content))
+
+
+@pytest.mark.parametrize("threat", threats().values(), ids=lambda threat: threat.claim.id)
+def test_a_claim_says_who_attacks_what_is_promised_and_what_is_left_to_fear(threat) -> None:
+    claim = threat.claim
+    for text in (claim.title, claim.adversary, claim.assets, claim.assumption, claim.promise, claim.residual):
+        assert text.strip()
+    assert claim.defenses
+    assert claim.power
+    assert claim.protected
+    assert claim.linddun or claim.stride
+    assert frozenset().union(*claim.ablated_sets) == claim.defenses.keys(), "a defense that no ablation takes away"

@@ -1,0 +1,173 @@
+"""Attack the claims: `python -m threat_models list`, `run TM-3`, `run --all --out FILE`.
+
+Exit codes: 0 every claim that ran holds, 1 a claim fails, or its attack has no power, or a defense is not missed, or a
+threat is missing, 2 the command cannot be carried out as given, 130 Ctrl-C.
+"""
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from .claim import Effort, Verdict
+from .register import WAITING, Threat, missing, threats
+from .results import ResultsError, encode, store
+from .runner import run as run_arms
+
+app = typer.Typer(
+    name="python -m threat_models",
+    help="Adversaries as programs: each states a claim, then attacks it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+_screen = Console()
+if not _screen.is_terminal:
+    _screen = Console(width=140)  # a log has no edge
+_notes = Console(stderr=True)
+
+_INTERRUPTED = 130
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else, on standard output.")]
+
+
+def main() -> None:
+    """Run the command line; an expected failure is one sentence and an exit code."""
+    try:
+        # Typer turns Ctrl-C and every Exit into a returned code.
+        code = app(standalone_mode=False, prog_name="python -m threat_models")
+        if code == _INTERRUPTED:
+            _fail("interrupted; what had been measured is kept", _INTERRUPTED)
+        sys.exit(code or 0)
+    except (ResultsError, OSError) as error:
+        _fail(str(error), 2)
+    except (typer.Abort, KeyboardInterrupt):
+        _fail("interrupted; what had been measured is kept", _INTERRUPTED)
+    except Exception as error:
+        if type(error).__module__.split(".")[0] not in {"click", "typer"} or not hasattr(error, "format_message"):
+            raise
+        if message := error.format_message():
+            _fail(message, 2)
+        sys.exit(2)
+
+
+@app.command("list")
+def list_threats(*, as_json: Json = False) -> None:
+    """List the register: claims, and threats that wait."""
+    rows = [(t.claim.id, t.claim.title, t.claim.promise) for t in threats().values()]
+    rows += [(waiting.id, waiting.title, waiting.reason) for waiting in WAITING]
+    rows += [(name, "MISSING", "no module attacks it") for name in missing()]
+    if as_json:
+        _print_json([{"id": name, "title": title, "promise": promise} for name, title, promise in rows])
+        return
+    table = Table("id", "threat", "promise", box=box.SIMPLE)
+    for row in sorted(rows, key=lambda row: int(row[0].removeprefix("TM-"))):
+        table.add_row(*map(escape, row))
+    _screen.print(table)
+
+
+@app.command()
+def run(
+    names: Annotated[list[str] | None, typer.Argument(help="Threats to run, for example TM-3.", metavar="TM-n")] = None,
+    *,
+    everything: Annotated[bool, typer.Option("--all", help="Run all of them.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Record the figures here; entries of threats that do not run stay.")
+    ] = None,
+    slow: Annotated[bool, typer.Option("--slow", help="Try harder: minutes for each threat, not seconds.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Attack claims: defenses off, on, and each one off; exit with 1 unless all comes out as claimed."""
+    chosen = _chosen(names or [], everything=everything)
+    if out is not None and not out.parent.is_dir():
+        raise typer.BadParameter(f"folder {out.parent} does not exist: make it first", param_hint="--out")
+    effort = Effort.SLOW if slow else Effort.FAST
+    keep = [threat.claim.id for threat in threats().values()]
+    entries: dict[str, dict[str, Any]] = {}
+    verdicts: list[Verdict] = []
+    for number, threat in enumerate(chosen, start=1):
+        verdict = _run_one(threat, effort, f"{number} of {len(chosen)}")
+        verdicts.append(verdict)
+        entries[verdict.claim.id] = encode(verdict, effort)
+        if out is not None:
+            store(out, entries, keep)
+    absent = missing() if everything else []
+    if as_json:
+        _print_json({"threats": entries, "missing": absent})
+    else:
+        _screen.print(_table(verdicts))
+    for name in absent:
+        _notes.print(f"{name} is missing: no module attacks it", style="bold red")
+    if absent or not all(verdict.holds for verdict in verdicts):
+        raise typer.Exit(1)
+
+
+def _chosen(names: list[str], *, everything: bool) -> list[Threat]:
+    if everything == bool(names):
+        raise typer.BadParameter("name the threats to run, or give --all, and not both", param_hint="TM-n")
+    known = threats()
+    if everything:
+        return list(known.values())
+    return [_find(name, known) for name in dict.fromkeys(names)]
+
+
+def _find(name: str, known: dict[int, Threat]) -> Threat:
+    matched = re.fullmatch(r"(?:tm-?)?(\d{1,2})", name.lower())
+    number = int(matched[1]) if matched else 0
+    for waiting in WAITING:
+        if waiting.number == number:
+            raise typer.BadParameter(f"{waiting.id} cannot run: {waiting.reason}", param_hint="TM-n")
+    if number not in known:
+        ids = ", ".join(threat.claim.id for threat in known.values())
+        raise typer.BadParameter(f"{name!r} is no threat; there are {ids}", param_hint="TM-n")
+    return known[number]
+
+
+def _run_one(threat: Threat, effort: Effort, place: str) -> Verdict:
+    claim = threat.claim
+    with _notes.status(claim.id) as status:  # a spinner, on a terminal only
+
+        def show(arm: str) -> None:
+            status.update(f"{claim.id}, {place}: {escape(claim.title)}, {escape(arm)}")
+
+        return run_arms(claim, threat.attack, effort, on_arm=show)
+
+
+def _table(verdicts: list[Verdict]) -> Table:
+    table = Table("id", "arm", "figure", "measured", "must be", "", "s", box=box.SIMPLE)
+    for verdict in verdicts:
+        claim = verdict.claim
+        for arm in verdict.arms:
+            ablated = arm.name.startswith("without ")
+            mark = "[green]ok[/]" if arm.holds else "[bold red]NO[/]"
+            heads = [(claim.id, escape(arm.name), mark, f"{arm.seconds:.1f}")]
+            for limit in claim.power if arm.name == "power" else claim.protected:
+                name, shown, came, seconds = heads.pop() if heads else ("", "", "", "")
+                must = f"[dim]broken:[/] {escape(limit.bounds)}" if ablated else escape(limit.bounds)
+                value = f"{arm.figures[limit.figure]:.4g}"
+                table.add_row(name, shown, escape(limit.figure), value, must, came, seconds)
+        color = "green" if verdict.holds else "bold red"
+        table.add_row("", f"[{color}]{escape(verdict.in_words)}[/]", f"[{color}]{escape(claim.title)}[/]")
+        table.add_section()
+    return table
+
+
+def _print_json(content: object) -> None:
+    print(json.dumps(content, indent=1, allow_nan=False))  # noqa: T201  (the one thing on standard output)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    _notes.print(f"threat_models: {escape(message)}", soft_wrap=True, style="bold red", highlight=False)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

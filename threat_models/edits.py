@@ -1,0 +1,75 @@
+"""Take a defense of the real code away, inside this process, for as long as an attack runs.
+
+An edit changes the source text of one function and puts the compiled result in its place, so that every importer gets
+it. The code itself has no switch that could be left off.
+
+EDI-1  An edit whose text is not found exactly once is an error: the defense moved, and nothing was taken away.
+EDI-2  Whatever happens meanwhile, the functions are afterwards what they were.
+"""
+
+import inspect
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import reduce
+from importlib import import_module
+from textwrap import dedent
+from types import CodeType, FunctionType
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One defense in one function.
+
+    Attributes:
+        place: `module:function` or `module:Class.method`; a property is a method too.
+        defense: Text of the function that occurs in it once.
+        without: What stands there without the defense.
+    """
+
+    place: str
+    defense: str
+    without: str
+
+    def function(self) -> FunctionType:
+        """The function that holds the defense."""
+        module, _, name = self.place.partition(":")
+        return _plain(reduce(inspect.getattr_static, name.split("."), import_module(module)))
+
+
+@contextmanager
+def applied(edits: Iterable[Edit]) -> Iterator[None]:
+    """The code without these defenses.
+
+    Raises:
+        LookupError: the text of an edit is not there, or there more than once (EDI-1).
+    """
+    edits = dict.fromkeys(edits)  # two defenses may share one
+    with ExitStack() as stack:
+        for function in dict.fromkeys(edit.function() for edit in edits):
+            code = _edited(function, [edit for edit in edits if edit.function() is function])
+            stack.callback(setattr, function, "__code__", function.__code__)
+            function.__code__ = code
+        yield
+
+
+def _plain(found: object) -> FunctionType:
+    """The function behind a property or a class method."""
+    if isinstance(found, property):
+        found = found.fget
+    elif isinstance(found, classmethod | staticmethod):
+        found = found.__func__
+    if not isinstance(found, FunctionType):
+        raise TypeError(f"{found!r} is no function")
+    return found
+
+
+def _edited(function: FunctionType, edits: Iterable[Edit]) -> CodeType:
+    source = dedent(inspect.getsource(function))
+    for edit in edits:
+        if source.count(edit.defense) != 1:
+            raise LookupError(f"{edit.place} holds {source.count(edit.defense)} times: {edit.defense}")
+        source = source.replace(edit.defense, edit.without)
+    namespace = dict(function.__globals__)
+    exec(source, namespace)  # noqa: S102  (our own source, edited)
+    return _plain(namespace[function.__name__]).__code__

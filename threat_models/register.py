@@ -1,0 +1,140 @@
+"""Every threat by its number: found where it lies, with those that wait for what they attack.
+
+REG-1  A threat is a module ``tmNN_short_name`` of this package with a `CLAIM` of that number and an `attack`; two
+       modules of one number, or a module that lacks either, are refused by name.
+REG-2  A number without a module, which does not wait either, is missing: `missing` names it, and nothing holds while
+       it is.
+"""
+
+import pkgutil
+import re
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from types import ModuleType
+
+from .claim import Attack, Claim
+
+HIGHEST = 21
+"""Threats are numbered from 1 to this."""
+
+_MODULE = re.compile(r"tm(\d\d)_[a-z0-9_]+")
+
+
+class RegisterError(Exception):
+    """The register contradicts itself: a defect of this package, never of the code it attacks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Threat:
+    """A claim and the program that attacks it.
+
+    Attributes:
+        claim: What is stated.
+        attack: What measures it.
+        module: Where both are, by full name.
+    """
+
+    claim: Claim
+    attack: Attack
+    module: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A threat to something that does not exist yet.
+
+    Attributes:
+        number: 18 for TM-18.
+        title: A few words.
+        adversary: Who would attack, and with what.
+        reason: What it waits for, and what is tested meanwhile.
+    """
+
+    number: int
+    title: str
+    adversary: str
+    reason: str
+
+    @property
+    def id(self) -> str:
+        """TM-n."""
+        return f"TM-{self.number}"
+
+
+_BACKEND = "not yet applicable: it attacks the network backend and comes with it"
+
+WAITING = (
+    Waiting(
+        number=18,
+        title="hostile bytes",
+        adversary="sends oversize, slow, duplicate-keyed or compressed-bomb bodies to every route",
+        reason=f"{_BACKEND}; every decoder of files and messages is tested already (tests/protocols/test_codec.py, "
+        "tests/artworks/test_decoding.py)",
+    ),
+    Waiting(
+        number=19,
+        title="crashes",
+        adversary="kills the server or a client at any point",
+        reason=f"{_BACKEND}; a client's snapshots are tested already (tests/protocols/secagg/test_snapshot.py), and so "
+        "is a ledger cut short (tests/privacy/test_ledger.py)",
+    ),
+    Waiting(
+        number=20,
+        title="secrets where none belong",
+        adversary="reads logs, database and core dumps",
+        reason=f"{_BACKEND}; no error message carries a secret already (tests/protocols/test_errors.py)",
+    ),
+    Waiting(
+        number=21,
+        title="cross-principal access",
+        adversary="one principal asks for what is another's, on every route",
+        reason=f"{_BACKEND}; today no principal shares a process with another but for experiments",
+    ),
+)
+"""Threats that cannot be attacked yet."""
+
+
+@cache
+def threats() -> dict[int, Threat]:
+    """All threats that have a module, by number, in order.
+
+    Raises:
+        RegisterError: a module is no threat, or has another's number (REG-1).
+    """
+    package = import_module(__package__)
+    names = [name for _, name, _ in pkgutil.iter_modules(package.__path__) if name.startswith("tm")]
+    found: dict[int, Threat] = {}
+    for name in sorted(names):
+        threat = read_threat(import_module(f"{package.__name__}.{name}"))
+        if threat.claim.number in found:
+            raise RegisterError(f"{threat.module} and {found[threat.claim.number].module} are both {threat.claim.id}")
+        found[threat.claim.number] = threat
+    return found
+
+
+def read_threat(module: ModuleType) -> Threat:
+    """Takes claim and attack out of a module.
+
+    Raises:
+        RegisterError: names what is wrong with it (REG-1).
+    """
+    name = module.__name__.rpartition(".")[2]
+    matched = _MODULE.fullmatch(name)
+    if not matched:
+        raise RegisterError(f"{module.__name__}: a threat's module is called tm, two digits, _ and a short name")
+    claim, attack = getattr(module, "CLAIM", None), getattr(module, "attack", None)
+    if not isinstance(claim, Claim) or not callable(attack):
+        raise RegisterError(f"{module.__name__} lacks a CLAIM or an attack: it must define both")
+    if claim.number != int(matched[1]) or not 1 <= claim.number <= HIGHEST:
+        raise RegisterError(f"{module.__name__} claims to be {claim.id}: the number in its name must be the same")
+    for off in (claim.off_for_power, *claim.ablated_sets):
+        if unknown := sorted(off - claim.defenses.keys()):
+            raise RegisterError(f"{claim.id} leaves out {unknown}, which are none of its defenses")
+    return Threat(claim=claim, attack=attack, module=module.__name__)
+
+
+def missing() -> list[str]:
+    """Ids of threats that have no module and do not wait (REG-2)."""
+    known = threats().keys() | {waiting.number for waiting in WAITING}
+    return [f"TM-{number}" for number in range(1, HIGHEST + 1) if number not in known]

@@ -1,0 +1,130 @@
+"""TM-1: the honest-but-curious server. It follows the protocol and computes with whatever it was sent.
+
+What it was sent includes an upload that came late: its sender counts as a dropout by then, so the mask key is
+reconstructed, and the self mask is all that is left on that upload (Bonawitz et al., CCS 2017, section 4.2).
+"""
+
+from math import erfc, exp, gamma, sqrt
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from protocols import SessionParams, VectorSpec
+from protocols.audit import audit
+from protocols.codec import unpack
+from protocols.secagg.masking import from_ring
+from protocols.secagg.messages import MaskedInputResponse
+
+from .adversaries.parties import ITERATION, roster
+from .attacker import Attacker
+from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
+from .edits import Edit, applied
+from .sessions import Session
+
+CLIENTS, LATE, BITS, BINS = 8, 7, 32, 64
+_COORDINATES: Final = {Effort.FAST: 125_000, Effort.SLOW: 1_000_000}
+_MASK_INPUT: Final = "protocols.secagg.client:_mask_input"
+_EDITS: Final = {
+    "self masks": Edit(
+        _MASK_INPUT, "masks = [self_mask(seed=state.self_mask_seed, graph=graph, index=index)]", "masks = []"
+    ),
+    "pairwise masks": Edit(_MASK_INPUT, "for peer in request.boxes\n", "for peer in ()\n"),
+}
+
+CLAIM = Claim(
+    number=1,
+    title="honest-but-curious server",
+    adversary="a server that follows the protocol, keeps everything, and knows the vector it suspects an artist of",
+    assets="one artist's update",
+    assumption="X25519, HKDF, AES and SHA-256 are what they are taken for; artists' random bytes are random",
+    promise="it learns the sum of the survivors and nothing else: all that it can strip of masks is still uniform",
+    defenses={
+        "self masks": "protocols/secagg/client.py, _mask_input: a mask whose seed is shared",
+        "pairwise masks": "protocols/secagg/client.py, _mask_input: a mask with each neighbor whose box opened",
+    },
+    power=(
+        Limit(figure="correlation with the true vector, times sqrt(m)", at_least=100),
+        Limit(figure="p of a uniform upload", at_most=1e-12),
+    ),
+    protected=(
+        Limit(figure="dimensions that leak", at_least=1, at_most=1),
+        Limit(figure="correlation with the true vector, times sqrt(m)", at_most=4),
+        Limit(figure="p of a uniform upload", at_least=1e-6),
+    ),
+    residual="the sum itself: see TM-7, TM-11 and TM-12 for what a sum can tell",
+    tests=(
+        "tests/threat_models/test_protocol_threats.py",
+        "tests/protocols/test_audit.py",
+        "tests/protocols/secagg/test_masking.py",
+    ),
+    linddun=(Linddun.DATA_DISCLOSURE,),
+    stride=(Stride.INFORMATION_DISCLOSURE,),
+)
+
+
+def attack(without: frozenset[str], effort: Effort) -> Figures:
+    """Strip every upload of the masks that can be computed, then look for the vector in what is left."""
+    session = _session(_COORDINATES[effort])
+    with applied(_EDITS[name] for name in without):
+        transcript = session.play()
+    findings = audit([transcript])
+    attacker = Attacker([transcript], left_out=[name.removesuffix(" masks") for name in without])
+    stripped = {client: upload for (_, client), (upload,) in attacker.uploads.items()}
+    raw = {
+        exchange.index: unpack(
+            MaskedInputResponse.decode(exchange.response, session.params).packed[0], *_shape(session)
+        )
+        for exchange in transcript.exchanges
+        if type(exchange.response) is bytes and exchange.response[0] == MaskedInputResponse.TAG
+    }
+    seen = [(client, words) for uploads in (raw, stripped) for client, words in uploads.items()]
+    return {
+        "dimensions that leak": findings.dimension,
+        "correlation with the true vector, times sqrt(m)": max(
+            _correlation(words, session.vectors[client]) for client, words in seen
+        ),
+        "p of a uniform upload": min(_uniformity(np.concatenate([*uploads.values()])) for uploads in (raw, stripped)),
+        "coordinates": sum(len(words) for words in raw.values()),
+    }
+
+
+def _session(coordinates: int) -> Session:
+    """Vectors as unlike noise as can be: blocks of the largest and the smallest number allowed."""
+    bound = 2 ** (BITS - 1) // CLIENTS - 1
+    params = SessionParams(
+        iteration=ITERATION,
+        identities=roster(CLIENTS),
+        vectors=(VectorSpec(name="update", length=coordinates, modulus_bits=BITS, max_abs_input=bound),),
+        degree=CLIENTS - 1,
+        threshold=CLIENTS // 2,
+        corrupt=0,
+        min_survivors=CLIENTS // 2 + 1,
+    )
+    places = np.arange(coordinates)
+    vectors = {index: np.where(places >> (index + 3) & 1, bound, -bound) for index in range(CLIENTS)}
+    return Session(params=params, vectors=vectors, seed=1, late=frozenset({LATE}))
+
+
+def _shape(session: Session) -> tuple[int, int]:
+    (spec,) = session.params.vectors
+    return spec.length, spec.modulus_bits
+
+
+def _correlation(words: NDArray[np.unsignedinteger], vector: NDArray[np.int64]) -> float:
+    """Pearson's, in the standard deviations that it has between independent vectors."""
+    return float(abs(np.corrcoef(from_ring(words, BITS).astype(float), vector)[0, 1]) * sqrt(len(vector)))
+
+
+def _uniformity(words: NDArray[np.unsignedinteger]) -> float:
+    """How likely a uniform vector fills 64 bins, by its six highest bits, as unevenly as this one."""
+    counts = np.bincount((words >> (BITS - 6)).astype(np.int64), minlength=BINS)
+    expected = len(words) / BINS
+    return _chi_square_tail(float(((counts - expected) ** 2).sum() / expected), BINS - 1)
+
+
+def _chi_square_tail(statistic: float, degrees: int) -> float:
+    """P(X >= statistic) for an odd number of degrees of freedom: erfc and a finite sum (Abramowitz, Stegun 26.4.4)."""
+    half = min(statistic / 2, 700.0)  # exp(-700) is as small as it gets
+    terms = (half ** (k / 2) / gamma(k / 2 + 1) for k in range(1, degrees, 2))
+    return float(erfc(sqrt(half)) + exp(-half) * sum(terms))

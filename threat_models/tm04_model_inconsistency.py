@@ -1,0 +1,151 @@
+"""TM-4: model inconsistency. One artist gets the model, everyone else one that gives no gradient at all.
+
+A sum over the whole cohort is then that one artist's update (Pasquini, Francati, Ateniese, CCS 2022): no mask is
+broken, none needs to be. Here the dead model's whitening projects everything to zero, which its architecture allows.
+"""
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedstyle_secure.aggregation import Subject, session_params
+from fedstyle_secure.announcement import Announcement
+from fedstyle_secure.artist import contribute
+from fedstyle_secure.encoder.model import StyleModel
+from fedstyle_secure.encoder.whitening import Whitening
+from fedstyle_secure.errors import FedStyleError
+from fedstyle_secure.privacy.mechanism import Mechanism
+from fedstyle_secure.privacy.pipeline import protect
+from fedstyle_secure.privacy.quantization import dequantize
+from protocols import ProtocolError, Server, SessionParams
+from protocols.secagg.messages import AdvertiseKeysRequest, MaskedInputResponse
+
+from .adversaries.defenses import LEAKS
+from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
+from .edits import applied
+from .town import Federation, codebook, first_model, scripted
+
+ARTISTS = 8
+_TARGETS: Final = {Effort.FAST: (0,), Effort.SLOW: tuple(range(ARTISTS))}
+_MODEL, _SESSION = "policy: model", "session bound to the model"
+_EDITS: Final = {ablation.name: ablation.edits for ablation in LEAKS}
+
+CLAIM = Claim(
+    number=4,
+    title="model inconsistency",
+    adversary="a server that sends one artist the model and all others a dead one, and asks for one sum",
+    assets="one artist's update, as if there were no secure aggregation",
+    assumption="SHA-256 has no collisions",
+    promise="an artist masks its update for a session about the very model it received, and artists with different "
+    "models share no session",
+    defenses={
+        _MODEL: "protocols/secagg/policy.py, ClientPolicy.check: the session's model is the one received",
+        _SESSION: "protocols/params.py: the model is part of the session id, and so of every key",
+    },
+    power=(Limit(figure="cosine of the sum and the target's update", at_least=0.99),),
+    protected=(
+        Limit(figure="uploads of the target", at_most=0),
+        Limit(figure="cosine of the sum and the target's update", at_most=0.5),
+    ),
+    residual="all artists may be given the same harmful model: see TM-11 and TM-12",
+    tests=(
+        "tests/threat_models/test_protocol_threats.py",
+        "tests/protocols/secagg/test_evil_server.py::test_a_client_told_of_another_model_uploads_nothing",
+    ),
+    linddun=(Linddun.DATA_DISCLOSURE,),
+    stride=(Stride.TAMPERING, Stride.INFORMATION_DISCLOSURE),
+)
+
+
+def attack(without: frozenset[str], effort: Effort) -> Figures:
+    """Ask for a sum about the target's model, about the dead one, and about each artist's own; keep the best."""
+    found = []
+    with applied(edit for name in without for edit in _EDITS[name]):
+        for target in _TARGETS[effort]:
+            models = {number: first_model() if number == target else _dead() for number in range(ARTISTS)}
+            for announced in (
+                dict.fromkeys(models, first_model()),
+                dict.fromkeys(models, _dead()),
+                models,
+            ):
+                with tempfile.TemporaryDirectory(prefix="threat-") as folder:
+                    found.append(_ask(Path(folder), target, models, announced))
+    return {
+        "uploads of the target": sum(delivered for delivered, _ in found),
+        "cosine of the sum and the target's update": max(similarity or 0.0 for _, similarity in found),
+        "sessions": len(found),
+    }
+
+
+def _dead() -> StyleModel:
+    """The same architecture, and zero gradients and moments for every artwork."""
+    model = first_model()
+    nowhere = Whitening(center=model.whitening.center, projection=np.zeros_like(model.whitening.projection))
+    return replace(model, whitening=nowhere)
+
+
+def _ask(
+    folder: Path, target: int, models: Mapping[int, StyleModel], announced: Mapping[int, StyleModel]
+) -> tuple[bool, float | None]:
+    """One session.
+
+    Args:
+        folder: For ledgers.
+        target: Whose update is wanted.
+        models: What each artist is given.
+        announced: What each artist is told that the session is about.
+
+    Returns:
+        Whether the target delivered a masked input, and how similar the sum is to its update; None without a sum.
+    """
+    federation = Federation(folder=folder, clients=ARTISTS, multipliers=(0.0,))
+    mechanism = federation.cohort.mechanism(
+        1, dimensions=models[target].head.shape[1], outputs=len(models[target].head)
+    )
+    artists = list(federation.artists.values())
+    for number, artist in enumerate(artists):
+        announcement = Announcement(iteration=1, mechanism=mechanism, model=models[number])
+        artist.receive_announcement(announcement.encode())
+    invitations = {number: _params(federation, mechanism, model) for number, model in announced.items()}
+    server = Server(invitations[target])
+    delivered = False
+    requests: dict[int, bytes] = dict(server.start())
+    requests = {number: AdvertiseKeysRequest(params=invitations[number]).encode() for number in requests}
+    try:
+        while requests:
+            for number, request in requests.items():
+                try:
+                    response = artists[number].receive_request(request)
+                    delivered |= number == target and response[0] == MaskedInputResponse.TAG
+                    server.receive(number, response)
+                except (ProtocolError, FedStyleError):
+                    continue
+            requests = dict(server.close_round())
+    except ProtocolError:
+        return delivered, None
+    (total,) = server.aggregate().values()
+    artist = artists[target]
+    own = protect(
+        contribute(artist.features, models[target], mechanism, codebook(), artist.codeword), mechanism, scripted("own")
+    )
+    return delivered, _cosine(dequantize(total, mechanism), dequantize(own.values, mechanism))
+
+
+def _params(federation: Federation, mechanism: Mechanism, model: StyleModel) -> SessionParams:
+    subject = Subject(
+        iteration=1,
+        model_digest=model.digest,
+        architecture_digest=model.architecture_digest,
+        anchors_digest=codebook().digest,
+    )
+    return session_params(federation.identities, subject, mechanism)
+
+
+def _cosine(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    lengths = float(np.linalg.norm(one) * np.linalg.norm(other))
+    return abs(float(one @ other)) / lengths if lengths else 0.0

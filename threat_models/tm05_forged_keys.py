@@ -1,0 +1,158 @@
+"""TM-5: keys that are not whose they seem: forged ones, and ones of small order that are everybody's.
+
+Three ways in: the server puts keys of its own under other artists' names; a corrupt artist advertises an X25519 key
+with which every agreed secret is the same; and an Ed25519 identity of small order is on the roster, for which anybody
+signs without a private key (Chalkias, Garillot, Nikolaenko, "Taming the many EdDSAs", SSR 2020).
+"""
+
+from dataclasses import replace
+from itertools import count
+from typing import Final
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from protocols import SessionParams, VectorSpec
+from protocols.codec import Domain
+from protocols.errors import ProtocolError
+from protocols.primitives.signing import SMALL_ORDER as WEAK_IDENTITIES
+from protocols.secagg.messages import AdvertiseKeysRequest, AdvertiseKeysResponse, Advertisement
+
+from .adversaries.choices import Dice
+from .adversaries.evil_server import EvilServer
+from .adversaries.on_keys import Forge, SmallOrder
+from .adversaries.parties import ITERATION, SMALL_ORDER, Cohort, Puppet, cohort, digest, identity, randomness, roster
+from .adversaries.plan import View
+from .adversaries.wire import Violation
+from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
+from .edits import Edit, applied
+
+CLIENTS, VICTIM, CORRUPT = 5, 0, 4
+_SESSIONS: Final = {Effort.FAST: 40, Effort.SLOW: 400}
+WEAK_KEYS: Final = sorted({key[:31] + bytes((key[31] | top,)) for key in SMALL_ORDER for top in (0, 0x80)})
+"""Every encoding of the X25519 points of small order; the highest bit is ignored (RFC 7748, section 5)."""
+_EDITS: Final = {
+    "signed advertisements": Edit(
+        "protocols.secagg.client:_share_keys", "verify_advertisement(params, peer, advertisement)", "pass"
+    ),
+    "refusal of weak keys": Edit(
+        "protocols.primitives.key_agreement:KeyPair.agree",
+        'raise InvalidKeyError("not an X25519 public key, or one of small order") from error',
+        "secret = bytes(KEY_SIZE)",
+    ),
+    "refusal of weak identities": Edit(
+        "protocols.primitives.signing:verify", "if identity in SMALL_ORDER:", "if False:"
+    ),
+}
+
+CLAIM = Claim(
+    number=5,
+    title="forged and weak keys",
+    adversary="a server without a public key infrastructure to fear: it substitutes keys, and has a corrupt artist "
+    "advertise, or enrol with, keys of small order",
+    assets="the masks, and with them every update",
+    assumption="each artist pinned the others' identities through a channel that the server does not control",
+    promise="no artist shares a secret under a key that no pinned identity signed, or that makes the secret a constant",
+    defenses={
+        "signed advertisements": "protocols/secagg/client.py, _share_keys",
+        "refusal of weak keys": "protocols/primitives/key_agreement.py, KeyPair.agree",
+        "refusal of weak identities": "protocols/primitives/signing.py, verify",
+    },
+    power=(
+        Limit(figure="sessions broken by forged or weak keys", at_least=1),
+        Limit(figure="weak X25519 keys agreed with", at_least=8),
+        Limit(figure="weak Ed25519 identities believed", at_least=8),
+    ),
+    protected=(
+        Limit(figure="sessions broken by forged or weak keys", at_most=0),
+        Limit(figure="weak X25519 keys agreed with", at_most=0),
+        Limit(figure="weak Ed25519 identities believed", at_most=0),
+    ),
+    residual="whoever controls the channel through which identities are pinned is everybody; a stolen identity is its "
+    "thief's until the roster changes",
+    tests=(
+        "tests/protocols/primitives/test_key_agreement.py",
+        "tests/protocols/primitives/test_signing.py",
+        "tests/protocols/secagg/test_evil_server.py::test_substituted_keys_get_no_box",
+    ),
+    linddun=(Linddun.DATA_DISCLOSURE,),
+    stride=(Stride.SPOOFING, Stride.INFORMATION_DISCLOSURE),
+)
+
+
+def attack(without: frozenset[str], effort: Effort) -> Figures:
+    """Forge in many sessions, and offer each weak encoding once."""
+    with applied(_EDITS[name] for name in without):
+        return {
+            "sessions broken by forged or weak keys": sum(map(_is_broken, range(_SESSIONS[effort]))),
+            "sessions": _SESSIONS[effort],
+            "weak X25519 keys agreed with": sum(map(_agrees, WEAK_KEYS)),
+            "weak X25519 keys": len(WEAK_KEYS),
+            "weak Ed25519 identities believed": sum(map(_believes, sorted(WEAK_IDENTITIES))),
+            "weak Ed25519 identities": len(WEAK_IDENTITIES),
+        }
+
+
+def _is_broken(number: int) -> bool:
+    choose = Dice(number)
+    try:
+        EvilServer(cohort(choose), choose, [(Forge, SmallOrder)[number % 2]]).play()
+    except Violation:
+        return True
+    return False
+
+
+def _agrees(key: bytes) -> bool:
+    """Whether an artist seals a box for a peer with this key, signed by a pinned identity."""
+    params = _params(roster(CLIENTS))
+    puppet = Puppet(CORRUPT, randomness(0, CORRUPT), identity(CORRUPT))
+    return _accepts(params, puppet.advertise(params, seal_key=key))
+
+
+def _believes(weak: bytes) -> bool:
+    """Whether an artist seals a box for keys that nobody with a private key signed for."""
+    params = _params((*roster(CLIENTS)[:CORRUPT], weak))
+    return _accepts(params, _forge(params, weak))
+
+
+def _accepts(params: SessionParams, advertisement: Advertisement) -> bool:
+    """Whether an artist answers when it is shown this among the genuine advertisements."""
+    invited = Cohort(params, frozenset({CORRUPT}), seed=0)
+    clients = {index: invited.client(index) for index in invited.honest}
+    invitation = AdvertiseKeysRequest(params=params).encode()
+    answers = {index: client.receive(invitation) for index, client in clients.items()}
+    table = {index: AdvertiseKeysResponse.decode(data, params).advertisement for index, data in answers.items()}
+    view = View(params, {**table, CORRUPT: advertisement})
+    try:
+        clients[VICTIM].receive(view.request(view.circle(VICTIM)))
+    except ProtocolError:
+        return False
+    return True
+
+
+def _forge(params: SessionParams, weak: bytes) -> Advertisement:
+    """Tries commitments until a signature without a private key fits: R of small order, and S = 0."""
+    puppet = Puppet(CORRUPT, randomness(0, CORRUPT), identity(CORRUPT))
+    context = Domain.ADVERTISEMENT.bind(params.session_id, CORRUPT)
+    for trial, point in ((trial, point) for trial in count() for point in sorted(WEAK_IDENTITIES)):
+        bent = replace(puppet.advertise(params, commitment=digest(f"{trial}")), signature=point + bytes(32))
+        try:
+            Ed25519PublicKey.from_public_bytes(weak).verify(
+                bent.signature, context + bent.seal_key + bent.mask_key + bent.commitment
+            )
+        except InvalidSignature:
+            continue
+        return bent
+    raise AssertionError("counting came to an end")
+
+
+def _params(identities: tuple[bytes, ...]) -> SessionParams:
+    return SessionParams(
+        iteration=ITERATION,
+        identities=identities,
+        vectors=(VectorSpec(name="update", length=2, modulus_bits=16, max_abs_input=100),),
+        degree=CLIENTS - 1,
+        threshold=CLIENTS // 2 + 1,
+        corrupt=1,
+        min_survivors=CLIENTS // 2 + 2,
+    )

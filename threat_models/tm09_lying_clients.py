@@ -1,0 +1,107 @@
+"""TM-9: malformed shares, bad ciphertexts, and dropouts in every round: the exact sum, or an end that says why.
+
+Corrupt clients bend a round or two of an honest server's session, and every number of clients falls silent in every
+round of cohorts of every small size. A sum that is wrong, or an honest client that is blamed, is what they are after.
+"""
+
+from typing import Final
+
+import numpy as np
+
+from protocols import Server, SessionAborted, SessionParams, VectorSpec
+from protocols.errors import ProtocolError
+
+from .adversaries.defenses import EXACTNESS
+from .adversaries.hunt import hunt, lying_clients
+from .adversaries.parties import ITERATION, roster
+from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
+from .edits import applied
+from .sessions import ROUNDS, Session
+
+_SESSIONS: Final = {Effort.FAST: 100, Effort.SLOW: 1_000}
+_SIZES: Final = {Effort.FAST: (3, 5), Effort.SLOW: (3, 4, 5, 6, 8, 12)}
+_PATIENCE: Final = 60.0  # seconds in which a missing defense must be found
+_BY_NAME: Final = {ablation.name: ablation for ablation in EXACTNESS}
+
+CLAIM = Claim(
+    number=9,
+    title="malformed shares and dropouts",
+    adversary="up to c artists who send wrong shares, spoiled boxes, weak keys, second responses, or nothing",
+    assets="the sum, and the good name of honest artists",
+    assumption="the server is honest; at most (m - t) / 2 of m shares of a secret are wrong, or the session ends",
+    promise="the exact sum with liars named, or a clean end; never a silently wrong sum, never an honest artist blamed",
+    defenses={
+        ablation.name: ", ".join(dict.fromkeys(edit.place.replace(":", ", ") for edit in ablation.edits))
+        for ablation in EXACTNESS
+    },
+    power=(Limit(figure="wrong sums", at_least=1),),
+    protected=(
+        Limit(figure="wrong sums", at_most=0),
+        Limit(figure="vacuous", at_most=0),
+    ),
+    residual="availability: an artist who seals boxes that do not open can end a session; poison is TM-10",
+    tests=(
+        "tests/protocols/test_adversaries.py::test_lying_clients_get_no_wrong_sum_and_no_honest_client_blamed",
+        "tests/protocols/secagg/test_dropouts.py",
+        "tests/protocols/secagg/test_recovery.py",
+    ),
+    linddun=(Linddun.NON_REPUDIATION,),
+    stride=(Stride.TAMPERING, Stride.REPUDIATION, Stride.DENIAL_OF_SERVICE),
+)
+
+
+def attack(without: frozenset[str], effort: Effort) -> Figures:
+    """Lie session after session until a sum is wrong, and let clients vanish in every round."""
+    missing = [_BY_NAME[name] for name in sorted(without)]
+    with applied(edit for ablation in missing for edit in ablation.edits):
+        tally = hunt(
+            lying_clients,
+            sessions=10_000 if missing else _SESSIONS[effort],
+            seconds=_PATIENCE if missing else float("inf"),
+            may_crash=bool(missing),
+        )
+        outcomes = [
+            _sum_is_right(clients, number, gone)
+            for clients in _SIZES[effort]
+            for number in range(ROUNDS)
+            for gone in range(clients + 1)
+        ]
+    exact, wrong = outcomes.count(True), outcomes.count(False)
+    return {
+        "wrong sums": wrong + (tally.violation is not None),
+        "sessions with liars": tally.sessions,
+        "exact sums with liars": tally.completed,
+        "sessions with dropouts": len(outcomes),
+        "exact sums with dropouts": exact,
+        "vacuous": not missing and (tally.completed < 0.05 * tally.sessions or not exact),
+    }
+
+
+def _sum_is_right(clients: int, silent_from: int, gone: int) -> bool | None:
+    """Whether the sum is exact when the first clients fall silent in one round; None if there is none."""
+    threshold = (clients - 1) // 2 + 1
+    params = SessionParams(
+        iteration=ITERATION,
+        identities=roster(clients),
+        vectors=(VectorSpec(name="update", length=3, modulus_bits=16, max_abs_input=1000),),
+        degree=clients - 1,
+        threshold=threshold,
+        corrupt=0,
+        min_survivors=threshold + 1,
+    )
+    vectors = {index: np.arange(3) - 100 * index for index in range(clients)}
+    session = Session(params=params, vectors=vectors, seed=clients)
+    parties, server = {index: session.client(index) for index in vectors}, Server(params)
+    requests = dict(server.start())
+    try:
+        for number in range(ROUNDS):
+            for index, request in requests.items():
+                if index >= gone or number < silent_from:
+                    server.receive(index, parties[index].receive(request))
+            requests = dict(server.close_round())
+    except SessionAborted:
+        return None
+    except ProtocolError:
+        return False
+    expected = np.sum([vectors[index] for index in server.survivors], axis=0)
+    return bool(np.array_equal(server.aggregate()["update"], expected))
