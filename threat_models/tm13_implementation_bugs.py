@@ -61,8 +61,8 @@ CLAIM = Claim(
         Limit(figure="one run / claim", at_least=0.5, at_most=1.0),
         Limit(figure="sampled claim refuted", at_most=0.0),
     ),
-    residual="a bug that no score of one canary shows: a fixed-size shuffle in place of Poisson sampling and noise that "
-    "repeats are left to tests of the components (tests/privacy/test_components.py)",
+    residual="a bug that no score of one canary shows: a fixed-size shuffle in place of Poisson sampling and noise "
+    "that repeats are left to tests of the components (tests/privacy/test_components.py)",
     tests=("tests/threat_models/test_tm13_implementation_bugs.py", "tests/privacy/test_planted_bugs.py"),
     linddun=(Linddun.DETECTING, Linddun.DATA_DISCLOSURE),
     stride=(Stride.INFORMATION_DISCLOSURE,),
