@@ -1,12 +1,14 @@
 """The one loop: announce, aggregate, align, again. This is the server; it holds models, sums and nothing of an artist.
 
 ITE-1  All that comes from artists passes through `aggregation.aggregate`; announcements are answered with receipts,
-       which tell nothing and are brought back with the next announcement.
+       which tell nothing and are brought back with the next announcement. Where the cohort is cut into buckets, each
+       of them has a session of its own (`robust`).
 """
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from .aggregation import Aggregate, AggregationAborted, Subject, aggregate, session_params
@@ -17,6 +19,7 @@ from .engines.memory import Engine
 from .privacy.clipping import Unit
 from .privacy.mechanism import Mechanism, plan
 from .privacy.sizing import Mode, Noise
+from .robust import aggregate_buckets, deal
 from .training.updates import Layout
 
 ALIGNMENT_SHARE = 0.9
@@ -33,14 +36,15 @@ class CohortPlan:
     Attributes:
         mode: Where the noise comes from.
         unit: What is protected.
-        clients: Artists in the cohort.
+        clients: Artists in a session: the whole cohort, or its largest bucket.
         corrupt: Artists assumed to work with the server, at most.
         min_survivors: Artists below which a session aborts.
         max_artworks: Public bound on an artist's artworks.
         noise: The law of noise shares.
         sampling_rate: Probability with which each artwork takes part in an iteration.
         multipliers: Noise multiplier of each iteration; all 0 in mode none.
-        seed: Public bytes from which rotations are derived.
+        seed: Public bytes from which rotations and buckets are derived.
+        buckets: Sessions that the cohort is cut into; 1, or at least 3 to bear poisoned uploads.
     """
 
     mode: Mode
@@ -53,6 +57,7 @@ class CohortPlan:
     sampling_rate: float
     multipliers: Sequence[float]
     seed: bytes
+    buckets: int = 1
 
     def mechanism(self, iteration: int, *, dimensions: int, outputs: int) -> Mechanism:
         """The release of one iteration, from 1: moments and head first, then the head alone.
@@ -102,6 +107,7 @@ class Outcome:
         aggregate: What the server learned, or None.
         problem: Why the session aborted, or an empty string.
         mechanism: The release.
+        left_out: A sentence about each bucket that is not in the aggregate.
     """
 
     iteration: int
@@ -109,6 +115,7 @@ class Outcome:
     aggregate: Aggregate | None
     problem: str
     mechanism: Mechanism
+    left_out: Sequence[str] = ()
 
 
 def run(
@@ -142,6 +149,7 @@ def run(
     Raises:
         InputError: The cohort cannot bear its own promises.
     """
+    buckets = deal(identities, cohort.buckets, cohort.seed)
     receipts = {f"{name}/announcement": NO_RECEIPT for name in artists}
     for iteration in range(1, len(cohort.multipliers) + 1):
         mechanism = cohort.mechanism(iteration, dimensions=model.head.shape[1], outputs=len(model.head))
@@ -157,12 +165,41 @@ def run(
         )
         receipts |= {mailbox: reply for mailbox, reply in replies.items() if len(reply) == RECEIPT_BYTES}
         on_session()
-        params = session_params(identities, subject, mechanism)
+        session = partial(
+            _run_session,
+            subject=subject,
+            mechanism=mechanism,
+            identities=identities,
+            engine=engine,
+            artists=artists,
+            transcripts=transcripts,
+        )
         try:
-            mailboxes = [f"{name}/session" for name in artists]
-            summed = aggregate(params, mechanism, engine, mailboxes, transcripts=transcripts)
+            summed, left_out = aggregate_buckets(buckets, session)
         except AggregationAborted as error:
             yield Outcome(iteration=iteration, model=model, aggregate=None, problem=str(error), mechanism=mechanism)
             continue
         alignment, model = alignment.advance(model, summed)
-        yield Outcome(iteration=iteration, model=model, aggregate=summed, problem="", mechanism=mechanism)
+        yield Outcome(
+            iteration=iteration, model=model, aggregate=summed, problem="", mechanism=mechanism, left_out=left_out
+        )
+
+
+def _run_session(
+    number: int,
+    bucket: Sequence[int],
+    *,
+    subject: Subject,
+    mechanism: Mechanism,
+    identities: Sequence[bytes],
+    engine: Engine,
+    artists: Sequence[str],
+    transcripts: Path | None,
+) -> Aggregate:
+    """The session of one bucket; the transcripts of each but the first go to a folder of their own."""
+    if transcripts is not None and number > 0:
+        transcripts = transcripts / f"bucket-{number + 1}"
+        transcripts.mkdir(exist_ok=True)
+    params = session_params([identities[index] for index in bucket], subject, mechanism)
+    mailboxes = [f"{artists[index]}/session" for index in bucket]
+    return aggregate(params, mechanism, engine, mailboxes, transcripts=transcripts)

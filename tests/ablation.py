@@ -249,6 +249,48 @@ ABLATIONS = (
         "self.smoothing**2) / self.clients)",
         "tests/privacy/test_noise.py::test_the_honest_survivors_alone_reach_the_claimed_multiplier",
     ),
+    Ablation(
+        "buckets: noise sized for a bucket's own survivors",
+        "fedstyle_secure/experiments/budget.py",
+        "smallest, clients = clients // settings.buckets, math.ceil(clients / settings.buckets)",
+        "smallest = clients",
+        "tests/experiments/test_budget.py::test_the_noise_of_a_bucket_is_sized_for_its_own_honest_survivors",
+    ),
+    Ablation(
+        "buckets: at least the minimum cohort in each",
+        "fedstyle_secure/experiments/budget.py",
+        "if clients < settings.buckets * settings.min_cohort:",
+        "if False:",
+        "tests/experiments/test_budget.py::test_buckets_below_the_minimum_cohort_are_refused",
+    ),
+    Ablation(
+        "buckets: norm gate",
+        "fedstyle_secure/robust.py",
+        "if norm > NORM_GATE * usual:",
+        "if False:",
+        "tests/test_robust.py::test_a_bucket_that_is_too_long_is_left_out_and_named",
+    ),
+    Ablation(
+        "buckets: median, not mean",
+        "fedstyle_secure/robust.py",
+        "np.median([each.tensors[name]",
+        "np.mean([each.tensors[name]",
+        "tests/test_robust.py::test_one_bucket_of_five_moves_no_coordinate_beyond_the_honest_ones",
+    ),
+    Ablation(
+        "buckets: a majority is left",
+        "fedstyle_secure/robust.py",
+        "if 2 * len(sums) <= len(buckets):",
+        "if False:",
+        "tests/test_robust.py::test_without_a_majority_of_the_buckets_there_is_no_sum",
+    ),
+    Ablation(
+        "a sum beyond all honest uploads is not used",
+        "fedstyle_secure/privacy/quantization.py",
+        "if total.max() > mechanism.max_abs_sum or total.min() < -mechanism.max_abs_sum:",
+        "if False:",
+        "tests/test_robust.py::test_an_upload_out_of_bounds_ends_its_session_and_not_the_run",
+    ),
 )
 
 
