@@ -285,6 +285,20 @@ ABLATIONS = (
         "tests/test_robust.py::test_without_a_majority_of_the_buckets_there_is_no_sum",
     ),
     Ablation(
+        "a buyer's questions are counted",
+        "fedstyle_secure/catalogue/metered.py",
+        "if questions > left:",
+        "if False:",
+        "tests/catalogue/test_metered.py::test_a_question_beyond_the_limit_gets_no_answer",
+    ),
+    Ablation(
+        "a buyer's answers are short",
+        "fedstyle_secure/catalogue/metered.py",
+        "if top > self.top:",
+        "if False:",
+        "tests/catalogue/test_metered.py::test_an_answer_with_too_many_names_is_refused_and_not_counted",
+    ),
+    Ablation(
         "a sum beyond all honest uploads is not used",
         "fedstyle_secure/privacy/quantization.py",
         "if total.max() > mechanism.max_abs_sum or total.min() < -mechanism.max_abs_sum:",
