@@ -3,7 +3,7 @@
 Masks hide a poisoned upload as well as an honest one. What the server can judge are sums, so it asks for more of them.
 
 ROB-1  The cohort is dealt into buckets once, by public randomness, and each bucket keeps its artists for the whole run:
-       no two sums can be subtracted to single anybody out.
+       sums of buckets that overlap in part, and so could be subtracted from each other, do not come about.
 ROB-2  A bucket is a cohort of its own: with at least `min_cohort` artists, its own session, and noise sized for its own
        honest survivors, as if all corrupt artists were in it.
 ROB-3  A bucket with a tensor that is more than `NORM_GATE` times as long as the median bucket's is left out and named.
