@@ -8,6 +8,7 @@ AGG-3  A client insists on at least as many survivors, and assumes at least as m
 AGG-4  The server's side handles protocol bytes and the final sum, nothing else.
 AGG-5  A cohort stays together: where cohorts are chosen, and again by each client, one is refused whose sums, combined
        with those of earlier cohorts, single out fewer artists than any one sum may (threat TM-7).
+AGG-6  A sum that no honest uploads can reach ends its session like any other failure: nothing is made of it.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -273,7 +274,8 @@ def aggregate(
             nowhere. Aborted sessions are written down too.
 
     Raises:
-        AggregationAborted: Too few artists stayed, or a recovered secret was not what had been promised.
+        AggregationAborted: Too few artists stayed, a recovered secret was not what had been promised, or the sum is
+            none of honest uploads (AGG-5).
         OSError: The transcript cannot be written.
     """
     server = Server(params)
@@ -297,7 +299,12 @@ def aggregate(
         if transcripts is not None:
             path = transcripts / f"iteration-{params.iteration:04d}.json"
             path.write_bytes(Transcript(params, tuple(exchanges)).encode())
-    return _open(server.aggregate()[_UPDATE], len(server.survivors), mechanism)
+    try:
+        return _open(server.aggregate()[_UPDATE], len(server.survivors), mechanism)
+    except InputError as error:
+        raise AggregationAborted(
+            f"iteration {params.iteration}: some artist's upload is out of bounds: {error}"
+        ) from error
 
 
 def audit_transcripts(

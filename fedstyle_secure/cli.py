@@ -164,6 +164,9 @@ def train(
     ] = None,
     min_cohort: Annotated[int | None, typer.Option(help="Fewest artists a sum may cover (default: 5).")] = None,
     corrupt: Annotated[int | None, typer.Option(help="Artists assumed corrupt (default: a tenth).")] = None,
+    buckets: Annotated[
+        int | None, typer.Option(help="Sums the cohort is cut into; from 3 on, poison spoils one of them (default: 1).")
+    ] = None,
     min_artworks: Annotated[int | None, typer.Option(help="Fewest artworks of an artist (default: 4).")] = None,
     max_artworks: Annotated[
         int | None, typer.Option(help="Most training artworks an artist uses (default: 500).")

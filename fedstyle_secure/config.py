@@ -46,6 +46,8 @@ class Settings:
         drop_rate: Fraction of the cohort that may vanish in any iteration, and that the simulation makes vanish.
         min_cohort: Fewest artists a sum may cover.
         corrupt: Artists assumed to work with the server; None means a tenth, at least one.
+        buckets: Sums that the cohort is cut into, each of `min_cohort` artists or more; their median bears poisoned
+            uploads, and costs noise.
         min_artworks: Fewest artworks of an artist.
         max_artworks: Public bound on an artist's training artworks; more are left out.
         transcripts: Folder to write what the server saw of each session to, outside `out`; must not exist. None for
@@ -73,6 +75,7 @@ class Settings:
     drop_rate: float = 0.0
     min_cohort: int = 5
     corrupt: int | None = None
+    buckets: int = 1
     min_artworks: int = 4
     max_artworks: int = 500
     transcripts: Path | None = None
@@ -97,6 +100,10 @@ class Settings:
             (0 <= self.drop_rate < 1, f"--drop-rate must be at least 0 and below 1, got {self.drop_rate}"),
             (self.min_cohort >= 2, f"--min-cohort must be at least 2 to hide anyone, got {self.min_cohort}"),
             (self.corrupt is None or self.corrupt >= 0, f"--corrupt must be at least 0, got {self.corrupt}"),
+            (
+                self.buckets == 1 or self.buckets >= 3,
+                f"--buckets must be 1 (one sum) or at least 3 (the median of two is their mean), got {self.buckets}",
+            ),
             (self.min_artworks >= 2, f"--min-artworks must be at least 2, got {self.min_artworks}"),
             (self.max_artworks >= 1, f"--max-artworks must be at least 1, got {self.max_artworks}"),
             (self.public is None or self.public >= 1, f"--public must be at least 1, got {self.public}"),

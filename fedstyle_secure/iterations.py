@@ -1,14 +1,16 @@
 """The one loop: announce, aggregate, align, again. This is the server; it holds models, sums and nothing of an artist.
 
 ITE-1  All that comes from artists passes through `aggregation.aggregate`; announcements are answered with receipts,
-       which tell nothing and are brought back with the next announcement.
-ITE-2  A cohort is the same for all iterations of a run, and is refused before anything is announced if cohorts of
-       earlier runs would single artists out of it.
+       which tell nothing and are brought back with the next announcement. Where the cohort is cut into buckets, each
+       of them has a session of its own (`robust`).
+ITE-2  A cohort and its buckets are the same for all iterations of a run, and are refused before anything is announced
+       if cohorts of earlier runs would single artists out of them.
 """
 
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from .aggregation import Aggregate, AggregationAborted, Subject, aggregate, check_cohort, session_params
@@ -19,6 +21,7 @@ from .engines.memory import Engine
 from .privacy.clipping import Unit
 from .privacy.mechanism import Mechanism, plan
 from .privacy.sizing import Mode, Noise
+from .robust import aggregate_buckets, deal
 from .training.updates import Layout
 
 ALIGNMENT_SHARE = 0.9
@@ -35,14 +38,15 @@ class CohortPlan:
     Attributes:
         mode: Where the noise comes from.
         unit: What is protected.
-        clients: Artists in the cohort.
+        clients: Artists in a session: the whole cohort, or its largest bucket.
         corrupt: Artists assumed to work with the server, at most.
         min_survivors: Artists below which a session aborts.
         max_artworks: Public bound on an artist's artworks.
         noise: The law of noise shares.
         sampling_rate: Probability with which each artwork takes part in an iteration.
         multipliers: Noise multiplier of each iteration; all 0 in mode none.
-        seed: Public bytes from which rotations are derived.
+        seed: Public bytes from which rotations and buckets are derived.
+        buckets: Sessions that the cohort is cut into; 1, or at least 3 to bear poisoned uploads.
     """
 
     mode: Mode
@@ -55,6 +59,7 @@ class CohortPlan:
     sampling_rate: float
     multipliers: Sequence[float]
     seed: bytes
+    buckets: int = 1
 
     def mechanism(self, iteration: int, *, dimensions: int, outputs: int) -> Mechanism:
         """The release of one iteration, from 1: moments and head first, then the head alone.
@@ -104,6 +109,7 @@ class Outcome:
         aggregate: What the server learned, or None.
         problem: Why the session aborted, or an empty string.
         mechanism: The release.
+        left_out: A sentence about each bucket that is not in the aggregate.
     """
 
     iteration: int
@@ -111,6 +117,7 @@ class Outcome:
     aggregate: Aggregate | None
     problem: str
     mechanism: Mechanism
+    left_out: Sequence[str] = ()
 
 
 def run(
@@ -146,7 +153,10 @@ def run(
     Raises:
         InputError: The cohort cannot bear its own promises, or earlier ones single artists out of it.
     """
-    check_cohort(identities, earlier, cohort.min_survivors)
+    buckets = deal(identities, cohort.buckets, cohort.seed)
+    summed_over = [[identities[index] for index in bucket] for bucket in buckets]
+    for number, members in enumerate(summed_over):
+        check_cohort(members, (*earlier, *map(frozenset, summed_over[:number])), cohort.min_survivors)
     receipts = {f"{name}/announcement": NO_RECEIPT for name in artists}
     for iteration in range(1, len(cohort.multipliers) + 1):
         mechanism = cohort.mechanism(iteration, dimensions=model.head.shape[1], outputs=len(model.head))
@@ -162,12 +172,41 @@ def run(
         )
         receipts |= {mailbox: reply for mailbox, reply in replies.items() if len(reply) == RECEIPT_BYTES}
         on_session()
-        params = session_params(identities, subject, mechanism)
+        session = partial(
+            _run_session,
+            subject=subject,
+            mechanism=mechanism,
+            identities=identities,
+            engine=engine,
+            artists=artists,
+            transcripts=transcripts,
+        )
         try:
-            mailboxes = [f"{name}/session" for name in artists]
-            summed = aggregate(params, mechanism, engine, mailboxes, transcripts=transcripts)
+            summed, left_out = aggregate_buckets(buckets, session)
         except AggregationAborted as error:
             yield Outcome(iteration=iteration, model=model, aggregate=None, problem=str(error), mechanism=mechanism)
             continue
         alignment, model = alignment.advance(model, summed)
-        yield Outcome(iteration=iteration, model=model, aggregate=summed, problem="", mechanism=mechanism)
+        yield Outcome(
+            iteration=iteration, model=model, aggregate=summed, problem="", mechanism=mechanism, left_out=left_out
+        )
+
+
+def _run_session(
+    number: int,
+    bucket: Sequence[int],
+    *,
+    subject: Subject,
+    mechanism: Mechanism,
+    identities: Sequence[bytes],
+    engine: Engine,
+    artists: Sequence[str],
+    transcripts: Path | None,
+) -> Aggregate:
+    """The session of one bucket; the transcripts of each but the first go to a folder of their own."""
+    if transcripts is not None and number > 0:
+        transcripts = transcripts / f"bucket-{number + 1}"
+        transcripts.mkdir(exist_ok=True)
+    params = session_params([identities[index] for index in bucket], subject, mechanism)
+    mailboxes = [f"{artists[index]}/session" for index in bucket]
+    return aggregate(params, mechanism, engine, mailboxes, transcripts=transcripts)

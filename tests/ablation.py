@@ -369,6 +369,62 @@ ABLATIONS = (
         "prepared = everyone",
         "tests/experiments/test_cohort_changes.py::test_newcomers_train_nothing_and_compete_with_all",
     ),
+    Ablation(
+        "buckets: noise sized for a bucket's own survivors",
+        "fedstyle_secure/experiments/budget.py",
+        "smallest, clients = clients // settings.buckets, math.ceil(clients / settings.buckets)",
+        "smallest = clients",
+        "tests/experiments/test_budget.py::test_the_noise_of_a_bucket_is_sized_for_its_own_honest_survivors",
+    ),
+    Ablation(
+        "buckets: at least the minimum cohort in each",
+        "fedstyle_secure/experiments/budget.py",
+        "if clients < settings.buckets * settings.min_cohort:",
+        "if False:",
+        "tests/experiments/test_budget.py::test_buckets_below_the_minimum_cohort_are_refused",
+    ),
+    Ablation(
+        "buckets: norm gate",
+        "fedstyle_secure/robust.py",
+        "if norm > NORM_GATE * usual:",
+        "if False:",
+        "tests/test_robust.py::test_a_bucket_that_is_too_long_is_left_out_and_named",
+    ),
+    Ablation(
+        "buckets: median, not mean",
+        "fedstyle_secure/robust.py",
+        "np.median([each.tensors[name]",
+        "np.mean([each.tensors[name]",
+        "tests/test_robust.py::test_one_bucket_of_five_moves_no_coordinate_beyond_the_honest_ones",
+    ),
+    Ablation(
+        "buckets: a majority is left",
+        "fedstyle_secure/robust.py",
+        "if 2 * len(sums) <= len(buckets):",
+        "if False:",
+        "tests/test_robust.py::test_without_a_majority_of_the_buckets_there_is_no_sum",
+    ),
+    Ablation(
+        "a buyer's questions are counted",
+        "fedstyle_secure/catalogue/metered.py",
+        "if questions > left:",
+        "if False:",
+        "tests/catalogue/test_metered.py::test_a_question_beyond_the_limit_gets_no_answer",
+    ),
+    Ablation(
+        "a buyer's answers are short",
+        "fedstyle_secure/catalogue/metered.py",
+        "if top > self.top:",
+        "if False:",
+        "tests/catalogue/test_metered.py::test_an_answer_with_too_many_names_is_refused_and_not_counted",
+    ),
+    Ablation(
+        "a sum beyond all honest uploads is not used",
+        "fedstyle_secure/privacy/quantization.py",
+        "if total.max() > mechanism.max_abs_sum or total.min() < -mechanism.max_abs_sum:",
+        "if False:",
+        "tests/test_robust.py::test_an_upload_out_of_bounds_ends_its_session_and_not_the_run",
+    ),
 )
 
 

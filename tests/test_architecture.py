@@ -24,7 +24,12 @@ from protocols.secagg.messages import AdvertiseKeysRequest, Response, response_t
 ROOTS = {"fedstyle_secure": Path(fedstyle_secure.__file__).parent, "protocols": Path(protocols.__file__).parent}
 PYPROJECT = Path(__file__).resolve().parents[1] / "pyproject.toml"
 
-SERVER_ROOMS = ["fedstyle_secure.iterations", "fedstyle_secure.alignment", "fedstyle_secure.aggregation"]
+SERVER_ROOMS = [
+    "fedstyle_secure.iterations",
+    "fedstyle_secure.robust",
+    "fedstyle_secure.alignment",
+    "fedstyle_secure.aggregation",
+]
 HOUSE_OF_AN_ARTIST = {
     "fedstyle_secure.artist",
     "fedstyle_secure.encoder.features",

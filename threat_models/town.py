@@ -150,6 +150,8 @@ class Federation:
     min_survivors: int = 6
     multipliers: Sequence[float] = (0.0, 0.0, 0.0)
     limit: float = float("inf")
+    buckets: int = 1
+    min_cohort: int = 5
     randomness: Callable[[int], Callable[[int], bytes]] = field(default=lambda number: scripted(f"random {number}"))
     guards: Mapping[int, Callable[[Mailbox], Mailbox]] = field(default_factory=dict)
 
@@ -168,7 +170,7 @@ class Federation:
         self.cohort = CohortPlan(
             mode=self.mode,
             unit=self.unit,
-            clients=self.clients,
+            clients=-(-self.clients // self.buckets),
             corrupt=self.corrupt,
             min_survivors=self.min_survivors,
             max_artworks=20,
@@ -176,6 +178,7 @@ class Federation:
             sampling_rate=1.0,
             multipliers=self.multipliers,
             seed=b"town",
+            buckets=self.buckets,
         )
 
     def _enrol(self, number: int) -> Artist:
@@ -186,7 +189,7 @@ class Federation:
             features=style_features(number),
             codebook=codebook(),
             codeword=codebook().draw(scripted(f"anchor {number}")),
-            enrolment=make_enrolment(number, artists=self.clients),
+            enrolment=make_enrolment(number, artists=self.clients, min_cohort=self.min_cohort),
             ledger=Ledger.open(self.folder / f"{number}.jsonl", limit=self.limit, delta=1e-5, view=view),
             mode=self.mode,
             unit=self.unit,

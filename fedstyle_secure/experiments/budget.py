@@ -1,5 +1,6 @@
 """Plan a run's noise before anything is read or computed, and refuse what cannot be kept."""
 
+import math
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -113,7 +114,7 @@ def plan_budget(settings: Settings, *, clients: int, dimensions: int, outputs: i
     cohort = CohortPlan(
         mode=settings.privacy,
         unit=settings.unit,
-        clients=clients,
+        clients=math.ceil(clients / settings.buckets),
         corrupt=corrupt,
         min_survivors=min_survivors,
         max_artworks=settings.max_artworks,
@@ -121,6 +122,7 @@ def plan_budget(settings: Settings, *, clients: int, dimensions: int, outputs: i
         sampling_rate=settings.sampling_rate,
         multipliers=multipliers,
         seed=settings.seed.to_bytes(8, "big", signed=True),
+        buckets=settings.buckets,
     )
     view = View.LOCAL if settings.privacy is Mode.LOCAL else View.AGGREGATE
     budget = Budget(cohort=cohort, signature_multiplier=signature_multiplier, view=view)
@@ -174,9 +176,15 @@ def _check_session(mechanism: Mechanism) -> None:
 
 
 def _cohort_sizes(settings: Settings, clients: int) -> tuple[int, int]:
-    """Corrupt clients and minimum survivors."""
+    """Corrupt clients and minimum survivors of a session; all corrupt ones may be in one bucket."""
     corrupt = settings.corrupt if settings.corrupt is not None else max(1, clients // 10)
-    min_survivors = clients - int(settings.drop_rate * clients)
+    if clients < settings.buckets * settings.min_cohort:
+        raise InputError(
+            f"--buckets {settings.buckets} of at least --min-cohort {settings.min_cohort} artists need "
+            f"{settings.buckets * settings.min_cohort} artists, there are {clients}: lower one of them, or add artists"
+        )
+    smallest, clients = clients // settings.buckets, math.ceil(clients / settings.buckets)
+    min_survivors = smallest - int(settings.drop_rate * clients)
     if min_survivors < settings.min_cohort:
         raise InputError(
             f"with --drop-rate {settings.drop_rate:g} only {min_survivors} of {clients} artists are sure to stay, "

@@ -224,7 +224,7 @@ def _iterate(prepared: Prepared, folder: Path, transcripts: Path | None, progres
     start = first_model(prepared)
     artists = _enrol(prepared, start, folder)
     dropouts = Dropouts(
-        list(artists), count=len(artists) - cohort.min_survivors, seed=derive_seed(settings.seed, "drop")
+        list(artists), count=int(settings.drop_rate * len(artists)), seed=derive_seed(settings.seed, "drop")
     )
     engine = MemoryEngine(
         {f"{name}/announcement": artist.receive_announcement for name, artist in artists.items()}

@@ -63,18 +63,19 @@ class Trained:
     engine: MemoryEngine
 
     def check(self) -> list[str]:
-        """Sentences about sessions that aborted; none if all completed.
+        """Sentences about sessions that aborted and buckets that were left out; none if all completed.
 
         Raises:
             FedStyleError: No session completed, so that nothing was learned.
         """
         problems = [outcome.problem for outcome in self.outcomes if outcome.aggregate is None]
+        notes = [f"iteration {each.iteration}: {reason}" for each in self.outcomes for reason in each.left_out]
         if not problems:
-            return []
+            return notes
         reason = f"{problems[0]}{self._refused()}"
         if len(problems) == len(self.outcomes):
             raise FedStyleError(f"none of {len(problems)} sessions completed, so nothing was learned: {reason}")
-        return [f"{len(problems)} of {len(self.outcomes)} sessions aborted and changed nothing: {reason}"]
+        return [f"{len(problems)} of {len(self.outcomes)} sessions aborted and changed nothing: {reason}", *notes]
 
     def _refused(self) -> str:
         """How many artists refused, and why the first did."""

@@ -53,6 +53,26 @@ def test_local_mode_limits_what_an_artist_shows_alone(limit: float) -> None:
     assert compose(budget, View.AGGREGATE, 1e-5) < compose(budget, View.LOCAL, 1e-5)
 
 
+@pytest.mark.parametrize("buckets", [1, 3, 4])
+def test_the_noise_of_a_bucket_is_sized_for_its_own_honest_survivors(buckets: int) -> None:
+    """Whatever the buckets, epsilon is met, by the honest artists of the smallest one after its dropouts."""
+    budget = make_budget(clients=31, buckets=buckets, corrupt=1, drop_rate=0.1)
+    smallest, largest = 31 // buckets, -(-31 // buckets)
+    assert compose(budget, View.AGGREGATE, 1e-5) <= 8.0
+    for mechanism in releases(budget)[:-1]:
+        assert mechanism.min_survivors == smallest - int(0.1 * largest)
+        assert mechanism.honest == mechanism.min_survivors - 1
+        assert mechanism.clients == largest
+
+
+def test_buckets_below_the_minimum_cohort_are_refused() -> None:
+    with pytest.raises(
+        InputError, match=r"--buckets 4 of at least --min-cohort 7 artists need 28 artists, there are 24"
+    ):
+        make_budget(clients=24, buckets=4, min_cohort=7)
+    assert make_budget(clients=28, buckets=4, min_cohort=6).cohort.buckets == 4
+
+
 def test_mode_none_plans_no_noise() -> None:
     budget = make_budget(privacy=Mode.NONE)
     assert set(budget.cohort.multipliers) == {0.0}

@@ -78,6 +78,15 @@ def test_every_mode_and_unit_runs_and_keeps_its_limit(mode: Mode, unit: Unit, ar
             assert ledger.epsilon(view) == (math.inf if spent is None else pytest.approx(spent, abs=1e-3))
 
 
+def test_a_run_in_buckets_keeps_its_limit_and_sums_them_all(art: Path, tmp_path: Path) -> None:
+    settings = stand_ins.settings(art, tmp_path / "run", public=3, buckets=3, min_cohort=3, corrupt=0, epsilon=6.0)
+    summary = run.train(settings)
+    assert summary["aggregation"] | {"completed": 2, "survivors_min": 9, "survivors_max": 9} == summary["aggregation"]
+    assert summary["privacy"]["min_survivors"] == 3
+    assert 5.5 < summary["privacy"]["epsilon"]["aggregate"] <= 6.0
+    assert summary["warnings"] == []
+
+
 def test_training_beats_a_random_head_and_follows_the_seed(art: Path, tmp_path: Path) -> None:
     settings = stand_ins.settings(art, tmp_path / "a", privacy=Mode.NONE)
     first = run.train(settings)

@@ -1,0 +1,225 @@
+"""TM-6: sybils. Corrupt artists add no noise, and a server that works with them lets honest artists drop out.
+
+The noise that hides an artist is that of the honest survivors. So shares are sized for `min_survivors - corrupt`, and
+each client holds the session to these numbers; what remains with n - 1 sybils is printed as the worst case.
+"""
+
+import math
+import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from functools import cache
+from itertools import count
+from typing import Any, Final
+from unittest.mock import patch
+
+import numpy as np
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from numpy.typing import NDArray
+
+from fedstyle_secure import aggregation
+from fedstyle_secure.aggregation import (
+    REFUSALS,
+    AggregationAborted,
+    Enrolment,
+    MaskedSession,
+    Subject,
+    aggregate,
+    mask,
+    ring_sum,
+    session_params,
+)
+from fedstyle_secure.engines.memory import MemoryEngine, Unreachable
+from fedstyle_secure.experiments.privacy_audit import Probe, claim_of, make_probe
+from fedstyle_secure.privacy.auditing import judge, thresholds
+from fedstyle_secure.privacy.clipping import Unit
+from fedstyle_secure.privacy.mechanism import Mechanism, View, plan
+from fedstyle_secure.privacy.pipeline import protect
+from fedstyle_secure.privacy.sizing import Mode, Sizing
+from fedstyle_secure.training.updates import Contributions, Layout, Segment, Support
+from protocols import ClientPolicy, SessionParams
+
+from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
+from .switches import off
+
+CLIENTS, CORRUPT, SURVIVORS, MIN_COHORT = 12, 3, 9, 5
+DELTA, CONFIDENCE = 1e-5, 0.9999
+_TRIALS: Final = {Effort.FAST: 1500, Effort.SLOW: 6000}
+_ANSWERS = 2  # of an artist whom the server then lets drop out: keys are exchanged by then
+
+CLAIM = Claim(
+    number=6,
+    title="sybils",
+    adversary=f"{CORRUPT} of {CLIENTS} artists who add no noise, or all but one of them, and a server "
+    "that lets honest artists drop out",
+    assets="whether one artwork was in an honest artist's portfolio",
+    assumption="the claimed epsilon: at most c corrupt artists; the worst-case epsilon: none",
+    promise="what an attack measures is at most the claimed epsilon with c sybils, and at most the worst-case epsilon "
+    "with n - 1",
+    defenses={
+        "noise for honest survivors": "privacy/sizing.py, Sizing.honest: shares for n - c - dropouts, not for n",
+        "the client holds the session to its noise": "aggregation.py, mask: AGG-3",
+    },
+    power=(Limit(figure="c sybils: measured / claimed", at_least=1.2),),
+    protected=(
+        Limit(figure="c sybils: measured / claimed", at_least=0.5, at_most=1.0),
+        Limit(figure="n - 1 sybils: measured / worst case", at_least=0.5, at_most=1.0),
+        Limit(figure="survivors fewer than promised", at_most=0.0, unit="artists"),
+    ),
+    residual="with more than c sybils the claimed epsilon is void and the worst case holds; nothing here says who is a "
+    "sybil: that is up to enrolment",
+    tests=("tests/threat_models/test_tm06_sybils.py", "tests/privacy/test_noise.py"),
+    linddun=(Linddun.DETECTING, Linddun.DATA_DISCLOSURE),
+    stride=(Stride.SPOOFING, Stride.INFORMATION_DISCLOSURE),
+)
+
+
+def attack(without: frozenset[str], effort: Effort) -> Figures:
+    """Get a sum of as few artists as clients allow, some of them sybils without noise, and test for one artwork."""
+    promised = _release()
+    epsilons = {view: claim_of([promised], view=view, delta=DELTA).epsilon() for view in View}
+    with off(without, _SWITCHES):
+        release = _release()
+        survivors = _fewest_survivors(release)
+        some = _lower_bound(promised, release, View.AGGREGATE, survivors - CORRUPT, _TRIALS[effort])
+        all_others = _lower_bound(promised, release, View.WORST_CASE, 1, _TRIALS[effort])
+    return {
+        "epsilon claimed, c sybils": epsilons[View.AGGREGATE],
+        "epsilon measured, c sybils": some,
+        "epsilon claimed, n - 1 sybils": epsilons[View.WORST_CASE],
+        "epsilon measured, n - 1 sybils": all_others,
+        "c sybils: measured / claimed": some / epsilons[View.AGGREGATE],
+        "n - 1 sybils: measured / worst case": all_others / epsilons[View.WORST_CASE],
+        "survivors fewer than promised": SURVIVORS - survivors,
+    }
+
+
+def _release() -> Mechanism:
+    """A head's gradient; sized anew in each arm, since the patch is in its sizes."""
+    segment = Segment(name="head", length=128, support=Support.COHORT, clip_norm=0.5, share=1.0)
+    return plan(
+        mode=Mode.DISTRIBUTED,
+        unit=Unit.ARTWORK,
+        layout=Layout((segment,)),
+        noise_multiplier=1.0,
+        clients=CLIENTS,
+        corrupt=CORRUPT,
+        min_survivors=SURVIVORS,
+        max_artworks=20,
+        rotation_seed=bytes(32),
+    )
+
+
+def _lower_bound(promised: Mechanism, release: Mechanism, view: View, honest: int, trials: int) -> float:
+    """Epsilon that is proven against what is promised in `view`, of a sum that holds the noise of so many artists."""
+    shares = promised.honest if view is View.AGGREGATE else 1
+    deviation = math.sqrt(shares) * promised.sigma_own / promised.scale
+    absent, present = _scores(make_probe(release, view=view, views=1), honest, trials) / deviation
+    claim = claim_of([promised], view=view, delta=DELTA)
+    return judge(absent, present, cuts=thresholds(claim), claim=claim, confidence=CONFIDENCE).lower_bound
+
+
+def _scores(probe: Probe, honest: int, trials: int) -> NDArray[np.float64]:
+    """How much of the canary shows in sums without and with it, float64 [2, trials]; sybils upload zeros.
+
+    As in `two_worlds`, both worlds of a trial share the noise of everyone but the canary's artist.
+    """
+    mechanism = probe.mechanism
+    nothing = Contributions(probe.canary.rows[:0], mechanism.layout)
+    zeros = np.zeros(mechanism.dimension, dtype=np.int64)
+    scores = np.empty((2, trials))
+    for trial in range(trials):
+        others = sum((protect(nothing, mechanism, os.urandom).values for _ in range(honest - 1)), zeros)
+        for world, contributions in enumerate((nothing, probe.canary)):
+            upload = protect(contributions, mechanism, os.urandom).values
+            scores[world, trial] = probe.score(ring_sum([others, upload], mechanism))
+    return scores
+
+
+# How few survivors the clients put up with
+
+
+def _fewest_survivors(release: Mechanism) -> int:
+    """The smallest sum that a lying server gets out of real sessions; all survivors that were promised if it must."""
+    for survivors in range(MIN_COHORT + 1, SURVIVORS):
+        for corrupt in range(CORRUPT, -1, -1):
+            if _completes(release, survivors, corrupt):
+                return survivors
+    if not _completes(release, SURVIVORS, CORRUPT):
+        raise AssertionError("an honest session must complete, or this attack shows nothing")
+    return SURVIVORS
+
+
+def _completes(release: Mechanism, survivors: int, corrupt: int) -> bool:
+    """Whether a session completes that announces these numbers, whatever the noise was sized for."""
+    names = [f"artist {number}" for number in range(CLIENTS)]
+    identities = [key.public_key().public_bytes_raw() for key in _keys()]
+    subject = Subject(iteration=1, model_digest=bytes(32), architecture_digest=bytes(32), anchors_digest=bytes(32))
+    honest = session_params(identities, subject, release)
+    params = _lie(honest, survivors, corrupt)
+    if params is None:
+        return False
+    nothing = Contributions(np.zeros((0, release.length), dtype=np.float32), release.layout)
+    mailboxes: dict[str, Callable[[bytes], bytes]] = {}
+    for number, (name, key) in enumerate(zip(names, _keys(), strict=True)):
+        enrolment = Enrolment(
+            identity=key,
+            roster=frozenset(identities),
+            architectures=frozenset({bytes(32)}),
+            min_cohort=MIN_COHORT,
+        )
+        update = protect(nothing, release, os.urandom)
+        session = mask(update, subject=subject, last_iteration=0, enrolment=enrolment, random=os.urandom)
+        mailboxes[name] = session.receive if number < survivors else _vanishing(session)
+    try:
+        return aggregate(params, release, MemoryEngine(mailboxes, refusals=REFUSALS), names).survivors == survivors
+    except AggregationAborted:
+        return False
+
+
+def _lie(honest: SessionParams, survivors: int, corrupt: int) -> SessionParams | None:
+    """Parameters with other promises under the same privacy digest, if any are consistent in themselves."""
+    threshold = (honest.degree + corrupt) // 2 + 1
+    try:
+        return replace(honest, min_survivors=survivors, corrupt=corrupt, threshold=threshold)
+    except REFUSALS:
+        return None
+
+
+def _vanishing(session: MaskedSession) -> Callable[[bytes], bytes]:
+    answers = count()
+
+    def answer(request: bytes) -> bytes:
+        if next(answers) >= _ANSWERS:
+            raise Unreachable
+        return session.receive(request)
+
+    return answer
+
+
+@cache
+def _keys() -> tuple[Ed25519PrivateKey, ...]:
+    return tuple(Ed25519PrivateKey.generate() for _ in range(CLIENTS))
+
+
+# Defenses off
+
+
+def _share_of_all(sizing: Sizing) -> float:
+    return math.sqrt(((sizing.noise_multiplier * sizing.sensitivity) ** 2 + sizing.smoothing**2) / sizing.clients)
+
+
+def _trusting(**conditions: Any) -> ClientPolicy:
+    """A policy that believes the server about survivors and corrupt clients."""
+    return ClientPolicy(**(conditions | {"min_survivors": conditions["min_cohort"], "min_corrupt": 0}))
+
+
+def _noise_for_all() -> AbstractContextManager[object]:
+    return patch.object(Sizing, "sigma_share", property(_share_of_all))
+
+
+_SWITCHES = {
+    "noise for honest survivors": _noise_for_all,
+    "the client holds the session to its noise": lambda: patch.object(aggregation, "ClientPolicy", _trusting),
+}
