@@ -18,9 +18,8 @@ from fedstyle_secure.aggregation import REFUSALS, Aggregate, Enrolment, Subject,
 from fedstyle_secure.config import Settings
 from fedstyle_secure.engines.memory import MemoryEngine
 from fedstyle_secure.errors import PrivacyError
-from fedstyle_secure.experiments.budget import plan_budget
+from fedstyle_secure.experiments.budget import Budget, plan_budget
 from fedstyle_secure.experiments.run import DIMENSIONS, OUTPUTS
-from fedstyle_secure.iterations import CohortPlan
 from fedstyle_secure.privacy.clipping import FRACTION_BITS, ClippedUpdate
 from fedstyle_secure.privacy.mechanism import Mechanism, plan
 from fedstyle_secure.privacy.noise import NoisyUpdate, add_noise_share, without_noise
@@ -110,15 +109,15 @@ def _unclipped(contributions: Contributions, mechanism: Mechanism, random: Rando
 
 
 @cache
-def deployed(clients: int) -> CohortPlan:
-    """Noise and cohort of a run with the default settings (epsilon 8 for all that an artist releases)."""
+def deployed(clients: int) -> Budget:
+    """What a run with the default settings promises (epsilon 8 for all that an artist releases)."""
     settings = Settings(artworks=Path("artworks"), out=Path("run"))
-    return plan_budget(settings, clients=clients, dimensions=DIMENSIONS, outputs=OUTPUTS).cohort
+    return plan_budget(settings, clients=clients, dimensions=DIMENSIONS, outputs=OUTPUTS)
 
 
 def release(layout: Layout, *, clients: int, iteration: int = 1) -> Mechanism:
     """What a default run's iteration would be if the server asked for the tensors of `layout` instead."""
-    cohort = deployed(clients)
+    cohort = deployed(clients).cohort
     return plan(
         mode=cohort.mode,
         unit=cohort.unit,

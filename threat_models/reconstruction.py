@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from fedstyle_secure.artworks.artwork import Portfolio
 from fedstyle_secure.artworks.atelier import paint_atelier
 
-PUBLIC_ARTISTS, PUBLIC_ARTWORKS, PUBLIC_SEED = 40, 8, 1
+PUBLIC_ARTISTS, PUBLIC_ARTWORKS, PUBLIC_SEED = 32, 8, 1
 BEST_DECIBELS = 120.0
 """What an exact reconstruction counts: float32 tells no more."""
 

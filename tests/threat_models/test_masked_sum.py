@@ -47,8 +47,8 @@ def test_as_shipped_it_is_as_noisy_as_it_says(cohort, mechanism):
 
 
 def test_the_noise_is_that_of_a_default_run(mechanism):
-    assert mechanism.noise_multiplier == deployed(5).multipliers[0]
-    assert len(deployed(5).multipliers) == ITERATIONS
+    assert mechanism.noise_multiplier == deployed(5).cohort.multipliers[0]
+    assert len(deployed(5).cohort.multipliers) == ITERATIONS
 
 
 def test_secure_aggregation_alone_gets_the_finest_grid_there_is(mechanism):
