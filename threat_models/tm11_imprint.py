@@ -43,7 +43,7 @@ from .masked_sum import CLIPPING, ITERATIONS, NOISE, masked_sum, noiseless, rele
 from .reconstruction import Prior, paint, paint_public, pixels, psnr
 
 ALLOW_LIST, IMPRINT = "allow-list", "imprint"
-SIDE, SEED = 32, 11
+SEED: Final = 11
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,21 +55,24 @@ class Size:
         artworks: Of each artist.
         bins: Neurons; with 3,073 numbers each, 85 just fill 2^18 coordinates.
         iterations: How many iterations of a run the server spends on it.
+        side: Of the pictures.
     """
 
     artists: int
     artworks: int
     bins: int
     iterations: int
+    side: int = 32
 
 
 SIZES: Final = {
     Effort.FAST: Size(artists=6, artworks=6, bins=85, iterations=1),
-    Effort.SLOW: Size(artists=8, artworks=8, bins=170, iterations=ITERATIONS),
+    Effort.SLOW: Size(artists=8, artworks=6, bins=85, iterations=ITERATIONS),
 }
 _OUTPUTS: Final = 8
 _STEEPNESS: Final = 1e-5  # so small that the loss is linear in what the neurons say
 _OVERDRIVE: Final = 100.0  # typical length of a row in clip norms: the server decides how loud its layer is
+_SIDE: Final = 32
 _TINY: Final = 1e-30  # noise of a sum without any, so that precisions stay finite
 _SPREAD, _QUIETEST, _LOUDEST = 0.3, 0.5, 2.0  # of the amplitude of clipped rows, relative to what is expected
 
@@ -99,7 +102,7 @@ class Imprint(nn.Module):
 
     Args:
         center: Subtracted from every image [pixels].
-        lens: What the neurons see of the difference: orthonormal rows [inputs, pixels].
+        lens: What the neurons see of the difference: orthonormal rows [inputs, pixels]; None for all of it.
         direction: What each neuron measures of that [inputs].
         cuts: Where each neuron begins to fire, rising, [bins].
         is_sparse: Whether a neuron saturates at the next cut.
@@ -109,13 +112,13 @@ class Imprint(nn.Module):
         self,
         *,
         center: NDArray[np.float64],
-        lens: NDArray[np.float64],
+        lens: NDArray[np.float64] | None,
         direction: NDArray[np.float64],
         cuts: NDArray[np.float64],
         is_sparse: bool,
     ) -> None:
         super().__init__()
-        self.center, self.lens = torch.from_numpy(center), torch.from_numpy(lens)
+        self.center, self.lens = center, lens
         self.linear = nn.Linear(len(direction), len(cuts))
         self.linear.weight = nn.Parameter(torch.from_numpy(np.tile(direction, (len(cuts), 1))).float())
         self.linear.bias = nn.Parameter(torch.from_numpy(-cuts).float())
@@ -125,10 +128,19 @@ class Imprint(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Embed images, float64 [artworks, pixels], as unit vectors [artworks, outputs]."""
-        seen = ((images - self.center) @ self.lens.T).float()
-        fired = torch.minimum(F.relu(self.linear(seen)), self.widths).sum(1, keepdim=True)
+        seen = self.look(images.numpy())
+        fired = torch.minimum(F.relu(self.linear(torch.from_numpy(seen).float())), self.widths).sum(1, keepdim=True)
         toward, base = torch.eye(_OUTPUTS)[:2]
         return F.normalize(base + _STEEPNESS * fired * toward, dim=-1)
+
+    def look(self, images: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What neurons see of images: [artworks, pixels] to [artworks, inputs]."""
+        deviations = images - self.center
+        return deviations if self.lens is None else deviations @ self.lens.T
+
+    def show(self, seen: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The images behind what neurons see, as far as they see them: `look` backwards."""
+        return self.center + (seen if self.lens is None else seen @ self.lens)
 
     def mixing(self, occupied: NDArray[np.intp]) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
         """Which neurons fire for artworks of which bins, [bins, occupied], and how many for each, [occupied]."""
@@ -144,7 +156,6 @@ class Scene:
     Attributes:
         truth: All artworks of the cohort, float64 [artworks, pixels].
         floor: Decibels of the public mean image for each.
-        mean: The public mean image [pixels].
         prior: From public art, of what the layer sees of a deviation from the mean.
         layer: What artists are made to train.
         bins: The bin of each artwork, which the server is told.
@@ -153,7 +164,6 @@ class Scene:
 
     truth: NDArray[np.float64]
     floor: NDArray[np.float64]
-    mean: NDArray[np.float64]
     prior: Prior
     layer: Imprint
     bins: NDArray[np.intp]
@@ -172,22 +182,24 @@ def make_scene(design: Design, size: Size) -> Scene:
     The direction is a random one of whitened public art: to know an artwork's bin is to know next to nothing of it.
     """
     bins = size.bins
-    public, truth = pixels(paint_public(SIDE)), pixels(paint(size.artists, size.artworks, seed=SEED, size=SIDE))
+    public = pixels(paint_public(size.side))
+    truth = pixels(paint(size.artists, size.artworks, seed=SEED, size=size.side))
     prior = Prior.fit(public)
-    mean, floor = prior.mean, prior.floor(truth)
-    lens = np.eye(len(mean)) if design.directions is None else prior.components[:, : design.directions].T
+    mean, floor, lens = prior.mean, prior.floor(truth), None
     if design.directions is not None:
+        lens = prior.components[:, : design.directions].T
         prior = prior.narrow(design.directions)
     rng = np.random.default_rng(SEED)
     direction = prior.components @ (rng.normal(size=len(prior.variances)) / np.sqrt(prior.variances))
-    heights = (public - mean) @ lens.T @ direction
+    whole = public - mean if lens is None else (public - mean) @ lens.T
+    heights = whole @ direction
     cuts = np.quantile(heights, np.arange(bins) / bins)
     cuts[0] -= 10 * heights.std()
     layer = Imprint(center=mean, lens=lens, direction=direction, cuts=cuts, is_sparse=design.is_sparse)
-    reached = np.searchsorted(cuts, (truth - mean) @ lens.T @ direction) - 1
+    reached = np.searchsorted(cuts, layer.look(truth) @ direction) - 1
     biases = gradients(layer, mean[None])[0].reshape(bins, -1)[:, -1]
     loudness = float(biases[np.abs(biases).argmax()])
-    return Scene(truth=truth, floor=floor, mean=mean, prior=prior, layer=layer, bins=reached, loudness=loudness)
+    return Scene(truth=truth, floor=floor, prior=prior, layer=layer, bins=reached, loudness=loudness)
 
 
 def gradients(layer: Imprint, images: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -265,7 +277,7 @@ def recover(scene: Scene, aggregate: Aggregate, mechanism: Mechanism, *, is_clip
     deviations = right.T @ scene.prior.shrink(seen[:, :-1], fractions)
     surprise = fractions(np.array([_SPREAD**2]))[:, 0] * (seen[:, -1] - right @ roots)
     relative = np.clip(1 + (right.T @ surprise) / roots, _QUIETEST, _LOUDEST)
-    return scene.mean + (deviations / (roots * relative)[:, None])[where] @ layer.lens.numpy()
+    return layer.show((deviations / (roots * relative)[:, None])[where])
 
 
 def reconstruct(design: Design, size: Size, without: frozenset[str]) -> tuple[Scene, NDArray[np.float64]]:
@@ -277,9 +289,9 @@ def reconstruct(design: Design, size: Size, without: frozenset[str]) -> tuple[Sc
 
 def is_trained(without: frozenset[str]) -> bool:
     """Whether a real artist trains a model that hands pixels to the trained head, where it agreed to another."""
-    raw, outputs = SIDE * SIDE * 3, 8
+    raw, outputs = _SIDE * _SIDE * 3, 8
     agreed, hostile = _pixel_model(raw, 16, outputs), _pixel_model(raw, raw, outputs)
-    images = pixels(paint(1, 4, seed=SEED, size=SIDE)).astype(np.float32)
+    images = pixels(paint(1, 4, seed=SEED, size=_SIDE)).astype(np.float32)
     trusted = [agreed, hostile] if ALLOW_LIST in without else [agreed]
     key = Ed25519PrivateKey.from_private_bytes(scripted("artist")(32))
     mechanism = release(Layout((head_segment(raw, outputs, 1.0),)), clients=SIZES[Effort.FAST].artists)

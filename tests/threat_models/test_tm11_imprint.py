@@ -28,8 +28,7 @@ def test_a_real_artist_refuses_to_train_a_model_that_sees_pixels():
 def test_masks_alone_give_away_all_that_the_layer_sees():
     scene, images = reconstruct(FEW_NUMBERS, TINY, frozenset({"noise"}))
     alone = np.bincount(scene.bins)[scene.bins] == 1
-    lens = scene.layer.lens.numpy()
-    seen = scene.mean + (scene.truth - scene.mean) @ lens.T @ lens
+    seen = scene.layer.show(scene.layer.look(scene.truth))
     assert alone.any()
     assert psnr(seen[alone], images[alone]).min() > 60
 
