@@ -18,6 +18,7 @@ SOURCE_TESTS = (
     "tests/test_examples.py",
     "tests/test_readme.py",
     "tests/test_vectors.py",
+    "tests/threat_models/test_pictures.py",
     "tests/protocols/test_purity.py",
 )
 

@@ -149,9 +149,11 @@ class Decoder:
 
 def _squared_distances(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
     squared = np.sum(left**2, axis=1)[:, None] + np.sum(right**2, axis=1) - 2 * left @ right.T
-    return np.maximum(squared, 0)
+    distances: NDArray[np.float64] = np.maximum(squared, 0)
+    return distances
 
 
 def _kernel(left: NDArray[np.float64], right: NDArray[np.float64], width: float) -> NDArray[np.float64]:
     """Gaussian, [left, right]."""
-    return np.exp(-_squared_distances(left, right) / (2 * width**2))
+    similarities: NDArray[np.float64] = np.exp(-_squared_distances(left, right) / (2 * width**2))
+    return similarities

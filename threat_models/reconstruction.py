@@ -22,7 +22,8 @@ BEST_DECIBELS = 120.0
 def psnr(truth: NDArray[np.float64], guess: NDArray[np.float64]) -> NDArray[np.float64]:
     """Peak signal-to-noise ratio of images in [0, 1], [..., pixels], each by itself, in dB, at most `BEST_DECIBELS`."""
     error = np.mean((truth - np.clip(guess, 0, 1)) ** 2, axis=-1)
-    return -10 * np.log10(np.maximum(error, 10 ** (-BEST_DECIBELS / 10)))
+    decibels: NDArray[np.float64] = -10 * np.log10(np.maximum(error, 10 ** (-BEST_DECIBELS / 10)))
+    return decibels
 
 
 @cache

@@ -66,8 +66,8 @@ class Size:
 
 
 SIZES: Final = {
-    Effort.FAST: Size(artists=6, artworks=6, bins=85, iterations=1),
-    Effort.SLOW: Size(artists=8, artworks=6, bins=85, iterations=ITERATIONS),
+    Effort.FAST: Size(artists=6, artworks=4, bins=85, iterations=1),
+    Effort.SLOW: Size(artists=8, artworks=6, bins=170, iterations=ITERATIONS),
 }
 _OUTPUTS: Final = 8
 _STEEPNESS: Final = 1e-5  # so small that the loss is linear in what the neurons say
@@ -277,7 +277,8 @@ def recover(scene: Scene, aggregate: Aggregate, mechanism: Mechanism, *, is_clip
     deviations = right.T @ scene.prior.shrink(seen[:, :-1], fractions)
     surprise = fractions(np.array([_SPREAD**2]))[:, 0] * (seen[:, -1] - right @ roots)
     relative = np.clip(1 + (right.T @ surprise) / roots, _QUIETEST, _LOUDEST)
-    return layer.show((deviations / (roots * relative)[:, None])[where])
+    images: NDArray[np.float64] = layer.show((deviations / (roots * relative)[:, None])[where])
+    return images
 
 
 def reconstruct(design: Design, size: Size, without: frozenset[str]) -> tuple[Scene, NDArray[np.float64]]:
@@ -289,15 +290,15 @@ def reconstruct(design: Design, size: Size, without: frozenset[str]) -> tuple[Sc
 
 def is_trained(without: frozenset[str]) -> bool:
     """Whether a real artist trains a model that hands pixels to the trained head, where it agreed to another."""
-    raw, outputs = _SIDE * _SIDE * 3, 8
+    raw, outputs = _SIDE * _SIDE, 8
     agreed, hostile = _pixel_model(raw, 16, outputs), _pixel_model(raw, raw, outputs)
-    images = pixels(paint(1, 4, seed=SEED, size=_SIDE)).astype(np.float32)
+    grays = pixels(paint(1, 4, seed=SEED, size=_SIDE)).reshape(-1, raw, 3).mean(axis=2).astype(np.float32)
     trusted = [agreed, hostile] if ALLOW_LIST in without else [agreed]
     key = Ed25519PrivateKey.from_private_bytes(scripted("artist")(32))
     mechanism = release(Layout((head_segment(raw, outputs, 1.0),)), clients=SIZES[Effort.FAST].artists)
     with TemporaryDirectory() as folder:
         artist = Artist(
-            features=StyleFeatures(np.stack([images, images], axis=1)),
+            features=StyleFeatures(np.stack([grays, grays], axis=1)),
             codebook=Codebook.from_seed(b"imprint", dimensions=outputs),
             codeword=0,
             enrolment=Enrolment(

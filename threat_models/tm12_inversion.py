@@ -38,7 +38,7 @@ ARTISTS, SIDE, SEED, CODEWORD = 5, 32, 12, 3
 ENCODER: Final = "lite0"
 INVERTED: Final = {Effort.FAST: 1, Effort.SLOW: 4}
 """Artworks whose gradient of the small network is inverted, each in `STEPS` steps at most."""
-STEPS: Final = {Effort.FAST: 500, Effort.SLOW: 1000}
+STEPS: Final = {Effort.FAST: 600, Effort.SLOW: 1200}
 SHIPPED: Final = {Effort.FAST: 6, Effort.SLOW: 30}
 """Artworks whose contribution is attacked as it is shipped."""
 _OUTPUTS: Final = 8
@@ -178,7 +178,7 @@ def search(
         tolerance_change=0,
         line_search_fn="strong_wolfe",
     )
-    optimizer.step(misfit)
+    optimizer.step(misfit)  # type: ignore[no-untyped-call]
     found: NDArray[np.float64] = picture().detach().numpy()
     return found
 
