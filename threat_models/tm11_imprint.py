@@ -272,7 +272,8 @@ def recover(scene: Scene, aggregate: Aggregate, mechanism: Mechanism, *, is_clip
     seen = (left.T @ observed) / values[:, None]
 
     def fractions(variances: NDArray[np.float64]) -> NDArray[np.float64]:
-        return variances / (variances + variance / values[:, None] ** 2)
+        kept: NDArray[np.float64] = variances / (variances + variance / values[:, None] ** 2)
+        return kept
 
     deviations = right.T @ scene.prior.shrink(seen[:, :-1], fractions)
     surprise = fractions(np.array([_SPREAD**2]))[:, 0] * (seen[:, -1] - right @ roots)
@@ -351,7 +352,7 @@ CLAIM: Final = Claim(
     assets="The pixels of training artworks.",
     assumption="The noise of a default run (epsilon 8); the server may spend all of its iterations on the attack.",
     promise="Masks alone stop nothing. An artist trains no model whose architecture is not on its list; and if it did, "
-    "noise and clipping would keep the images at the public mean image, give or take half a decibel.",
+    "noise and clipping would keep the images within half a decibel of the public mean image.",
     defenses={
         NOISE: "`privacy.noise.add_noise_share`",
         CLIPPING: "`privacy.clipping.clip`",
@@ -369,8 +370,8 @@ CLAIM: Final = Claim(
         Limit(figure="foreign models trained", at_most=0),
     ),
     residual="Noise hides pixels because there are many of them. A layer that asks for one number of each artwork, the "
-    "one in which public art differs most (`narrow`), learns something of it: whether an artwork is bright or dark. At "
-    "epsilon 8 nothing forbids that but the allow-list.",
+    "one in which public art differs most (`narrow`), learns something of it, up to one decibel: whether an artwork is "
+    "bright or dark. At epsilon 8 nothing forbids that but the allow-list.",
     tests=(
         "tests/threat_models/test_tm11_imprint.py::test_every_arm_comes_out_as_it_must",
         "tests/threat_models/test_tm11_imprint.py::test_a_real_artist_refuses_to_train_a_model_that_sees_pixels",
