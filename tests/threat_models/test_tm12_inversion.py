@@ -28,7 +28,7 @@ def prior():
 
 @pytest.mark.usefixtures("atelier_is_small")
 def test_a_gradient_without_noise_gives_its_artwork_away(monkeypatch):
-    monkeypatch.setattr(tm12_inversion, "STEPS", {Effort.FAST: 60})
+    monkeypatch.setattr(tm12_inversion, "STEPS", {Effort.FAST: 35})
     truth = pixels(paint(1, 1, seed=SEED, size=SIDE))[0]
     floor = Prior.fit(pixels(paint_public(SIDE))).floor(truth)
     training = start_training()
