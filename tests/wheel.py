@@ -21,6 +21,7 @@ SOURCE_TESTS = (
     "tests/test_security_page.py",
     "tests/test_threats_page.py",
     "tests/test_vectors.py",
+    "tests/threat_models/test_pictures.py",
     "tests/protocols/test_purity.py",
 )
 

@@ -1,0 +1,239 @@
+"""TM-15: what a published signature tells of the artworks behind it: their pixels, and which they were.
+
+Signatures are there to show a style, so both games are about artworks within one style. *Inversion*: a decoder that
+was trained on public painters' signatures, made as the victim's was, turns the signature into an image.
+*Re-identification*: one artwork of the portfolio stands among 99 others by the same hand; the attacker names the one
+whose embedding fits the signature best, by the likelihood ratio, not knowing the rest of the portfolio or knowing it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from math import inf
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+import numpy as np
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from numpy.typing import NDArray
+
+from fedstyle_secure.aggregation import Enrolment
+from fedstyle_secure.artist import Artist
+from fedstyle_secure.encoder.features import StyleFeatures, extract
+from fedstyle_secure.encoder.whitening import to_unit
+from fedstyle_secure.errors import PrivacyError
+from fedstyle_secure.privacy.ledger import Ledger, Release
+from fedstyle_secure.privacy.mechanism import Mechanism, View
+
+from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
+from .decoder import Decoder, Studio, open_studio
+from .masked_sum import NOISE, deployed, noiseless, scripted
+from .reconstruction import paint, pixels, psnr
+
+LEDGER: Final = "ledger"
+PORTFOLIO, CANDIDATES, SIDE, SEED = 30, 100, 32, 15
+ENCODER: Final = "lite0"
+VICTIMS: Final = {Effort.FAST: 1, Effort.SLOW: 4}
+TRIALS: Final = {Effort.FAST: 16, Effort.SLOW: 40}
+"""Signatures of each victim, each with fresh noise."""
+_REQUESTS: Final = 32  # how often an attacker asks for a signature
+_COHORT: Final = 8
+_FLOOR, _ONE, _WHOLE = "floor", "a portfolio of one: over the floor", "a portfolio: over the floor"
+_NAMED, _NAMED_KNOWING = "re-identified", "re-identified by who knows the rest"
+_RELEASED: Final = "signatures released"
+_DRAWS: Final = 4  # signatures of each public painter that a decoder learns from
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Victim:
+    """One artist: a portfolio, and other artworks by the same hand.
+
+    Attributes:
+        features: Raw features of the portfolio.
+        embeddings: Of the portfolio [PORTFOLIO, d].
+        others: Embeddings of artworks that are not in it [CANDIDATES - 1, d].
+        images: Of the portfolio [PORTFOLIO, pixels].
+    """
+
+    features: StyleFeatures
+    embeddings: NDArray[np.float64]
+    others: NDArray[np.float64]
+    images: NDArray[np.float64]
+
+
+@cache
+def make_victims(count: int) -> tuple[Victim, ...]:
+    """Paint the victims, and draw who belongs to a portfolio."""
+    studio = open_studio(ENCODER, SIDE)
+    victims = []
+    for portfolio in paint(count, PORTFOLIO + CANDIDATES - 1, seed=SEED, size=SIDE):
+        images = pixels((portfolio,))
+        features = extract(portfolio.artworks, studio.backbone, views=0, seed=0)
+        order = np.random.default_rng(SEED).permutation(len(images))
+        inside, outside = order[:PORTFOLIO], order[PORTFOLIO:]
+        embeddings = studio.embed(features.views[:, 0]).astype(np.float64)
+        victims.append(
+            Victim(
+                features=StyleFeatures(features.views[inside]),
+                embeddings=embeddings[inside],
+                others=embeddings[outside],
+                images=images[inside],
+            )
+        )
+    return tuple(victims)
+
+
+def signature_release(studio: Studio, without: frozenset[str]) -> Mechanism:
+    """A default run's release of a signature."""
+    mechanism = deployed(_COHORT).signature_mechanism(studio.space.dimensions)
+    return noiseless(mechanism) if NOISE in without else mechanism
+
+
+def publish(
+    studio: Studio, features: StyleFeatures, without: frozenset[str], *, seed: int
+) -> list[NDArray[np.float32]]:
+    """Ask a real artist, who has trained in a default run, for signatures until its ledger refuses."""
+    budget = deployed(_COHORT)
+    mechanism = signature_release(studio, without)
+    key = Ed25519PrivateKey.from_private_bytes(scripted("artist")(32))
+    enrolment = Enrolment(identity=key, roster=frozenset(), architectures=frozenset(), min_cohort=5)
+    limit = inf if {LEDGER, NOISE} & without else 8.0
+    signatures: list[NDArray[np.float32]] = []
+    with TemporaryDirectory() as folder:
+        ledger = Ledger.open(Path(folder) / "artist.jsonl", limit=limit, delta=1e-5, view=View.AGGREGATE)
+        artist = Artist(
+            features=features,
+            codebook=studio.codebook,
+            codeword=0,
+            enrolment=enrolment,
+            ledger=ledger,
+            mode=mechanism.mode,
+            unit=mechanism.unit,
+            random=scripted(f"signature {seed}"),
+        )
+        d, outputs = studio.model.head.shape[::-1]
+        for number, spent in enumerate(budget.mechanisms(dimensions=d, outputs=outputs)[:-1]):
+            ledger.charge(Release.of(spent, name="training", iteration=1 + number))
+        while len(signatures) < (_REQUESTS if LEDGER in without else 2):
+            try:
+                signatures.append(artist.publish_signature(studio.embed, mechanism))
+            except PrivacyError:
+                break
+    return signatures
+
+
+def combine(signatures: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
+    """All signatures that were got, as one with less noise [d]."""
+    return to_unit(np.mean(signatures, axis=0)).astype(np.float64)
+
+
+@cache
+def train_decoder(noise: float, *, is_single: bool) -> Decoder:
+    """Learn to invert signatures from public painters', made as the victims' are.
+
+    Args:
+        noise: Standard deviation beside a mean embedding, in each coordinate.
+        is_single: Whether each signature stands for one artwork; else for all of its painter's.
+    """
+    studio = open_studio(ENCODER, SIDE)
+    embeddings = [studio.embed(each.views[:, 0]).astype(np.float64) for each in studio.public]
+    images = np.split(studio.images, np.cumsum([len(each) for each in embeddings])[:-1])
+    if is_single:
+        vectors, targets = np.concatenate(embeddings), np.concatenate(images)
+        artists = np.repeat(np.arange(len(images)), [len(each) for each in images])
+    else:
+        vectors = np.repeat([each.mean(axis=0) for each in embeddings], _DRAWS, axis=0)
+        targets = np.repeat([each.mean(axis=0) for each in images], _DRAWS, axis=0)
+        artists = np.repeat(np.arange(len(images)), _DRAWS)
+    noisy = vectors + noise * np.random.default_rng(SEED).normal(size=vectors.shape)
+    return Decoder.fit(noisy / np.linalg.norm(noisy, axis=1, keepdims=True), targets, artists)
+
+
+def name_members(victim: Victim, signature: NDArray[np.float64], noise: float, *, knows_rest: bool) -> float:
+    """How often the attacker names the member among 99 that are not, each member in its turn.
+
+    Args:
+        victim: Portfolio and others.
+        signature: A unit vector [d].
+        noise: Standard deviation in each coordinate of the summed embeddings.
+        knows_rest: Whether the attacker knows all other members.
+    """
+    named = 0
+    summed = victim.embeddings.sum(axis=0)
+    for member in victim.embeddings:
+        candidates = np.vstack([member, victim.others])
+        center = candidates.mean(axis=0)
+        deviations = candidates - center
+        spread = (deviations.T @ deviations + np.eye(len(center)) * np.sum(deviations**2) / len(center)) / (
+            2 * len(candidates)
+        )
+        known = summed - member if knows_rest else (PORTFOLIO - 1) * center
+        unknown = 0.0 if knows_rest else PORTFOLIO - 1
+        expected = known + center
+        length = expected @ expected / (signature @ expected)  # a unit vector does not tell how long the sum was
+        precision = np.linalg.inv(unknown * spread + (noise**2 + 1e-6) * np.eye(len(center)))
+        ahead = deviations @ precision @ (length * signature - expected)
+        ratios = ahead - np.sum((deviations @ precision) * deviations, axis=1) / 2
+        named += int(np.argmax(ratios) == 0)
+    return named / len(victim.embeddings)
+
+
+def attack(without: frozenset[str], effort: Effort) -> Figures:
+    """Get signatures of every victim, invert them, and look for members."""
+    studio = open_studio(ENCODER, SIDE)
+    multiplier = signature_release(studio, without).noise_multiplier
+    found: dict[str, list[float]] = {name: [] for name in (_FLOOR, _ONE, _WHOLE, _NAMED, _NAMED_KNOWING, _RELEASED)}
+    mean = studio.images.mean(axis=0)
+    for victim in make_victims(VICTIMS[effort]):
+        floor = psnr(victim.images, mean)
+        found[_FLOOR] += floor.tolist()
+        for trial in range(TRIALS[effort]):
+            got = publish(studio, victim.features, without, seed=trial)
+            signature, noise = combine(got), multiplier / float(np.sqrt(len(got)))
+            image = train_decoder(noise / PORTFOLIO, is_single=False).decode(signature)
+            found[_WHOLE].append(float(np.mean(psnr(victim.images, image) - floor)))
+            found[_NAMED].append(name_members(victim, signature, noise, knows_rest=False))
+            found[_NAMED_KNOWING].append(name_members(victim, signature, noise, knows_rest=True))
+            found[_RELEASED].append(float(len(got)))
+        for number, truth in enumerate(victim.images):
+            alone = StyleFeatures(victim.features.views[number : number + 1])
+            got = publish(studio, alone, without, seed=number)
+            image = train_decoder(multiplier / float(np.sqrt(len(got))), is_single=True).decode(combine(got))
+            found[_ONE].append(float(psnr(truth, image) - floor[number]))
+    return {name: float(np.mean(values)) for name, values in found.items()}
+
+
+CLAIM: Final = Claim(
+    number=15,
+    title="Signature: from a published style back to artworks",
+    adversary="Anyone: signatures are public. Knows the model and plenty of public art, has 100 artworks by the "
+    "artist, and wonders which one is in the portfolio; or even knows all the rest of the portfolio.",
+    assets="The pixels of an artist's artworks, and which artworks it keeps.",
+    assumption="The default run (epsilon 8, of which a signature takes two fifths of mu squared), 30 artworks.",
+    promise="A signature shows a style. Its inversion is within one decibel of the public mean image, and of 100 "
+    "artworks in that style the one behind it is named in at most 5 of 100 tries.",
+    defenses={
+        NOISE: "`artist.Artist.publish_signature` adds the artist's own noise",
+        LEDGER: "`privacy.ledger.Ledger` refuses a second signature, whose mean with the first has less noise",
+    },
+    power=(
+        Limit(figure=_ONE, at_least=1.5, unit="dB"),
+        Limit(figure=_NAMED_KNOWING, at_least=0.9),
+    ),
+    protected=(
+        Limit(figure=_ONE, at_most=1.0, unit="dB"),
+        Limit(figure=_WHOLE, at_most=1.0, unit="dB"),
+        Limit(figure=_NAMED, at_most=0.05),
+        Limit(figure=_NAMED_KNOWING, at_most=0.05),
+        Limit(figure=_RELEASED, at_most=1),
+    ),
+    residual="Palette and lightness are style, and a signature tells them: an artist whose works all look alike is "
+    "better inverted than this one. Chance would name 1 of 100.",
+    tests=(
+        "tests/threat_models/test_tm15_signature.py::test_every_arm_comes_out_as_it_must",
+        "tests/threat_models/test_tm15_signature.py::test_after_training_a_ledger_lets_one_signature_out",
+    ),
+    linddun=(Linddun.DATA_DISCLOSURE, Linddun.IDENTIFYING, Linddun.DETECTING),
+    stride=(Stride.INFORMATION_DISCLOSURE,),
+)
