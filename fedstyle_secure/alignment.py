@@ -43,7 +43,8 @@ class Alignment:
     """The server's state between iterations.
 
     Attributes:
-        public_moments: Second moment [d, d] of whitened public artworks, trace d: what is assumed before any aggregate.
+        public_moments: Second moment [d, d] of public artworks without their artists' styles, trace d: what is assumed
+            before any aggregate.
         direction: Smoothed gradient of the head, float64 [h * d].
         direction_noise: Variance of the noise in a coordinate of `direction`.
     """
@@ -53,9 +54,9 @@ class Alignment:
     direction_noise: float
 
     @classmethod
-    def start(cls, model: StyleModel, public_whitened: NDArray[np.float32]) -> "Alignment":
-        """Begin with public knowledge: whitened public artworks [artworks, d]."""
-        moments = public_whitened.T.astype(np.float64) @ public_whitened
+    def start(cls, model: StyleModel, public: NDArray[np.float32]) -> "Alignment":
+        """Begin with public knowledge: of public artworks, the unit vectors [artworks, d] that moments are made of."""
+        moments = public.T.astype(np.float64) @ public
         return cls(moments * (len(moments) / np.trace(moments)), np.zeros(model.head.size), 0.0)
 
     def advance(self, model: StyleModel, aggregate: Aggregate) -> "tuple[Alignment, StyleModel]":

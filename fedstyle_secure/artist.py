@@ -7,6 +7,7 @@ AGT-4  After a charge the server is given a receipt of the ledger, and an announ
        ledger restored from a backup is noticed before it is charged again. A server that forgets receipts on purpose
        brings none; then only a copy of the ledger's head, kept elsewhere, can tell.
 AGT-5  Whoever was in a session is remembered: a later cohort that this one would single artists out of is refused.
+AGT-6  The prototype that an artist takes out of its artworks was charged for and made noisy, though nobody sees it.
 """
 
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from numpy.typing import NDArray
 
 from .aggregation import Enrolment, MaskedSession, Subject, mask
-from .alignment import HEAD, MOMENTS
+from .alignment import HEAD, MOMENTS, kept_fraction
 from .announcement import NO_RECEIPT, Announcement
 from .encoder.features import StyleFeatures
 from .encoder.model import StyleModel
@@ -32,12 +33,15 @@ from .privacy.quantization import dequantize
 from .privacy.randomness import RandomBytes
 from .privacy.sizing import Mode
 from .training.codebook import Codebook
-from .training.moments import outer_product_rows
+from .training.moments import Prototype, outer_product_rows
 from .training.objective import per_artwork_gradients
 from .training.updates import Contributions, Support
 
 SIGNATURE = "signature"
 """Name of the one tensor of a signature release."""
+
+PROTOTYPE = "prototype"
+"""Name of the one tensor of a prototype's release."""
 
 _SUPPORT = {HEAD: Support.COHORT, MOMENTS: Support.COHORT}
 """True support of every tensor an artist can be asked for."""
@@ -70,6 +74,7 @@ class Artist:
     random: RandomBytes = field(repr=False)
     last_iteration: int = 0
     rosters: frozenset[frozenset[bytes]] = frozenset()
+    _prototype: Prototype | None = field(default=None, init=False, repr=False)
     _session: MaskedSession | None = field(default=None, init=False, repr=False)
 
     def receive_announcement(self, data: bytes) -> bytes:
@@ -95,7 +100,9 @@ class Artist:
         name = "+".join(segment.name for segment in mechanism.layout.segments)
         self.ledger.charge(Release.of(mechanism, name=name, iteration=announcement.iteration))
         update = protect(
-            contribute(self.features, model, mechanism, self.codebook, self.codeword), mechanism, self.random
+            contribute(self.features, model, mechanism, self.codebook, self.codeword, prototype=self._prototype),
+            mechanism,
+            self.random,
         )
         subject = Subject(
             iteration=announcement.iteration,
@@ -126,6 +133,22 @@ class Artist:
         self.rosters |= {self._session.roster}
         return response
 
+    def release_prototype(self, model: StyleModel, mechanism: Mechanism) -> None:
+        """Make a private prototype in the public style space, to be taken out of artworks before their moments.
+
+        It never leaves the artist. It is noisy and charged for all the same, because everything made with it does.
+
+        Args:
+            model: Its whitening makes the style space, of d dimensions.
+            mechanism: A release of one artist alone: one tensor of d coordinates, one client.
+
+        Raises:
+            PrivacyError: It would exceed the ledger's limit, or promises another privacy than agreed.
+        """
+        noisy = self._release_alone(PROTOTYPE, model.whiten, mechanism)
+        noise = (mechanism.sigma_own / mechanism.scale) ** 2 * noisy.size
+        self._prototype = Prototype(to_unit(noisy.astype(np.float32)), kept_fraction(noisy, noise))
+
     def publish_signature(
         self, embed: Callable[[NDArray[np.float32]], NDArray[np.float32]], mechanism: Mechanism
     ) -> NDArray[np.float32]:
@@ -142,12 +165,18 @@ class Artist:
         Raises:
             PrivacyError: It would exceed the ledger's limit, or promises another privacy than agreed.
         """
+        return to_unit(self._release_alone(SIGNATURE, embed, mechanism).astype(np.float32))
+
+    def _release_alone(
+        self, name: str, embed: Callable[[NDArray[np.float32]], NDArray[np.float32]], mechanism: Mechanism
+    ) -> NDArray[np.float64]:
+        """The noisy sum of this artist's embeddings, charged first; all of its noise is this artist's own."""
         if (mechanism.mode, mechanism.unit, mechanism.clients) != (self.mode, self.unit, 1):
-            raise PrivacyError(f"a signature is released by one artist alone, in mode {self.mode} per {self.unit}")
-        self.ledger.charge(Release.of(mechanism, name=SIGNATURE, iteration=self.last_iteration))
+            raise PrivacyError(f"a {name} is released by one artist alone, in mode {self.mode} per {self.unit}")
+        self.ledger.charge(Release.of(mechanism, name=name, iteration=self.last_iteration))
         embeddings = embed(self.features.views[:, 0])
         update = protect(Contributions(embeddings, mechanism.layout), mechanism, self.random)
-        return to_unit(dequantize(update.values, mechanism).astype(np.float32))
+        return dequantize(update.values, mechanism)
 
     @property
     def _receipt_key(self) -> bytes:
@@ -183,7 +212,13 @@ class Artist:
 
 
 def contribute(
-    features: StyleFeatures, model: StyleModel, mechanism: Mechanism, codebook: Codebook, codeword: int
+    features: StyleFeatures,
+    model: StyleModel,
+    mechanism: Mechanism,
+    codebook: Codebook,
+    codeword: int,
+    *,
+    prototype: Prototype | None = None,
 ) -> Contributions:
     """One row per artwork: the tensors that the layout names, side by side.
 
@@ -193,6 +228,7 @@ def contribute(
         mechanism: Names the tensors.
         codebook: Public anchors.
         codeword: The artist's secret anchor.
+        prototype: The artist's own style, taken out of its artworks before moments are made; None for nothing.
     """
     whitened = model.whiten(features.views)
     asked = {segment.name for segment in mechanism.layout.segments}
@@ -200,5 +236,6 @@ def contribute(
     if HEAD in asked:
         tensors[HEAD] = per_artwork_gradients(model.head, model.align(whitened[:, 1:]), codeword, codebook)
     if MOMENTS in asked:
-        tensors[MOMENTS] = outer_product_rows(whitened[:, 0])
+        plain = whitened[:, 0]
+        tensors[MOMENTS] = outer_product_rows(plain if prototype is None else prototype.remove_from(plain))
     return Contributions.join(tensors, mechanism.layout.segments)

@@ -157,7 +157,7 @@ def _limit(privacy: Mapping[str, Any]) -> str:
 
 
 def _numbered(iterations: list[int] | None, tensor: str) -> str:
-    """A tensor and the iterations it is released in; a signature comes after all of them."""
+    """A tensor and the iterations it is released in; what an artist releases alone belongs to none."""
     if iterations is None:
         return tensor
     first, last = iterations

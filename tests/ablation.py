@@ -279,6 +279,20 @@ ABLATIONS = (
         "tests/test_artist.py::test_a_charge_over_the_limit_means_no_answer_and_an_unchanged_ledger",
     ),
     Ablation(
+        "a prototype and a signature are charged first",
+        "fedstyle_secure/artist.py",
+        "self.ledger.charge(Release.of(mechanism, name=name, iteration=self.last_iteration))",
+        "pass",
+        "tests/test_artist.py::test_a_prototype_over_the_limit_is_refused_before_it_is_made",
+    ),
+    Ablation(
+        "only a noisy prototype is taken out of the artworks",
+        "fedstyle_secure/artist.py",
+        "prototype.remove_from(plain)",
+        "Prototype.exact(plain).remove_from(plain)",
+        "tests/test_artist.py::test_moments_are_made_of_what_the_noisy_prototype_leaves",
+    ),
+    Ablation(
         "a ledger put back from a backup is refused",
         "fedstyle_secure/artist.py",
         "self._check_receipt(announcement.receipt)",

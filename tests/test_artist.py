@@ -8,13 +8,14 @@ import pytest
 from fedstyle_secure.aggregation import SupportError, session_params
 from fedstyle_secure.alignment import head_segment, moments_segment
 from fedstyle_secure.announcement import NO_RECEIPT, RECEIPT_BYTES
-from fedstyle_secure.artist import SIGNATURE, contribute
+from fedstyle_secure.artist import PROTOTYPE, SIGNATURE, contribute
 from fedstyle_secure.encoder.whitening import to_unit
 from fedstyle_secure.errors import InputError, PrivacyError
 from fedstyle_secure.privacy.clipping import Unit
 from fedstyle_secure.privacy.ledger import BudgetExceededError, Ledger, LedgerError
 from fedstyle_secure.privacy.mechanism import View, plan
 from fedstyle_secure.privacy.sizing import Mode
+from fedstyle_secure.training.moments import Prototype, outer_product_rows
 from fedstyle_secure.training.updates import Layout, Segment, Support
 from protocols import PolicyRule, PolicyViolationError, Server
 
@@ -244,11 +245,11 @@ def test_moments_come_from_the_plain_view_and_gradients_from_the_others(town):
     assert np.abs(rows - by_crops)[:, length:].max() > 1e-3
 
 
-# Signatures
+# Prototypes and signatures
 
 
-def signature_mechanism(dimensions=6, **changes):
-    segment = Segment(name=SIGNATURE, length=dimensions, support=Support.ARTIST, clip_norm=1.0, share=1.0)
+def signature_mechanism(dimensions=6, *, name=SIGNATURE, **changes):
+    segment = Segment(name=name, length=dimensions, support=Support.ARTIST, clip_norm=1.0, share=1.0)
     settings = {
         "mode": Mode.DISTRIBUTED,
         "unit": Unit.ARTWORK,
@@ -358,3 +359,69 @@ def test_the_same_cohort_is_welcome_again(artist, town):
         artist.receive_announcement(town.announcement(mechanism, iteration=iteration).encode())
         artist.receive_request(first_request(town, mechanism, iteration=iteration))
     assert len(artist.rosters) == 1
+
+
+def prototype_mechanism(town, **changes):
+    return signature_mechanism(town.D, name=PROTOTYPE, **changes)
+
+
+def test_a_prototype_is_charged_before_the_artworks_are_looked_at_and_stays_in_the_house(artist, town):
+    mechanism = prototype_mechanism(town, noise_multiplier=1.0)
+    artist.release_prototype(town.model(), mechanism)
+    assert artist.features.looks == [1]
+    (release,) = artist.ledger.releases
+    assert (release.name, release.iteration) == (PROTOTYPE, 0)
+    assert release.events == {view: mechanism.event(view) for view in View}
+    assert "rototype" not in repr(artist).replace(repr(artist.ledger), "")
+
+
+def test_a_prototype_over_the_limit_is_refused_before_it_is_made(town, tmp_path):
+    ledger = Ledger.open(tmp_path / "strict.jsonl", limit=0.1, delta=1e-5, view=View.AGGREGATE)
+    artist = town.artist(ledger=ledger, random=lambda _size: pytest.fail("noise was drawn"))
+    with pytest.raises(BudgetExceededError, match="prototype"):
+        artist.release_prototype(town.model(), prototype_mechanism(town))
+    assert ledger.releases == ()
+
+
+def test_a_prototype_whose_noise_others_should_add_is_refused(town):
+    artist = town.artist()
+    with pytest.raises(PrivacyError, match="a prototype is released by one artist alone"):
+        artist.release_prototype(town.model(), prototype_mechanism(town, clients=8, min_survivors=6, corrupt=1))
+    assert artist.ledger.releases == ()
+
+
+def moments_prepared(artist, town, monkeypatch):
+    """The rows of moments that an announced iteration makes the artist prepare."""
+    made = []
+
+    def note(*arguments, **named):
+        made.append(contribute(*arguments, **named))
+        return made[-1]
+
+    monkeypatch.setattr("fedstyle_secure.artist.contribute", note)
+    artist.receive_announcement(town.announcement().encode())
+    return made[0].rows[:, : moments_segment(town.D, 1.0).length]
+
+
+def test_moments_are_made_of_what_the_noisy_prototype_leaves(artist, town, monkeypatch):
+    artist.release_prototype(town.model(), prototype_mechanism(town, noise_multiplier=0.2))
+    plain = town.model().whiten(artist.features.views[:, 0])
+    exact = outer_product_rows(Prototype.exact(plain).remove_from(plain))
+    rows = moments_prepared(artist, town, monkeypatch)
+    assert np.abs(rows - outer_product_rows(plain)).max() > 0.05
+    assert np.abs(rows - exact).max() > 1e-3
+
+
+def test_without_a_prototype_moments_are_of_the_artworks_as_they_are(artist, town, monkeypatch):
+    plain = town.model().whiten(artist.features.views[:, 0])
+    np.testing.assert_allclose(moments_prepared(artist, town, monkeypatch), outer_product_rows(plain), atol=1e-6)
+
+
+def test_a_prototype_is_trusted_as_far_as_it_stands_out_of_its_noise(town):
+    trusts = []
+    for noise_multiplier in (0.2, 300.0):
+        artist = town.artist()
+        artist.release_prototype(town.model(), prototype_mechanism(town, noise_multiplier=noise_multiplier))
+        trusts.append(artist._prototype.trust)
+    assert trusts[0] > 0.9
+    assert trusts[1] < 0.7

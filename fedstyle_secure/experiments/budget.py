@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..aggregation import Subject, check_support, fewest_survivors, session_params
-from ..artist import SIGNATURE
+from ..artist import PROTOTYPE, SIGNATURE
 from ..config import Settings
 from ..errors import InputError, PrivacyError
 from ..iterations import CohortPlan, training_shares
@@ -14,6 +14,9 @@ from ..privacy.accounting import is_within, plan_multipliers
 from ..privacy.mechanism import Mechanism, View, plan
 from ..privacy.sizing import BETA, Mode, Noise
 from ..training.updates import Layout, Segment, Support
+
+PROTOTYPE_SHARE = 0.06
+"""A prototype's share of the whole budget, counted in mu squared: a rough one serves."""
 
 SIGNATURE_SHARE = 0.4
 """A signature's share of the whole budget, counted in mu squared."""
@@ -32,22 +35,31 @@ class Budget:
 
     Attributes:
         cohort: The training's part.
+        prototype_multiplier: Noise multiplier of a prototype; 0 in mode none.
         signature_multiplier: Noise multiplier of a signature; 0 in mode none, None where nobody signs.
         view: The view that `Settings.epsilon` limits.
     """
 
     cohort: CohortPlan
+    prototype_multiplier: float
     signature_multiplier: float | None
     view: View
 
+    def prototype_mechanism(self, dimensions: int) -> Mechanism:
+        """The release of one prototype, before training: one artist alone, so that all views are the same."""
+        return self._alone(PROTOTYPE, dimensions, self.prototype_multiplier)
+
     def signature_mechanism(self, dimensions: int) -> Mechanism:
-        """The release of one signature: one artist alone, so that all views are the same."""
-        segment = Segment(name=SIGNATURE, length=dimensions, support=Support.ARTIST, clip_norm=1.0, share=1.0)
+        """The release of one signature, after training: one artist alone as well."""
+        return self._alone(SIGNATURE, dimensions, self.signature_multiplier or 0.0)
+
+    def _alone(self, name: str, dimensions: int, noise_multiplier: float) -> Mechanism:
+        segment = Segment(name=name, length=dimensions, support=Support.ARTIST, clip_norm=1.0, share=1.0)
         return plan(
             mode=self.cohort.mode,
             unit=self.cohort.unit,
             layout=Layout((segment,)),
-            noise_multiplier=self.signature_multiplier or 0.0,
+            noise_multiplier=noise_multiplier,
             clients=1,
             corrupt=0,
             min_survivors=1,
@@ -57,7 +69,7 @@ class Budget:
         )
 
     def mechanisms(self, *, dimensions: int, outputs: int) -> list[Mechanism]:
-        """All releases of an artist, the signature last.
+        """All releases of an artist: the iterations', the prototype, and the signature last.
 
         Args:
             dimensions: d of the style space, at most.
@@ -71,13 +83,18 @@ class Budget:
             for iteration in range(1, len(self.cohort.multipliers) + 1)
         ]
         alone = [] if self.signature_multiplier is None else [self.signature_mechanism(SIGNATURE_DIMENSIONS)]
-        return training + alone
+        return [*training, self.prototype_mechanism(dimensions), *alone]
 
     def scaled(self, factor: float) -> "Budget":
         """The same with all noise multiplied by `factor`."""
         multipliers = [factor * multiplier for multiplier in self.cohort.multipliers]
         alone = None if self.signature_multiplier is None else factor * self.signature_multiplier
-        return replace(self, cohort=replace(self.cohort, multipliers=multipliers), signature_multiplier=alone)
+        return replace(
+            self,
+            cohort=replace(self.cohort, multipliers=multipliers),
+            prototype_multiplier=factor * self.prototype_multiplier,
+            signature_multiplier=alone,
+        )
 
 
 def plan_budget(settings: Settings, *, clients: int, dimensions: int, outputs: int) -> Budget:
@@ -96,10 +113,10 @@ def plan_budget(settings: Settings, *, clients: int, dimensions: int, outputs: i
     corrupt, min_survivors = _cohort_sizes(settings, clients)
     shares = training_shares(settings.iterations)
     signature_multiplier: float | None = 0.0 if settings.sign else None
-    multipliers = [0.0] * settings.iterations
+    multipliers, prototype_multiplier = [0.0] * settings.iterations, 0.0
     if settings.privacy is not Mode.NONE:
-        training = 1 - SIGNATURE_SHARE if settings.sign else 1.0
-        parts = {str(index): share * training for index, share in enumerate(shares)}
+        training = 1 - PROTOTYPE_SHARE - (SIGNATURE_SHARE if settings.sign else 0.0)
+        parts = {str(index): share * training for index, share in enumerate(shares)} | {PROTOTYPE: PROTOTYPE_SHARE}
         if settings.sign:
             parts[SIGNATURE] = SIGNATURE_SHARE
         slack = max(settings.delta * _SLACK_RESERVE, 2 * BETA * len(parts))
@@ -110,7 +127,7 @@ def plan_budget(settings: Settings, *, clients: int, dimensions: int, outputs: i
             )
         planned = plan_multipliers(settings.epsilon, settings.delta, parts, delta_slack=slack)
         multipliers = [planned[str(index)] for index in range(settings.iterations)]
-        signature_multiplier = planned.get(SIGNATURE)
+        prototype_multiplier, signature_multiplier = planned[PROTOTYPE], planned.get(SIGNATURE)
     cohort = CohortPlan(
         mode=settings.privacy,
         unit=settings.unit,
@@ -125,7 +142,12 @@ def plan_budget(settings: Settings, *, clients: int, dimensions: int, outputs: i
         buckets=settings.buckets,
     )
     view = View.LOCAL if settings.privacy is Mode.LOCAL else View.AGGREGATE
-    budget = Budget(cohort=cohort, signature_multiplier=signature_multiplier, view=view)
+    budget = Budget(
+        cohort=cohort,
+        prototype_multiplier=prototype_multiplier,
+        signature_multiplier=signature_multiplier,
+        view=view,
+    )
     try:
         if settings.noise is not Noise.GAUSSIAN or (settings.sampling_rate < 1 and settings.privacy is not Mode.NONE):
             budget = _calibrate(budget, settings, dimensions=dimensions, outputs=outputs)

@@ -11,7 +11,6 @@ from itertools import groupby
 from typing import Any, Final
 
 from ..alignment import HEAD, MOMENTS
-from ..artist import SIGNATURE
 from ..config import Settings
 from ..errors import FedStyleError, InputError
 from ..iterations import CohortPlan
@@ -140,10 +139,10 @@ def _releases(mechanisms: Sequence[Mechanism], artworks: int) -> list[dict[str, 
     for mechanism, group in runs:
         numbers = [number for number, _ in group]
         noise, errors = tensor_noise(mechanism, mechanism.clients), relative_errors(mechanism, artworks)
-        is_signature = [segment.name for segment in mechanism.layout.segments] == [SIGNATURE]
+        is_alone = mechanism.clients == 1
         entries.append(
             {
-                "iterations": None if is_signature else [numbers[0], numbers[-1]],
+                "iterations": None if is_alone else [numbers[0], numbers[-1]],
                 "tensors": [
                     {"name": s.name, "coordinates": s.length, "noise": noise[s.name], "error": errors[s.name]}
                     for s in mechanism.layout.segments
@@ -159,7 +158,7 @@ def _releases(mechanisms: Sequence[Mechanism], artworks: int) -> list[dict[str, 
 
 
 def _upload_bytes(mechanism: Mechanism) -> int:
-    """The masked vector, without the keys and shares around it; a signature is published as floats."""
+    """The masked vector, without the keys and shares around it; what one artist releases alone is floats."""
     if mechanism.clients == 1:
         return _FLOAT_BYTES * mechanism.length
     return mechanism.dimension * mechanism.modulus_bits // 8

@@ -225,13 +225,13 @@ def claim_of(mechanisms: Sequence[Mechanism], *, view: View, delta: float) -> Cl
 
 
 def make_probe(mechanism: Mechanism, *, view: View, views: int) -> Probe:
-    """A release of the small style space, or a signature, with a canary that fills its clip norm in every tensor.
+    """A release of the small style space, or of one artist, with a canary that fills its clip norm in every tensor.
 
     Its gradient is computed as an artist computes it, from `views` views that all show the same: the worst case should
     they be clipped one by one.
     """
     layout = mechanism.layout
-    if [segment.name for segment in layout.segments] == [artist.SIGNATURE]:
+    if mechanism.clients == 1:
         row = np.full((1, layout.length), layout.length**-0.5, dtype=np.float32)
         return Probe(mechanism=mechanism, view=view, canary=Contributions(row, layout))
     d, h = SMALL_DIMENSIONS, SMALL_OUTPUTS

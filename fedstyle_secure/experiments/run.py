@@ -40,6 +40,7 @@ from ..iterations import run
 from ..privacy.ledger import Ledger
 from ..privacy.sizing import Mode
 from ..training.codebook import Codebook
+from ..training.moments import Prototype
 from ..training.objective import warm_start
 from ..training.scratch import EPOCHS, train_small
 from .budget import SIGNATURE_DIMENSIONS, plan_budget
@@ -231,7 +232,11 @@ def _iterate(prepared: Prepared, folder: Path, transcripts: Path | None, progres
         | {f"{name}/session": dropouts.guard(name, artist.receive_request) for name, artist in artists.items()},
         refusals=REFUSALS,
     )
-    whitened = np.concatenate([start.whiten(features.views[:, 0]) for features in prepared.public.values()])
+    mechanism = prepared.budget.prototype_mechanism(start.whitening.dimensions)
+    for artist in artists.values():
+        artist.release_prototype(start, mechanism)
+    whitened = [start.whiten(features.views[:, 0]) for features in prepared.public.values()]
+    public = np.concatenate([Prototype.exact(rows).remove_from(rows) for rows in whitened])
     moments = [perf_counter()]
 
     def session_begins() -> None:
@@ -240,7 +245,7 @@ def _iterate(prepared: Prepared, folder: Path, transcripts: Path | None, progres
 
     loop = run(
         model=start,
-        alignment=Alignment.start(start, whitened),
+        alignment=Alignment.start(start, public),
         cohort=cohort,
         anchors_digest=prepared.codebook.digest,
         identities=[artist.enrolment.identity.public_key().public_bytes_raw() for artist in artists.values()],

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from fedstyle_secure.config import Settings
 from fedstyle_secure.errors import FedStyleError, InputError, PrivacyError
-from fedstyle_secure.experiments.budget import SIGNATURE_DIMENSIONS, Budget, plan_budget
+from fedstyle_secure.experiments.budget import Budget, plan_budget
 from fedstyle_secure.privacy.accounting import epsilon
 from fedstyle_secure.privacy.ledger import Ledger, Release
 from fedstyle_secure.privacy.mechanism import Mechanism, View
@@ -23,10 +23,7 @@ def make_budget(*, clients: int = 24, **changes: object) -> Budget:
 
 
 def releases(budget: Budget) -> list[Mechanism]:
-    count = len(budget.cohort.multipliers)
-    mechanisms = [budget.cohort.mechanism(i, dimensions=D, outputs=H) for i in range(1, count + 1)]
-    signed = budget.signature_multiplier is not None
-    return [*mechanisms, *([budget.signature_mechanism(SIGNATURE_DIMENSIONS)] if signed else [])]
+    return budget.mechanisms(dimensions=D, outputs=H)
 
 
 def compose(budget: Budget, view: View, delta: float) -> float:
@@ -130,7 +127,7 @@ def test_a_cohort_that_is_accepted_bears_what_it_promises(
         ({"epsilon": 1e-9}, PrivacyError, "--epsilon 1e-09 cannot be met by 24 artists"),
         ({"epsilon": 1e-9, "iterations": 1}, PrivacyError, "--epsilon 1e-09 cannot be met"),
         ({"epsilon": 1e4}, PrivacyError, "choose an epsilon below 700"),
-        ({"delta": 1e-12}, PrivacyError, "--delta 1e-12 is smaller than the 1e-11 by which 7 releases may fail"),
+        ({"delta": 1e-12}, PrivacyError, "--delta 1e-12 is smaller than the 1e-11 by which 8 releases may fail"),
         ({"max_artworks": 1 << 30}, InputError, "max_artworks must be between"),
         ({"corrupt": 23}, InputError, "23 corrupt artists among 24 need at least 25 survivors"),
         ({"drop_rate": 0.9}, InputError, "only 3 of 24 artists are sure to stay, fewer than the minimum cohort of 5"),

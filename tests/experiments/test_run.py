@@ -72,7 +72,7 @@ def test_every_mode_and_unit_runs_and_keeps_its_limit(mode: Mode, unit: Unit, ar
     assert len(ledgers) == 8
     for path in ledgers:
         ledger = Ledger.open(path, limit=math.inf, delta=1e-5, view=View.AGGREGATE)
-        assert len(ledger.releases) == 3
+        assert len(ledger.releases) == 4
         for view in View:
             spent = epsilon[view.value]
             assert ledger.epsilon(view) == (math.inf if spent is None else pytest.approx(spent, abs=1e-3))
