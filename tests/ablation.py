@@ -238,7 +238,7 @@ ABLATIONS = (
     Ablation(
         "cohort history: where cohorts are chosen",
         "fedstyle_secure/iterations.py",
-        "check_cohort(identities, earlier, cohort.min_survivors)",
+        "check_cohort(members, (*earlier, *map(frozenset, summed_over[:number])), cohort.min_survivors)",
         "pass",
         "tests/test_iterations.py::"
         "test_a_cohort_that_earlier_ones_single_artists_out_of_is_refused_before_anything_is_charged",

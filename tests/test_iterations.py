@@ -15,6 +15,7 @@ from fedstyle_secure.experiments.evaluation import prototypes, rank, score
 from fedstyle_secure.iterations import training_shares
 from fedstyle_secure.privacy.mechanism import View
 from fedstyle_secure.privacy.sizing import Mode
+from fedstyle_secure.robust import deal
 from fedstyle_secure.training.objective import StyleHead, anchor_loss
 from protocols.secagg.messages import AdvertiseKeysRequest
 
@@ -251,6 +252,15 @@ def test_a_cohort_that_earlier_ones_single_artists_out_of_is_refused_before_anyt
     with pytest.raises(InputError, match="keep the cohort as it was, or let 6 or more join or leave"):
         next(federation.loop(earlier=[frozenset(before)]))
     assert all(not artist.ledger.releases for artist in federation.artists.values())
+
+
+def test_buckets_are_refused_whose_sums_together_lack_one_artist_of_an_earlier_cohort(town):
+    """ITE-2: neither bucket alone singles anyone out of it."""
+    federation = town.federation(clients=18, buckets=3, min_survivors=5)
+    first, second, _ = deal(federation.identities, 3, federation.cohort.seed)
+    before = frozenset(federation.identities[number] for number in (*first, *second[1:]))
+    with pytest.raises(InputError, match="single out 1 artist"):
+        next(federation.loop(earlier=[before]))
 
 
 def test_a_cohort_may_stay_or_change_altogether(town):

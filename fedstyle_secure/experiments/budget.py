@@ -201,9 +201,10 @@ def _cohort_sizes(settings: Settings, clients: int) -> tuple[int, int]:
     """Corrupt clients and minimum survivors of a session; all corrupt ones may be in one bucket."""
     corrupt = settings.corrupt if settings.corrupt is not None else max(1, clients // 10)
     if clients < settings.buckets * settings.min_cohort:
+        buckets = f"{settings.buckets} buckets of at least " if settings.buckets > 1 else ""
         raise InputError(
-            f"--buckets {settings.buckets} of at least --min-cohort {settings.min_cohort} artists need "
-            f"{settings.buckets * settings.min_cohort} artists, there are {clients}: lower one of them, or add artists"
+            f"{clients} artists are fewer than {buckets}the minimum cohort of {settings.min_cohort}: add artists, or lower "
+            f"{'--buckets or ' if buckets else ''}--min-cohort"
         )
     smallest, clients = clients // settings.buckets, math.ceil(clients / settings.buckets)
     min_survivors = smallest - int(settings.drop_rate * clients)

@@ -63,9 +63,7 @@ def test_the_noise_of_a_bucket_is_sized_for_its_own_honest_survivors(buckets: in
 
 
 def test_buckets_below_the_minimum_cohort_are_refused() -> None:
-    with pytest.raises(
-        InputError, match=r"--buckets 4 of at least --min-cohort 7 artists need 28 artists, there are 24"
-    ):
+    with pytest.raises(InputError, match=r"24 artists are fewer than 4 buckets of at least the minimum cohort of 7"):
         make_budget(clients=24, buckets=4, min_cohort=7)
     assert make_budget(clients=28, buckets=4, min_cohort=6).cohort.buckets == 4
 
