@@ -203,8 +203,8 @@ def _cohort_sizes(settings: Settings, clients: int) -> tuple[int, int]:
     if clients < settings.buckets * settings.min_cohort:
         buckets = f"{settings.buckets} buckets of at least " if settings.buckets > 1 else ""
         raise InputError(
-            f"{clients} artists are fewer than {buckets}the minimum cohort of {settings.min_cohort}: add artists, or lower "
-            f"{'--buckets or ' if buckets else ''}--min-cohort"
+            f"{clients} artists are fewer than {buckets}the minimum cohort of {settings.min_cohort}: add artists, or "
+            f"lower {'--buckets or ' if buckets else ''}--min-cohort"
         )
     smallest, clients = clients // settings.buckets, math.ceil(clients / settings.buckets)
     min_survivors = smallest - int(settings.drop_rate * clients)

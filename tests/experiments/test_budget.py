@@ -56,7 +56,7 @@ def test_the_noise_of_a_bucket_is_sized_for_its_own_honest_survivors(buckets: in
     budget = make_budget(clients=31, buckets=buckets, corrupt=1, drop_rate=0.1)
     smallest, largest = 31 // buckets, -(-31 // buckets)
     assert compose(budget, View.AGGREGATE, 1e-5) <= 8.0
-    for mechanism in releases(budget)[:-1]:
+    for mechanism in releases(budget)[:-2]:  # without prototype and signature, which are one artist's
         assert mechanism.min_survivors == smallest - int(0.1 * largest)
         assert mechanism.honest == mechanism.min_survivors - 1
         assert mechanism.clients == largest
