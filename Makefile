@@ -33,9 +33,10 @@ check: $(STAMP) ## Lint, types, import rules, generated docs, and the tests agai
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.wheel
 
-threats: $(STAMP) ## Attack every claim, remove each defense and see its test go red; slow tests too
-	$(BIN)/python -m threat_models run --all
-	$(BIN)/python -m pytest -m slow
+threats: $(STAMP) ## Attack every claim; remove each defense and see its test go red (more effort: EFFORT=--slow)
+	$(BIN)/python -m threat_models run --all $(EFFORT)
+	$(BIN)/python -m threat_models.symbolic
+	$(BIN)/python -m pytest -n 2 -m slow
 
 mutants: $(STAMP) ## Change the protocol in a thousand small ways and see which changes no test notices (hours)
 	$(BIN)/python -m pip install --quiet --editable ".[mutants]"
