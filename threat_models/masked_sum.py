@@ -33,7 +33,7 @@ from fedstyle_secure.training.updates import Contributions, Layout
 NOISE, CLIPPING = "noise", "clipping"
 """Defenses that can be left out here, by the names that claims give them."""
 
-ITERATIONS = 6
+EPSILON, ITERATIONS = 8.0, 6
 """Of a run with the default settings."""
 
 _FINEST_BITS = 32

@@ -11,6 +11,7 @@ from .adversaries.defenses import LEAKS
 from .adversaries.hunt import attack as attacking
 from .adversaries.hunt import hunt
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
+from .deployment import Deployment
 from .edits import applied
 
 _SESSIONS: Final = {Effort.FAST: 200, Effort.SLOW: 3_000}
@@ -43,6 +44,11 @@ CLAIM = Claim(
     linddun=(Linddun.DATA_DISCLOSURE, Linddun.LINKING),
     stride=(Stride.TAMPERING, Stride.SPOOFING, Stride.INFORMATION_DISCLOSURE),
 )
+
+
+def defended(deployment: Deployment) -> bool:
+    """Degree and threshold withstand a server that lies, as artists compute it themselves."""
+    return deployment.withstands_lies
 
 
 def attack(without: frozenset[str], effort: Effort) -> Figures:

@@ -27,7 +27,8 @@ from protocols.secagg.messages import AdvertiseKeysRequest, MaskedInputResponse
 
 from .adversaries.defenses import LEAKS
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
-from .edits import applied
+from .deployment import Deployment
+from .edits import off
 from .town import Federation, codebook, first_model, scripted
 
 ARTISTS = 8
@@ -62,10 +63,15 @@ CLAIM = Claim(
 )
 
 
+def defended(deployment: Deployment) -> bool:
+    """Two honest artists are in any sum: one alone with corrupt ones would share the model with nobody else."""
+    return deployment.honest >= 2
+
+
 def attack(without: frozenset[str], effort: Effort) -> Figures:
     """Ask for a sum about the target's model, about the dead one, and about each artist's own; keep the best."""
     found = []
-    with applied(edit for name in without for edit in _EDITS[name]):
+    with off(without, _EDITS):
         for target in _TARGETS[effort]:
             models = {number: first_model() if number == target else _dead() for number in range(ARTISTS)}
             for announced in (

@@ -31,7 +31,8 @@ from fedstyle_secure.privacy.sizing import Mode
 from fedstyle_secure.training.updates import Contributions, Segment, Support
 
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
-from .edits import Edit, applied
+from .deployment import Deployment
+from .edits import Edit, off
 from .town import (
     D,
     H,
@@ -88,10 +89,15 @@ CLAIM = Claim(
 )
 
 
+def defended(deployment: Deployment) -> bool:
+    """Whole artists are protected, at epsilon 8 or less."""
+    return deployment.has_noise_of(EPSILON) and deployment.settings.unit is Unit.ARTIST
+
+
 def attack(without: frozenset[str], effort: Effort) -> Figures:
     """Ask for the table; then subtract two sums of head gradients and look for the codeword."""
     mode, trials = Mode.NONE if _NOISE in without else Mode.DISTRIBUTED, _TRIALS[effort]
-    with applied(edit for name in without for edit in _EDITS[name]):
+    with off(without, _EDITS):
         read = _rows_read()
     return {
         "artists whose row was read": read,

@@ -15,6 +15,7 @@ from .adversaries.defenses import EXACTNESS
 from .adversaries.hunt import hunt, lying_clients
 from .adversaries.parties import ITERATION, roster
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
+from .deployment import Deployment
 from .edits import applied
 from .sessions import ROUNDS, Session
 
@@ -48,6 +49,11 @@ CLAIM = Claim(
     linddun=(Linddun.NON_REPUDIATION,),
     stride=(Stride.TAMPERING, Stride.REPUDIATION, Stride.DENIAL_OF_SERVICE),
 )
+
+
+def defended(deployment: Deployment) -> bool:
+    """Honest artists can give every secret back without the corrupt ones."""
+    return deployment.threshold + deployment.corrupt <= deployment.degree
 
 
 def attack(without: frozenset[str], effort: Effort) -> Figures:

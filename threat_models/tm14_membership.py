@@ -35,6 +35,7 @@ from fedstyle_secure.training.objective import StyleHead, anchor_loss
 from fedstyle_secure.training.updates import Contributions, Layout, Segment, Support
 
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
+from .deployment import Deployment
 from .synthetic import World, scripted
 
 EPSILON, DELTA = 3.0, 1e-5
@@ -103,6 +104,11 @@ CLAIM = Claim(
     linddun=(Linddun.DETECTING, Linddun.DATA_DISCLOSURE),
     stride=(Stride.INFORMATION_DISCLOSURE,),
 )
+
+
+def defended(deployment: Deployment) -> bool:
+    """The noise is that of epsilon 3 or less, with a part of it for signatures, and artists have thirty artworks."""
+    return deployment.has_noise_of(EPSILON) and deployment.settings.sign and deployment.artworks >= ARTWORKS
 
 
 def attack(without: frozenset[str], effort: Effort) -> Figures:

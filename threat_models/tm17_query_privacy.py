@@ -29,6 +29,7 @@ from fedstyle_secure.encoder.model import StyleModel, read_model
 from fedstyle_secure.encoder.whitening import Whitening
 
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
+from .deployment import Deployment
 
 ARTISTS, RAW, DIMENSIONS, OUTPUTS, TOP = 50, 40, 24, 8, 10
 QUERIES: Final = {Effort.FAST: 20, Effort.SLOW: 2000}
@@ -60,6 +61,11 @@ CLAIM = Claim(
     linddun=(Linddun.DETECTING, Linddun.DATA_DISCLOSURE),
     stride=(Stride.INFORMATION_DISCLOSURE,),
 )
+
+
+def defended(deployment: Deployment) -> bool:
+    """Buyers hold the catalogue's files."""
+    return deployment.questions is None
 
 
 def attack(without: frozenset[str], effort: Effort) -> Figures:
