@@ -169,7 +169,8 @@ def scaled(factor: float) -> Poison:
     """An honest update, so many times."""
 
     def poison(contributions: Contributions, _model: StyleModel, mechanism: Mechanism) -> NDArray[np.float64]:
-        return factor * clip(contributions, mechanism.unit, max_artworks=mechanism.max_artworks).values
+        update: NDArray[np.float64] = clip(contributions, mechanism.unit, max_artworks=mechanism.max_artworks).values
+        return factor * update
 
     return poison
 
@@ -182,7 +183,9 @@ def turned_signs(factor: float) -> Poison:
 
     def poison(contributions: Contributions, _model: StyleModel, mechanism: Mechanism) -> NDArray[np.float64]:
         honest = clip(contributions, mechanism.unit, max_artworks=mechanism.max_artworks).values
-        return -factor * float(np.linalg.norm(honest)) * np.sign(honest) / np.sqrt(honest.size)
+        length = factor * float(np.linalg.norm(honest))
+        turned: NDArray[np.float64] = -length * np.sign(honest) / np.sqrt(honest.size)
+        return turned
 
     return poison
 

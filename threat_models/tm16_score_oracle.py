@@ -100,7 +100,7 @@ def attack(without: frozenset[str], effort: Effort) -> Figures:
 def _index() -> StyleIndex:
     """Signatures around a common direction, as styles of one catalogue are."""
     rng = np.random.default_rng(61)
-    rows = to_unit(rng.normal(size=(ARTISTS, DIMENSIONS)) + 0.7 * rng.normal(size=DIMENSIONS))
+    rows = to_unit((rng.normal(size=(ARTISTS, DIMENSIONS)) + 0.7 * rng.normal(size=DIMENSIONS)).astype(np.float32))
     space = SignatureSpace(np.eye(DIMENSIONS, dtype=np.float32))
     return StyleIndex(space, [Signature(f"{number:03d}", row) for number, row in enumerate(rows)])
 
@@ -116,7 +116,8 @@ def _deviations() -> NDArray[np.float64]:
 
 def _cosines(estimates: NDArray[np.float64], truth: NDArray[np.float64]) -> NDArray[np.float64]:
     norms = np.linalg.norm(estimates, axis=-1) * np.linalg.norm(truth, axis=-1)
-    return np.sum(estimates * truth, axis=-1) / np.maximum(norms, 1e-12)
+    cosines: NDArray[np.float64] = np.sum(estimates * truth, axis=-1) / np.maximum(norms, 1e-12)
+    return cosines
 
 
 @dataclass
@@ -132,12 +133,15 @@ class _Answers:
 
     def solve(self, artist: int) -> NDArray[np.float64]:
         """The artist's deviation from the mean, as nearly as a prior around 0 lets it."""
+        solution: NDArray[np.float64]
         told = ~np.isnan(self.numbers[:, artist])
         questions, numbers = self.questions[told], self.numbers[told, artist]
         if self.exact:
             numbers = numbers - questions @ _mean()
-            return np.linalg.lstsq(questions, numbers, rcond=1e-6)[0]
-        return np.linalg.solve(questions.T @ questions + np.eye(DIMENSIONS), questions.T @ numbers)
+            solution = np.linalg.lstsq(questions, numbers, rcond=1e-6)[0]
+        else:
+            solution = np.linalg.solve(questions.T @ questions + np.eye(DIMENSIONS), questions.T @ numbers)
+        return solution
 
 
 def _mean() -> NDArray[np.float64]:
@@ -195,4 +199,5 @@ def _estimate_one(meter: MeteredSearch, victim: int, rng: np.random.Generator) -
     # Ranks near one point tell the slope of the victim's score there, and the point itself is near the victim.
     centered = _Answers(near.questions - near.questions.mean(axis=0), near.numbers - near.numbers.mean(axis=0), False)
     slope = centered.solve(victim)
-    return slope / max(float(np.linalg.norm(slope)), 1e-12) + first
+    estimate: NDArray[np.float64] = slope / max(float(np.linalg.norm(slope)), 1e-12) + first
+    return estimate

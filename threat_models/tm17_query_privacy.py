@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Thread
-from typing import Final
+from typing import Any, Final
 from unittest.mock import patch
 
 import numpy as np
@@ -148,12 +148,12 @@ def _answer(listener: socket.socket, index: StyleIndex, seen: bytearray) -> None
 # The buyer
 
 
-def _buy(folder: Path, port: int | None) -> dict[str, object]:
+def _buy(folder: Path, port: int | None) -> dict[str, Any]:
     command = [sys.executable, "-c", f"from {__name__} import buy; buy()", str(folder), str(port or 0)]
     done = subprocess.run(command, cwd=_ROOT, capture_output=True, check=False, timeout=300)  # noqa: S603 - ourselves
     if done.returncode != 0:
         raise AssertionError(f"the buyer failed: {done.stderr.decode()}")
-    found: dict[str, object] = json.loads(done.stdout)
+    found: dict[str, Any] = json.loads(done.stdout)
     return found
 
 
