@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fedstyle_secure.aggregation import Subject, session_params
 from fedstyle_secure.announcement import Announcement
@@ -29,7 +28,8 @@ from .adversaries.defenses import LEAKS
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
 from .deployment import Deployment
 from .edits import off
-from .town import Federation, codebook, first_model, scripted
+from .scripted import scripted
+from .town import Federation, codebook, cosine, first_model
 
 ARTISTS = 8
 _TARGETS: Final = {Effort.FAST: (0,), Effort.SLOW: tuple(range(ARTISTS))}
@@ -139,7 +139,7 @@ def _ask(
     own = protect(
         contribute(artist.features, models[target], mechanism, codebook(), artist.codeword), mechanism, scripted("own")
     )
-    return delivered, _cosine(dequantize(total, mechanism), dequantize(own.values, mechanism))
+    return delivered, abs(cosine(dequantize(total, mechanism), dequantize(own.values, mechanism)))
 
 
 def _params(federation: Federation, mechanism: Mechanism, model: StyleModel) -> SessionParams:
@@ -150,8 +150,3 @@ def _params(federation: Federation, mechanism: Mechanism, model: StyleModel) -> 
         anchors_digest=codebook().digest,
     )
     return session_params(federation.identities, subject, mechanism)
-
-
-def _cosine(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    lengths = float(np.linalg.norm(one) * np.linalg.norm(other))
-    return abs(float(one @ other)) / lengths if lengths else 0.0

@@ -37,7 +37,8 @@ from protocols.secagg.cohorts import fewest_singled_out
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
 from .deployment import Deployment
 from .edits import Edit, off
-from .town import D, Federation, codebook, first_model, scripted, style_features
+from .scripted import scripted
+from .town import D, Federation, codebook, first_model, style_features
 from .two_sums import DELTA, EPSILON, half_the_budget, left_over, likeliest, opened, upload
 
 ARTISTS, SURVIVORS = 8, 6

@@ -33,15 +33,16 @@ from fedstyle_secure.training.updates import Contributions, Segment, Support
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
 from .deployment import Deployment
 from .edits import Edit, off
+from .scripted import scripted
 from .town import (
     D,
     H,
     codebook,
+    cosine,
     first_model,
     make_enrolment,
     make_subject,
     public_key,
-    scripted,
     style_features,
 )
 from .two_sums import DELTA, EPSILON, half_the_budget, left_over, likeliest, opened, upload
@@ -132,7 +133,7 @@ def _rows_read() -> int:
     except (SupportError, AggregationAborted):
         return 0
     found = summed.tensors[TABLE].reshape(ARTISTS, WIDTH)
-    return sum(_cosine(found[number], row.reshape(ARTISTS, WIDTH)[number]) > 0.99 for number, row in rows.items())
+    return sum(cosine(found[number], row.reshape(ARTISTS, WIDTH)[number]) > 0.99 for number, row in rows.items())
 
 
 def _own_row(number: int) -> NDArray[np.float32]:
@@ -140,11 +141,6 @@ def _own_row(number: int) -> NDArray[np.float32]:
     table = np.zeros((ARTISTS, WIDTH), dtype=np.float32)
     table[number] = style_features(number).views[:, 0, :WIDTH].mean(axis=0)
     return table.reshape(1, -1)
-
-
-def _cosine(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
-    lengths = float(np.linalg.norm(one) * np.linalg.norm(other))
-    return float(one @ other) / lengths if lengths else 0.0
 
 
 # Codewords

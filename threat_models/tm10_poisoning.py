@@ -38,7 +38,8 @@ from protocols.secagg import client as client_module
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
 from .deployment import Deployment
 from .edits import Edit, off
-from .synthetic import World, scripted
+from .scripted import scripted
+from .synthetic import World
 
 ARTISTS, BUCKETS, MIN_COHORT = 20, 5, 4
 ARTWORKS, QUERIES = 10, 40

@@ -40,8 +40,9 @@ from fedstyle_secure.training.updates import Contributions, Layout, Segment, Sup
 
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
 from .deployment import Deployment
-from .masked_sum import CLIPPING, EPSILON, ITERATIONS, NOISE, masked_sum, noiseless, release, scripted
+from .masked_sum import CLIPPING, EPSILON, ITERATIONS, NOISE, masked_sum, noiseless, release
 from .reconstruction import Prior, paint, paint_public, pixels, psnr
+from .scripted import scripted
 
 ALLOW_LIST, IMPRINT = "allow-list", "imprint"
 SEED: Final = 11

@@ -36,7 +36,8 @@ from fedstyle_secure.training.updates import Contributions, Layout, Segment, Sup
 
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
 from .deployment import Deployment
-from .synthetic import World, scripted
+from .scripted import scripted
+from .synthetic import World
 
 EPSILON, DELTA = 3.0, 1e-5
 _BUDGET: Final = mu_of(EPSILON, DELTA) ** 2 / 2

@@ -29,8 +29,9 @@ from fedstyle_secure.privacy.mechanism import Mechanism, View
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
 from .decoder import Decoder, Studio, open_studio
 from .deployment import Deployment
-from .masked_sum import EPSILON, NOISE, deployed, noiseless, scripted
+from .masked_sum import EPSILON, NOISE, deployed, noiseless
 from .reconstruction import paint, pixels, psnr
+from .scripted import scripted
 
 LEDGER: Final = "ledger"
 PORTFOLIO, CANDIDATES, SIDE, SEED = 30, 100, 32, 15

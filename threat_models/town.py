@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
-from hashlib import sha256, shake_256
-from itertools import count
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from numpy.typing import NDArray
 
 from fedstyle_secure.aggregation import REFUSALS, Enrolment, Subject
 from fedstyle_secure.alignment import Alignment, head_segment, moments_segment
@@ -27,15 +27,17 @@ from fedstyle_secure.privacy.sizing import Mode, Noise
 from fedstyle_secure.training.codebook import Codebook
 from fedstyle_secure.training.updates import Layout
 
+from .scripted import scripted
+
 RAW, POOLED, D, H, VIEWS, ARTWORKS = 20, 4, 12, 4, 3, 10
 
 Mailbox = Callable[[bytes], bytes]
 
 
-def scripted(name: str) -> Callable[[int], bytes]:
-    """Repeatable bytes, different at each call: stands where artists use os.urandom."""
-    calls = count()
-    return lambda size: shake_256(f"{name} {next(calls)}".encode()).digest(size)
+def cosine(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
+    """Of the angle between two vectors; 0 where one has no length."""
+    lengths = float(np.linalg.norm(one) * np.linalg.norm(other))
+    return float(one @ other) / lengths if lengths else 0.0
 
 
 def style_features(seed: int, *, artworks: int = ARTWORKS, views: int = VIEWS, subjects: float = 5.0) -> StyleFeatures:

@@ -37,6 +37,11 @@ class Ablation:
     because: str = ""
     attacks: tuple[type[Deviation], ...] = ()
 
+    @property
+    def places(self) -> str:
+        """Where the defenses are, for people."""
+        return ", ".join(dict.fromkeys(edit.place.replace(":", ", ") for edit in self.edits))
+
     def applied(self) -> AbstractContextManager[None]:
         """The protocol without these defenses."""
         return applied(self.edits)
