@@ -5,14 +5,10 @@ Types come from the signatures of the functions that make them, the protocol's m
 roles, who stands where, and which threats concern a flow; `test_data_flow` holds them against the code.
 """
 
-import pkgutil
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, is_dataclass
-from importlib import import_module
 from typing import get_args, get_type_hints
 
-import threat_models
 from fedstyle_secure.aggregation import aggregate, mask
 from fedstyle_secure.alignment import Alignment
 from fedstyle_secure.announcement import Announcement
@@ -27,6 +23,7 @@ from fedstyle_secure.privacy.pipeline import protect
 from protocols.audit import Transcript
 from protocols.secagg.states import CLIENT_TRANSITIONS, SERVER_TRANSITIONS
 from threat_models.claim import Claim, Linddun, Stride
+from threat_models.register import threats
 
 BOUNDARIES = {
     "house": "Artist's house: one for each artist",
@@ -189,11 +186,9 @@ def _parts(hint: object) -> Iterable[type]:
 
 def claims() -> tuple[Claim, ...]:
     """Of every threat that has a module, by number."""
-    names = sorted(item.name for item in pkgutil.iter_modules(threat_models.__path__) if _THREAT.match(item.name))
-    return tuple(import_module(f"threat_models.{name}").CLAIM for name in names)
+    return tuple(threat.claim for threat in threats().values())
 
 
-_THREAT = re.compile(r"tm\d\d_")
 _SHAPES = {"process": '(["{}"])', "store": '[("{}")]', "person": '["{}"]'}
 
 
@@ -276,5 +271,5 @@ def _categories(stated: Iterable[Claim]) -> Iterable[str]:
     if not any(by_category.values()):
         return
     yield "\n## Threats by category\n\n| | category | threats |\n|---|---|---|"
-    for category, threats in by_category.items():
-        yield f"| {type(category).__name__.upper()} | {category} | {threats or '-'} |"
+    for category, numbers in by_category.items():
+        yield f"| {type(category).__name__.upper()} | {category} | {numbers or '-'} |"

@@ -4,7 +4,7 @@ import ast
 import inspect
 from collections.abc import Iterator
 from pathlib import Path
-from typing import get_args
+from typing import get_args, get_type_hints
 
 import pytest
 
@@ -19,7 +19,11 @@ from threat_models.claim import Claim, Limit, Linddun, Stride
 CODE = Path(fedstyle_secure.__file__).parents[1]
 MESSAGES = {message.__name__ for message in (*get_args(Request), *get_args(Response))}
 
-OUT_OF_THE_HOUSE = {"receive_announcement": {"receipt"}, "publish_signature": {"Signature"}}
+OUT_OF_THE_HOUSE: dict[str, set[str]] = {
+    "receive_announcement": {"receipt"},
+    "release_prototype": set(),
+    "publish_signature": {"Signature"},
+}
 """By the artist's methods, what they let out; `receive_request` lets out the protocol's responses."""
 
 
@@ -63,6 +67,7 @@ def test_a_new_message_without_threats_is_noticed(monkeypatch: pytest.MonkeyPatc
 def test_nothing_leaves_an_artists_house_by_another_door() -> None:
     doors = {name for name, value in vars(Artist).items() if inspect.isfunction(value) and not name.startswith("_")}
     assert doors == {*OUT_OF_THE_HOUSE, "receive_request"}
+    assert get_type_hints(Artist.release_prototype)["return"] is type(None)
     responses = {response.__name__ for response in get_args(Response)}
     leaving = between("house", "hall") | between("house", "library") | between("house", "buyer")
     assert leaving == responses.union(*OUT_OF_THE_HOUSE.values())

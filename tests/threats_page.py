@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from threat_models.claim import Arm, Claim, Limit
-from threat_models.register import WAITING, threats
+from threat_models.register import WAITING, Threat, threats
 from threat_models.results import Recorded, load
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -27,7 +27,7 @@ def threats_page() -> str:
         "## At a glance",
         _glance(claims, recorded),
         "## Threat by threat",
-        *(_section(claim, recorded.get(claim.number)) for claim in claims),
+        *(_section(threat, recorded.get(threat.claim.number)) for threat in threats().values()),
         "## Not yet applicable",
         _waiting(),
         "## Not promised",
@@ -71,13 +71,15 @@ def _verdict(recorded: Recorded | None) -> str:
     return "not recorded" if recorded is None else recorded.verdict.in_words
 
 
-def _section(claim: Claim, recorded: Recorded | None) -> str:
+def _section(threat: Threat, recorded: Recorded | None) -> str:
+    claim = threat.claim
     tags = ", ".join([*(f"LINDDUN {tag}" for tag in claim.linddun), *(f"STRIDE {tag}" for tag in claim.stride)])
     facts = (
         ("Adversary", claim.adversary),
         ("At stake", claim.assets),
         ("Promise", claim.promise),
         ("Assumption", claim.assumption),
+        ("Applies if", threat.condition),
         ("Residual risk", claim.residual),
         ("Tests", ", ".join(f"`{test}`" for test in claim.tests)),
         ("Tags", tags),

@@ -1,4 +1,4 @@
-"""Attack the claims: `python -m threat_models list`, `run TM-3`, `run --all --out FILE`.
+"""Attack the claims: `python -m threat_models list`, `run TM-3`, `run --all --out FILE`, `check RUN`.
 
 Exit codes: 0 every claim that ran holds, 1 a claim fails, or its attack has no power, or a defense is not missed, or a
 threat is missing, 2 the command cannot be carried out as given, 130 Ctrl-C.
@@ -16,7 +16,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from fedstyle_secure.config import Settings, read_toml
+from fedstyle_secure.errors import FedStyleError, InputError
+from fedstyle_secure.experiments.files import SUMMARY_FILE, read_summary
+from fedstyle_secure.experiments.seek import read_settings
+
 from .claim import Effort, Verdict
+from .deployment import Deployment
 from .register import WAITING, Threat, missing, threats
 from .results import ResultsError, encode, store
 from .runner import run as run_arms
@@ -35,6 +41,7 @@ if not _screen.is_terminal:
 _notes = Console(stderr=True)
 
 _INTERRUPTED = 130
+_ARTISTS = 8
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else, on standard output.")]
 
@@ -47,7 +54,7 @@ def main() -> None:
         if code == _INTERRUPTED:
             _fail("interrupted; what had been measured is kept", _INTERRUPTED)
         sys.exit(code or 0)
-    except (ResultsError, OSError) as error:
+    except (ResultsError, FedStyleError, OSError) as error:
         _fail(str(error), 2)
     except (typer.Abort, KeyboardInterrupt):
         _fail("interrupted; what had been measured is kept", _INTERRUPTED)
@@ -108,6 +115,47 @@ def run(
         _notes.print(f"{name} is missing: no module attacks it", style="bold red")
     if absent or not all(verdict.holds for verdict in verdicts):
         raise typer.Exit(1)
+
+
+@app.command()
+def check(
+    folder: Annotated[
+        Path | None, typer.Argument(help="A run's folder, to check what was done.", metavar="RUN")
+    ] = None,
+    *,
+    config: Annotated[Path | None, typer.Option(help="A TOML file of settings, to check what will be done.")] = None,
+    epsilon: Annotated[float | None, typer.Option(help="Instead of the settings' own.")] = None,
+    artists: Annotated[int | None, typer.Option(min=1, help=f"Artists who train: {_ARTISTS} unless said.")] = None,
+    questions: Annotated[
+        int | None, typer.Option(min=1, help="The catalogue is searched for buyers, who may ask so often.")
+    ] = None,
+    top: Annotated[int, typer.Option(min=1, help="Most names in such an answer.")] = 5,
+    unpinned: Annotated[
+        bool, typer.Option("--unpinned", help="Artists know one another from the server alone.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Tell which claims speak of a deployment: whether its public parameters are those that were attacked."""
+    if folder is not None and (config, epsilon, artists) != (None, None, None):
+        raise typer.BadParameter("a run has its own settings: give it alone", param_hint="RUN")
+    if folder is not None:
+        settings, count = read_settings(folder), read_summary(folder).get("artists")
+        if type(count) is not int:
+            raise InputError(f"{folder / SUMMARY_FILE} is damaged: it does not say how many artists took part")
+    else:
+        given = {} if epsilon is None else {"epsilon": epsilon}
+        values = {"artworks": "artworks", "out": "run"} | (read_toml(config) if config is not None else {}) | given
+        settings, count = Settings.from_values(values), artists or _ARTISTS
+    deployment = Deployment.plan(settings, count, pinned=not unpinned, questions=questions, top=top)
+    found = [(threat, threat.defended(deployment)) for threat in threats().values()]
+    if as_json:
+        _print_json([{"id": each.claim.id, "applies": applies, "condition": each.condition} for each, applies in found])
+        return
+    table = Table("id", "threat", "applies", "if", box=box.SIMPLE)
+    for each, applies in found:
+        mark = "[green]yes[/]" if applies else "[bold red]no[/]"
+        table.add_row(each.claim.id, escape(each.claim.title), mark, escape(each.condition))
+    _screen.print(table)
 
 
 def _chosen(names: list[str], *, everything: bool) -> list[Threat]:

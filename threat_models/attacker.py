@@ -7,6 +7,7 @@ combines every share it got, and takes off every mask that it can compute; the o
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import shake_256
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -20,10 +21,12 @@ from protocols.secagg.graph import Graph
 from protocols.secagg.masking import from_ring, pairwise_mask, remove_masks, self_mask
 from protocols.secagg.messages import (
     AdvertiseKeysResponse,
+    Advertisement,
     ConsistencyCheckRequest,
     ConsistencyCheckResponse,
     MaskedInputRequest,
     MaskedInputResponse,
+    Message,
     ShareKeysRequest,
     ShareKeysResponse,
     SharePair,
@@ -39,11 +42,20 @@ def key_pairs(name: str) -> tuple[KeyPair, KeyPair]:
     return KeyPair(random[:32]), KeyPair(random[32:64])
 
 
+class Played(Protocol):
+    """A cohort whose honest server has asked, and been answered, for some rounds; `clients` are those, or bent ones."""
+
+    params: SessionParams
+    clients: Sequence[Any]
+    requests: Sequence[Mapping[int, bytes]]
+    responses: Sequence[Mapping[int, bytes]]
+
+
 @dataclass
 class Wire:
     """Speaks to a cohort's clients and writes everything down, starting with what its honest server did."""
 
-    cohort: object
+    cohort: Played
     exchanges: list[Exchange] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -66,6 +78,7 @@ class Wire:
 
     def ask(self, index: int, request: bytes) -> bytes | None:
         """One request, and the answer; None is a refusal."""
+        response: bytes | None
         try:
             response = self.cohort.clients[index].receive(request)
         except ProtocolError:
@@ -88,7 +101,7 @@ class Wire:
         request = UnmaskingRequest(signatures=signatures).encode(self.params)
         return [index for index in asked if self.ask(index, request) is not None]
 
-    def make_forgetful(self, message: type) -> None:
+    def make_forgetful(self, message: type[Message]) -> None:
         """Switches CLI-1 off: clients answer requests of this kind, and what follows them, again and again."""
         self.cohort.clients = [Forgetful(client, message.TAG) for client in self.cohort.clients]
 
@@ -99,7 +112,7 @@ class Forgetful:
 
     client: Client
     tag: int
-    before: object = None
+    before: Any = None
 
     def receive(self, request: bytes) -> bytes:
         """Answers, after going back if this is a request of that kind."""
@@ -157,10 +170,12 @@ class Attacker:
 
     def _read(self, session: int, transcript: Transcript) -> None:
         params = transcript.params
-        graphs, shown, own, delivered = {}, {}, {}, {}
+        graphs: dict[int, Graph] = {}
+        shown: dict[int, Mapping[int, Advertisement]] = {}
+        own: dict[int, Advertisement] = {}
         for exchange in transcript.exchanges:
             index, request, response = exchange.index, exchange.request, exchange.response
-            if response is None or index in self._corrupt:
+            if not isinstance(response, bytes) or index in self._corrupt:
                 continue
             if response[0] == AdvertiseKeysResponse.TAG:
                 own[index] = AdvertiseKeysResponse.decode(response, params).advertisement
@@ -175,13 +190,13 @@ class Attacker:
                     keys = own[index].seal_key, seen.advertisements[holder].seal_key
                     self._open(name, keys, index, holder, box)
             elif response[0] == MaskedInputResponse.TAG:
-                delivered[index] = MaskedInputRequest.decode(request, params).boxes
+                boxes = MaskedInputRequest.decode(request, params).boxes
                 packed = MaskedInputResponse.decode(response, params).packed
                 words = [
                     unpack(part, spec.length, spec.modulus_bits).copy()
                     for part, spec in zip(packed, params.vectors, strict=True)
                 ]
-                peers = {peer: shown[index][peer].mask_key for peer in delivered[index]}
+                peers = {peer: shown[index][peer].mask_key for peer in boxes}
                 upload = _Upload(words, graphs[index], index, own[index].mask_key, peers)
                 self._found.append((session, index, upload))
             elif response[0] == UnmaskingResponse.TAG:
@@ -190,7 +205,7 @@ class Attacker:
                     for owner, share in table.items():
                         self._note((graphs[index].digest, shown[index][owner].mask_key), kind, index, share)
 
-    def _open(self, name, keys: tuple[bytes, bytes], owner: int, holder: int, box: bytes) -> None:
+    def _open(self, name: tuple[bytes, bytes], keys: tuple[bytes, bytes], owner: int, holder: int, box: bytes) -> None:
         own_key, seal_key = keys
         if seal_key in self._seal:
             context = Domain.BOX.bind(name[0], owner, holder)
@@ -232,4 +247,5 @@ class Attacker:
         for place, coefficient in combination.items():
             (upload,) = self.uploads[place]
             words.append(upload * np.asarray(coefficient).astype(upload.dtype))
-        return from_ring(np.sum(words, axis=0, dtype=words[0].dtype), bits).tolist()
+        total: list[int] = from_ring(np.sum(words, axis=0, dtype=words[0].dtype), bits).tolist()
+        return total

@@ -9,11 +9,16 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from .deployment import Deployment
+
 Figures = Mapping[str, float]
 """What one run of an attack measured, by name: decibels, rates, ranks, counts."""
 
 Attack = Callable[[frozenset[str], "Effort"], Figures]
 """Runs the attack against the real code with the named defenses off (none: as shipped), and measures."""
+
+Defended = Callable[[Deployment], bool]
+"""Whether the claim speaks of a deployment: its assumption, as far as public parameters tell."""
 
 
 class Effort(StrEnum):

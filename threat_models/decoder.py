@@ -1,6 +1,6 @@
 """What an attacker who holds embeddings can make of them: a model trained on public art, and a decoder back to pixels.
 
-DCD-1  A decoder sees public art alone, and is chosen by public artists that it was not trained on.
+IMG-1  A decoder sees public art alone, and is chosen by public artists that it was not trained on.
 """
 
 from collections.abc import Iterator, Sequence
@@ -111,7 +111,7 @@ class Decoder:
 
     @classmethod
     def fit(cls, vectors: NDArray[np.float64], images: NDArray[np.float64], artists: NDArray[np.intp]) -> Self:
-        """Train on public pairs, with the width and ridge that do best for a quarter of artists left out (DCD-1).
+        """Train on public pairs, with the width and ridge that do best for a quarter of artists left out (IMG-1).
 
         Args:
             vectors: What the attacker will get, of public artists [n, d].

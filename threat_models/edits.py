@@ -8,8 +8,8 @@ EDI-2  Whatever happens meanwhile, the functions are afterwards what they were.
 """
 
 import inspect
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import reduce
 from importlib import import_module
@@ -51,6 +51,16 @@ def applied(edits: Iterable[Edit]) -> Iterator[None]:
             stack.callback(setattr, function, "__code__", function.__code__)
             function.__code__ = code
         yield
+
+
+def off(without: Collection[str], edits: Mapping[str, Sequence[Edit]]) -> AbstractContextManager[None]:
+    """The code without the defenses of these names.
+
+    Raises:
+        KeyError: nobody knows how to take one of them away: an attack that left nothing out would prove nothing.
+        LookupError: as `applied` does, on entering.
+    """
+    return applied([edit for name in sorted(without) for edit in edits[name]])
 
 
 def _plain(found: object) -> FunctionType:

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import fields
 from functools import cache
 from hashlib import shake_256
-from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -30,19 +29,15 @@ from fedstyle_secure.privacy.sealing import SEAL
 from fedstyle_secure.privacy.sizing import Mode
 from fedstyle_secure.training.updates import Contributions, Layout
 
+from .scripted import scripted
+
 NOISE, CLIPPING = "noise", "clipping"
 """Defenses that can be left out here, by the names that claims give them."""
 
-ITERATIONS = 6
+EPSILON, ITERATIONS = 8.0, 6
 """Of a run with the default settings."""
 
 _FINEST_BITS = 32
-
-
-def scripted(name: str) -> RandomBytes:
-    """Repeatable bytes, different at each call."""
-    calls = count()
-    return lambda size: shake_256(f"{name} {next(calls)}".encode()).digest(size)
 
 
 def masked_sum(

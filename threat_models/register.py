@@ -1,11 +1,12 @@
 """Every threat by its number: found where it lies, with those that wait for what they attack.
 
-REG-1  A threat is a module ``tmNN_short_name`` of this package with a `CLAIM` of that number and an `attack`; two
-       modules of one number, or a module that lacks either, are refused by name.
+REG-1  A threat is a module ``tmNN_short_name`` of this package with a `CLAIM` of that number, an `attack` and a
+       predicate `defended`; two modules of one number, or a module that lacks any, are refused by name.
 REG-2  A number without a module, which does not wait either, is missing: `missing` names it, and nothing holds while
        it is.
 """
 
+import inspect
 import pkgutil
 import re
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from functools import cache
 from importlib import import_module
 from types import ModuleType
 
-from .claim import Attack, Claim
+from .claim import Attack, Claim, Defended
 
 HIGHEST = 21
 """Threats are numbered from 1 to this."""
@@ -27,17 +28,24 @@ class RegisterError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Threat:
-    """A claim and the program that attacks it.
+    """A claim, the program that attacks it, and where it applies.
 
     Attributes:
         claim: What is stated.
         attack: What measures it.
+        defended: Which deployments it speaks of.
         module: Where both are, by full name.
     """
 
     claim: Claim
     attack: Attack
+    defended: Defended
     module: str
+
+    @property
+    def condition(self) -> str:
+        """What `defended` asks, in words."""
+        return inspect.getdoc(self.defended) or ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +122,7 @@ def threats() -> dict[int, Threat]:
 
 
 def read_threat(module: ModuleType) -> Threat:
-    """Takes claim and attack out of a module.
+    """Takes claim, attack and predicate out of a module.
 
     Raises:
         RegisterError: names what is wrong with it (REG-1).
@@ -123,15 +131,15 @@ def read_threat(module: ModuleType) -> Threat:
     matched = _MODULE.fullmatch(name)
     if not matched:
         raise RegisterError(f"{module.__name__}: a threat's module is called tm, two digits, _ and a short name")
-    claim, attack = getattr(module, "CLAIM", None), getattr(module, "attack", None)
-    if not isinstance(claim, Claim) or not callable(attack):
-        raise RegisterError(f"{module.__name__} lacks a CLAIM or an attack: it must define both")
+    claim, attack, defended = (getattr(module, wanted, None) for wanted in ("CLAIM", "attack", "defended"))
+    if not isinstance(claim, Claim) or not callable(attack) or not callable(defended):
+        raise RegisterError(f"{module.__name__} lacks a CLAIM, an attack or a defended: it must define all three")
     if claim.number != int(matched[1]) or not 1 <= claim.number <= HIGHEST:
         raise RegisterError(f"{module.__name__} claims to be {claim.id}: the number in its name must be the same")
     for off in (claim.off_for_power, *claim.ablated_sets):
         if unknown := sorted(off - claim.defenses.keys()):
             raise RegisterError(f"{claim.id} leaves out {unknown}, which are none of its defenses")
-    return Threat(claim=claim, attack=attack, module=module.__name__)
+    return Threat(claim=claim, attack=attack, defended=defended, module=module.__name__)
 
 
 def missing() -> list[str]:

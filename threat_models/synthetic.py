@@ -4,11 +4,8 @@ An artist is a point; its artworks are scattered around it, and views around the
 subjects and not of style: only training can learn to ignore them, so that there is something to spoil.
 """
 
-import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import count
 
 import numpy as np
 
@@ -17,12 +14,6 @@ from fedstyle_secure.encoder.features import StyleFeatures
 from fedstyle_secure.encoder.model import StyleModel
 from fedstyle_secure.encoder.whitening import Whitening
 from fedstyle_secure.training.codebook import Codebook
-
-
-def scripted(name: str) -> Callable[[int], bytes]:
-    """Repeatable bytes, different at each call, for whatever is not under attack."""
-    calls = count()
-    return lambda size: hashlib.shake_256(f"{name} {next(calls)}".encode()).digest(size)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,17 +19,18 @@ from protocols.secagg.messages import MaskedInputResponse
 from .adversaries.parties import ITERATION, roster
 from .attacker import Attacker
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
-from .edits import Edit, applied
+from .deployment import Deployment
+from .edits import Edit, off
 from .sessions import Session
 
 CLIENTS, LATE, BITS, BINS = 8, 7, 32, 64
 _COORDINATES: Final = {Effort.FAST: 125_000, Effort.SLOW: 1_000_000}
 _MASK_INPUT: Final = "protocols.secagg.client:_mask_input"
 _EDITS: Final = {
-    "self masks": Edit(
-        _MASK_INPUT, "masks = [self_mask(seed=state.self_mask_seed, graph=graph, index=index)]", "masks = []"
+    "self masks": (
+        Edit(_MASK_INPUT, "masks = [self_mask(seed=state.self_mask_seed, graph=graph, index=index)]", "masks = []"),
     ),
-    "pairwise masks": Edit(_MASK_INPUT, "for peer in request.boxes\n", "for peer in ()\n"),
+    "pairwise masks": (Edit(_MASK_INPUT, "for peer in request.boxes\n", "for peer in ()\n"),),
 }
 
 CLAIM = Claim(
@@ -63,10 +64,15 @@ CLAIM = Claim(
 )
 
 
+def defended(deployment: Deployment) -> bool:
+    """No sum is of one artist alone."""
+    return deployment.min_survivors >= 2
+
+
 def attack(without: frozenset[str], effort: Effort) -> Figures:
     """Strip every upload of the masks that can be computed, then look for the vector in what is left."""
     session = _session(_COORDINATES[effort])
-    with applied(_EDITS[name] for name in without):
+    with off(without, _EDITS):
         transcript = session.play()
     findings = audit([transcript])
     attacker = Attacker([transcript], left_out=[name.removesuffix(" masks") for name in without])

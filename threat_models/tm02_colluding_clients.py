@@ -5,7 +5,6 @@ boxes, combines what it can, and takes off every mask it has the key of.
 """
 
 from collections import Counter
-from contextlib import AbstractContextManager
 from itertools import product
 from typing import Final
 
@@ -19,17 +18,23 @@ from protocols.secagg.masking import from_ring
 from .adversaries.parties import ITERATION, randomness, roster
 from .attacker import Attacker
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
-from .edits import Edit, applied
+from .deployment import Deployment
+from .edits import Edit, off
 from .sessions import Session
 
 CLIENTS, CORRUPT, THRESHOLD, BITS = 8, 3, 6, 16
 _SESSIONS: Final = {Effort.FAST: 5, Effort.SLOW: 100}
 _FIELDS: Final = {Effort.FAST: ((5, 2), (5, 3), (7, 3)), Effort.SLOW: ((5, 2), (5, 3), (7, 3), (7, 4), (11, 4))}
-_COEFFICIENTS: Final = Edit(
-    "protocols.secagg.client:_split_secrets",
-    "elements_from_uniform(stream.read((state.params.threshold - 1) * UNIFORM_SIZE))",
-    "[0] * (state.params.threshold - 1)",
-)
+_EDITS: Final = {
+    "threshold": (),
+    "uniform coefficients": (
+        Edit(
+            "protocols.secagg.client:_split_secrets",
+            "elements_from_uniform(stream.read((state.params.threshold - 1) * UNIFORM_SIZE))",
+            "[0] * (state.params.threshold - 1)",
+        ),
+    ),
+}
 
 CLAIM = Claim(
     number=2,
@@ -57,6 +62,11 @@ CLAIM = Claim(
 )
 
 
+def defended(deployment: Deployment) -> bool:
+    """Fewer artists are assumed corrupt than it takes shares to give back a secret."""
+    return deployment.corrupt < deployment.threshold
+
+
 def attack(without: frozenset[str], effort: Effort) -> Figures:
     """Compare what t - 1 shares look like for every two secrets, then collude in real sessions."""
     uniform = "uniform coefficients" not in without
@@ -65,13 +75,9 @@ def attack(without: frozenset[str], effort: Effort) -> Figures:
         _distance(prime, threshold, shares=threshold - 1 + extra, uniform=uniform)
         for prime, threshold in _FIELDS[effort]
     ]
-    with _edited(uniform=uniform):
+    with off(without, _EDITS):
         taken = sum(_vectors_taken(seed, THRESHOLD - 1 + extra) for seed in range(_SESSIONS[effort]))
     return {"distance between secrets": max(distances), "vectors taken": taken, "sessions": _SESSIONS[effort]}
-
-
-def _edited(*, uniform: bool) -> AbstractContextManager[None]:
-    return applied(() if uniform else (_COEFFICIENTS,))
 
 
 def _distance(prime: int, threshold: int, *, shares: int, uniform: bool) -> float:

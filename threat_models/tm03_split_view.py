@@ -11,11 +11,12 @@ from .adversaries.defenses import LEAKS
 from .adversaries.hunt import attack as attacking
 from .adversaries.hunt import hunt
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
-from .edits import applied
+from .deployment import Deployment
+from .edits import off
 
 _SESSIONS: Final = {Effort.FAST: 200, Effort.SLOW: 3_000}
 _PATIENCE: Final = 60.0  # seconds in which a missing defense must be found
-_BY_NAME: Final = {ablation.name: ablation for ablation in LEAKS}
+_EDITS: Final = {ablation.name: ablation.edits for ablation in LEAKS}
 
 CLAIM = Claim(
     number=3,
@@ -25,10 +26,7 @@ CLAIM = Claim(
     assets="any combination of updates but the one sum over at least the promised number of survivors",
     assumption="at most c corrupt artists; 2 t > k + c and 2 confirmations > n + c, which clients check",
     promise="whatever it bends, it learns one sum at most, over as many survivors as were agreed",
-    defenses={
-        ablation.name: ", ".join(dict.fromkeys(edit.place.replace(":", ", ") for edit in ablation.edits))
-        for ablation in LEAKS
-    },
+    defenses={ablation.name: ablation.places for ablation in LEAKS},
     power=(Limit(figure="leaks", at_least=1),),
     protected=(
         Limit(figure="leaks", at_most=0),
@@ -45,11 +43,16 @@ CLAIM = Claim(
 )
 
 
+def defended(deployment: Deployment) -> bool:
+    """Degree and threshold withstand a server that lies, as artists compute it themselves."""
+    return deployment.withstands_lies
+
+
 def attack(without: frozenset[str], effort: Effort) -> Figures:
     """Play session after session until one leaks; with something missing, look for just that every other time."""
-    missing = [_BY_NAME[name] for name in sorted(without)]
+    missing = [ablation for ablation in LEAKS if ablation.name in without]
     kinds = list(dict.fromkeys(kind for ablation in missing for kind in ablation.attacks))
-    with applied(edit for ablation in missing for edit in ablation.edits):
+    with off(without, _EDITS):
         tally = hunt(
             attacking(kinds),
             sessions=10_000 if missing else _SESSIONS[effort],

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fedstyle_secure.aggregation import Subject, session_params
 from fedstyle_secure.announcement import Announcement
@@ -27,8 +26,10 @@ from protocols.secagg.messages import AdvertiseKeysRequest, MaskedInputResponse
 
 from .adversaries.defenses import LEAKS
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
-from .edits import applied
-from .town import Federation, codebook, first_model, scripted
+from .deployment import Deployment
+from .edits import off
+from .scripted import scripted
+from .town import Federation, codebook, cosine, first_model
 
 ARTISTS = 8
 _TARGETS: Final = {Effort.FAST: (0,), Effort.SLOW: tuple(range(ARTISTS))}
@@ -62,10 +63,15 @@ CLAIM = Claim(
 )
 
 
+def defended(deployment: Deployment) -> bool:
+    """Two honest artists are in any sum: one alone with corrupt ones would share the model with nobody else."""
+    return deployment.honest >= 2
+
+
 def attack(without: frozenset[str], effort: Effort) -> Figures:
     """Ask for a sum about the target's model, about the dead one, and about each artist's own; keep the best."""
     found = []
-    with applied(edit for name in without for edit in _EDITS[name]):
+    with off(without, _EDITS):
         for target in _TARGETS[effort]:
             models = {number: first_model() if number == target else _dead() for number in range(ARTISTS)}
             for announced in (
@@ -133,7 +139,7 @@ def _ask(
     own = protect(
         contribute(artist.features, models[target], mechanism, codebook(), artist.codeword), mechanism, scripted("own")
     )
-    return delivered, _cosine(dequantize(total, mechanism), dequantize(own.values, mechanism))
+    return delivered, abs(cosine(dequantize(total, mechanism), dequantize(own.values, mechanism)))
 
 
 def _params(federation: Federation, mechanism: Mechanism, model: StyleModel) -> SessionParams:
@@ -144,8 +150,3 @@ def _params(federation: Federation, mechanism: Mechanism, model: StyleModel) -> 
         anchors_digest=codebook().digest,
     )
     return session_params(federation.identities, subject, mechanism)
-
-
-def _cosine(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    lengths = float(np.linalg.norm(one) * np.linalg.norm(other))
-    return abs(float(one @ other)) / lengths if lengths else 0.0

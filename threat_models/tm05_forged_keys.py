@@ -19,29 +19,31 @@ from protocols.primitives.signing import SMALL_ORDER as WEAK_IDENTITIES
 from protocols.secagg.messages import AdvertiseKeysRequest, AdvertiseKeysResponse, Advertisement
 
 from .adversaries.choices import Dice
+from .adversaries.defenses import VERIFY_ADVERTISEMENT
 from .adversaries.evil_server import EvilServer
 from .adversaries.on_keys import Forge, SmallOrder
 from .adversaries.parties import ITERATION, SMALL_ORDER, Cohort, Puppet, cohort, digest, identity, randomness, roster
 from .adversaries.plan import View
 from .adversaries.wire import Violation
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
-from .edits import Edit, applied
+from .deployment import Deployment
+from .edits import Edit, off
 
 CLIENTS, VICTIM, CORRUPT = 5, 0, 4
 _SESSIONS: Final = {Effort.FAST: 40, Effort.SLOW: 400}
 WEAK_KEYS: Final = sorted({key[:31] + bytes((key[31] | top,)) for key in SMALL_ORDER for top in (0, 0x80)})
 """Every encoding of the X25519 points of small order; the highest bit is ignored (RFC 7748, section 5)."""
 _EDITS: Final = {
-    "signed advertisements": Edit(
-        "protocols.secagg.client:_share_keys", "verify_advertisement(params, peer, advertisement)", "pass"
+    "signed advertisements": (VERIFY_ADVERTISEMENT,),
+    "refusal of weak keys": (
+        Edit(
+            "protocols.primitives.key_agreement:KeyPair.agree",
+            'raise InvalidKeyError("not an X25519 public key, or one of small order") from error',
+            "secret = bytes(KEY_SIZE)",
+        ),
     ),
-    "refusal of weak keys": Edit(
-        "protocols.primitives.key_agreement:KeyPair.agree",
-        'raise InvalidKeyError("not an X25519 public key, or one of small order") from error',
-        "secret = bytes(KEY_SIZE)",
-    ),
-    "refusal of weak identities": Edit(
-        "protocols.primitives.signing:verify", "if identity in SMALL_ORDER:", "if False:"
+    "refusal of weak identities": (
+        Edit("protocols.primitives.signing:verify", "if identity in SMALL_ORDER:", "if False:"),
     ),
 }
 
@@ -80,9 +82,14 @@ CLAIM = Claim(
 )
 
 
+def defended(deployment: Deployment) -> bool:
+    """Artists have one another's identities from somebody else than the server."""
+    return deployment.pinned
+
+
 def attack(without: frozenset[str], effort: Effort) -> Figures:
     """Forge in many sessions, and offer each weak encoding once."""
-    with applied(_EDITS[name] for name in without):
+    with off(without, _EDITS):
         return {
             "sessions broken by forged or weak keys": sum(map(_is_broken, range(_SESSIONS[effort]))),
             "sessions": _SESSIONS[effort],

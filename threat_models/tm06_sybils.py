@@ -7,18 +7,15 @@ each client holds the session to these numbers; what remains with n - 1 sybils i
 import math
 import os
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import cache
 from itertools import count
-from typing import Any, Final
-from unittest.mock import patch
+from typing import Final
 
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
 
-from fedstyle_secure import aggregation
 from fedstyle_secure.aggregation import (
     REFUSALS,
     AggregationAborted,
@@ -36,16 +33,26 @@ from fedstyle_secure.privacy.auditing import judge, thresholds
 from fedstyle_secure.privacy.clipping import Unit
 from fedstyle_secure.privacy.mechanism import Mechanism, View, plan
 from fedstyle_secure.privacy.pipeline import protect
-from fedstyle_secure.privacy.sizing import Mode, Sizing
+from fedstyle_secure.privacy.sizing import Mode
 from fedstyle_secure.training.updates import Contributions, Layout, Segment, Support
-from protocols import ClientPolicy, SessionParams
+from protocols import SessionParams
 
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
-from .switches import off
+from .deployment import Deployment
+from .edits import Edit, off
 
 CLIENTS, CORRUPT, SURVIVORS, MIN_COHORT = 12, 3, 9, 5
 DELTA, CONFIDENCE = 1e-5, 0.9999
 _TRIALS: Final = {Effort.FAST: 1500, Effort.SLOW: 6000}
+NOISE_FOR_HONEST: Final = Edit("fedstyle_secure.privacy.sizing:Sizing.sigma_share", "/ self.honest)", "/ self.clients)")
+_MASK: Final = "fedstyle_secure.aggregation:mask"
+_EDITS: Final = {
+    "noise for honest survivors": (NOISE_FOR_HONEST,),
+    "the client holds the session to its noise": (
+        Edit(_MASK, "max(enrolment.min_cohort, mechanism.min_survivors)", "enrolment.min_cohort"),
+        Edit(_MASK, "min_corrupt=mechanism.corrupt", "min_corrupt=0"),
+    ),
+}
 _ANSWERS = 2  # of an artist whom the server then lets drop out: keys are exchanged by then
 
 CLAIM = Claim(
@@ -75,11 +82,16 @@ CLAIM = Claim(
 )
 
 
+def defended(deployment: Deployment) -> bool:
+    """Single artworks are protected by noise shares, and at least one artist is assumed corrupt."""
+    return deployment.is_noised and deployment.settings.unit is Unit.ARTWORK and deployment.corrupt >= 1
+
+
 def attack(without: frozenset[str], effort: Effort) -> Figures:
     """Get a sum of as few artists as clients allow, some of them sybils without noise, and test for one artwork."""
     promised = _release()
     epsilons = {view: claim_of([promised], view=view, delta=DELTA).epsilon() for view in View}
-    with off(without, _SWITCHES):
+    with off(without, _EDITS):
         release = _release()
         survivors = _fewest_survivors(release)
         some = _lower_bound(promised, release, View.AGGREGATE, survivors - CORRUPT, _TRIALS[effort])
@@ -96,7 +108,7 @@ def attack(without: frozenset[str], effort: Effort) -> Figures:
 
 
 def _release() -> Mechanism:
-    """A head's gradient; sized anew in each arm, since the patch is in its sizes."""
+    """A head's gradient; sized anew in each arm, since a missing defense is in its sizes."""
     segment = Segment(name="head", length=128, support=Support.COHORT, clip_norm=0.5, share=1.0)
     return plan(
         mode=Mode.DISTRIBUTED,
@@ -201,25 +213,3 @@ def _vanishing(session: MaskedSession) -> Callable[[bytes], bytes]:
 @cache
 def _keys() -> tuple[Ed25519PrivateKey, ...]:
     return tuple(Ed25519PrivateKey.generate() for _ in range(CLIENTS))
-
-
-# Defenses off
-
-
-def _share_of_all(sizing: Sizing) -> float:
-    return math.sqrt(((sizing.noise_multiplier * sizing.sensitivity) ** 2 + sizing.smoothing**2) / sizing.clients)
-
-
-def _trusting(**conditions: Any) -> ClientPolicy:
-    """A policy that believes the server about survivors and corrupt clients."""
-    return ClientPolicy(**(conditions | {"min_survivors": conditions["min_cohort"], "min_corrupt": 0}))
-
-
-def _noise_for_all() -> AbstractContextManager[object]:
-    return patch.object(Sizing, "sigma_share", property(_share_of_all))
-
-
-_SWITCHES = {
-    "noise for honest survivors": _noise_for_all,
-    "the client holds the session to its noise": lambda: patch.object(aggregation, "ClientPolicy", _trusting),
-}

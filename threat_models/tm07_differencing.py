@@ -35,8 +35,10 @@ from fedstyle_secure.training.moments import outer_product_rows
 from protocols.secagg.cohorts import fewest_singled_out
 
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
-from .edits import Edit, applied
-from .town import D, Federation, codebook, first_model, scripted, style_features
+from .deployment import Deployment
+from .edits import Edit, off
+from .scripted import scripted
+from .town import D, Federation, codebook, first_model, style_features
 from .two_sums import DELTA, EPSILON, half_the_budget, left_over, likeliest, opened, upload
 
 ARTISTS, SURVIVORS = 8, 6
@@ -98,10 +100,19 @@ CLAIM = Claim(
 )
 
 
+def defended(deployment: Deployment) -> bool:
+    """Whole artists are protected, at epsilon 8 or less, and are eight at most, in one session."""
+    return (
+        deployment.has_noise_of(EPSILON)
+        and deployment.settings.unit is Unit.ARTIST
+        and deployment.settings.buckets * deployment.clients <= ARTISTS
+    )
+
+
 def attack(without: frozenset[str], effort: Effort) -> Figures:
     """Try rosters and restarts, then dropouts, and name the artist behind each difference."""
     mode = Mode.NONE if _NOISE in without else Mode.DISTRIBUTED
-    with applied(edit for name in without for edit in _EDITS[name]):
+    with off(without, _EDITS):
         rosters = _rosters_that_gave_sums()
         repeated = _sums_of_one_iteration()
         dropouts = _is_left_out_by_dropouts()

@@ -31,16 +31,18 @@ from fedstyle_secure.privacy.sizing import Mode
 from fedstyle_secure.training.updates import Contributions, Segment, Support
 
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
-from .edits import Edit, applied
+from .deployment import Deployment
+from .edits import Edit, off
+from .scripted import scripted
 from .town import (
     D,
     H,
     codebook,
+    cosine,
     first_model,
     make_enrolment,
     make_subject,
     public_key,
-    scripted,
     style_features,
 )
 from .two_sums import DELTA, EPSILON, half_the_budget, left_over, likeliest, opened, upload
@@ -88,10 +90,15 @@ CLAIM = Claim(
 )
 
 
+def defended(deployment: Deployment) -> bool:
+    """Whole artists are protected, at epsilon 8 or less."""
+    return deployment.has_noise_of(EPSILON) and deployment.settings.unit is Unit.ARTIST
+
+
 def attack(without: frozenset[str], effort: Effort) -> Figures:
     """Ask for the table; then subtract two sums of head gradients and look for the codeword."""
     mode, trials = Mode.NONE if _NOISE in without else Mode.DISTRIBUTED, _TRIALS[effort]
-    with applied(edit for name in without for edit in _EDITS[name]):
+    with off(without, _EDITS):
         read = _rows_read()
     return {
         "artists whose row was read": read,
@@ -126,7 +133,7 @@ def _rows_read() -> int:
     except (SupportError, AggregationAborted):
         return 0
     found = summed.tensors[TABLE].reshape(ARTISTS, WIDTH)
-    return sum(_cosine(found[number], row.reshape(ARTISTS, WIDTH)[number]) > 0.99 for number, row in rows.items())
+    return sum(cosine(found[number], row.reshape(ARTISTS, WIDTH)[number]) > 0.99 for number, row in rows.items())
 
 
 def _own_row(number: int) -> NDArray[np.float32]:
@@ -134,11 +141,6 @@ def _own_row(number: int) -> NDArray[np.float32]:
     table = np.zeros((ARTISTS, WIDTH), dtype=np.float32)
     table[number] = style_features(number).views[:, 0, :WIDTH].mean(axis=0)
     return table.reshape(1, -1)
-
-
-def _cosine(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
-    lengths = float(np.linalg.norm(one) * np.linalg.norm(other))
-    return float(one @ other) / lengths if lengths else 0.0
 
 
 # Codewords

@@ -15,13 +15,14 @@ from .adversaries.defenses import EXACTNESS
 from .adversaries.hunt import hunt, lying_clients
 from .adversaries.parties import ITERATION, roster
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
-from .edits import applied
+from .deployment import Deployment
+from .edits import off
 from .sessions import ROUNDS, Session
 
 _SESSIONS: Final = {Effort.FAST: 100, Effort.SLOW: 1_000}
 _SIZES: Final = {Effort.FAST: (3, 5), Effort.SLOW: (3, 4, 5, 6, 8, 12)}
 _PATIENCE: Final = 60.0  # seconds in which a missing defense must be found
-_BY_NAME: Final = {ablation.name: ablation for ablation in EXACTNESS}
+_EDITS: Final = {ablation.name: ablation.edits for ablation in EXACTNESS}
 
 CLAIM = Claim(
     number=9,
@@ -30,10 +31,7 @@ CLAIM = Claim(
     assets="the sum, and the good name of honest artists",
     assumption="the server is honest; at most (m - t) / 2 of m shares of a secret are wrong, or the session ends",
     promise="the exact sum with liars named, or a clean end; never a silently wrong sum, never an honest artist blamed",
-    defenses={
-        ablation.name: ", ".join(dict.fromkeys(edit.place.replace(":", ", ") for edit in ablation.edits))
-        for ablation in EXACTNESS
-    },
+    defenses={ablation.name: ablation.places for ablation in EXACTNESS},
     power=(Limit(figure="wrong sums", at_least=1),),
     protected=(
         Limit(figure="wrong sums", at_most=0),
@@ -50,15 +48,19 @@ CLAIM = Claim(
 )
 
 
+def defended(deployment: Deployment) -> bool:
+    """Honest artists can give every secret back without the corrupt ones."""
+    return deployment.threshold + deployment.corrupt <= deployment.degree
+
+
 def attack(without: frozenset[str], effort: Effort) -> Figures:
     """Lie session after session until a sum is wrong, and let clients vanish in every round."""
-    missing = [_BY_NAME[name] for name in sorted(without)]
-    with applied(edit for ablation in missing for edit in ablation.edits):
+    with off(without, _EDITS):
         tally = hunt(
             lying_clients,
-            sessions=10_000 if missing else _SESSIONS[effort],
-            seconds=_PATIENCE if missing else float("inf"),
-            may_crash=bool(missing),
+            sessions=10_000 if without else _SESSIONS[effort],
+            seconds=_PATIENCE if without else float("inf"),
+            may_crash=bool(without),
         )
         outcomes = [
             _sum_is_right(clients, number, gone)
@@ -73,7 +75,7 @@ def attack(without: frozenset[str], effort: Effort) -> Figures:
         "exact sums with liars": tally.completed,
         "sessions with dropouts": len(outcomes),
         "exact sums with dropouts": exact,
-        "vacuous": not missing and (tally.completed < 0.05 * tally.sessions or not exact),
+        "vacuous": not without and (tally.completed < 0.05 * tally.sessions or not exact),
     }
 
 

@@ -4,7 +4,7 @@ Real artists, keys, masks and sessions; the poisoner clips nothing, adds no nois
 bounds. It scales its update, turns it around, or teaches the head that a foreign style is somebody else's.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -17,8 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
 
 from fedstyle_secure import artist as artist_module
-from fedstyle_secure import robust
-from fedstyle_secure.aggregation import REFUSALS, Aggregate, Enrolment
+from fedstyle_secure.aggregation import REFUSALS, Enrolment
 from fedstyle_secure.announcement import Announcement
 from fedstyle_secure.artist import Artist, contribute
 from fedstyle_secure.encoder.model import StyleModel
@@ -37,8 +36,10 @@ from fedstyle_secure.training.updates import Contributions
 from protocols.secagg import client as client_module
 
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
-from .switches import off
-from .synthetic import World, scripted
+from .deployment import Deployment
+from .edits import Edit, off
+from .scripted import scripted
+from .synthetic import World
 
 ARTISTS, BUCKETS, MIN_COHORT = 20, 5, 4
 ARTWORKS, QUERIES = 10, 40
@@ -50,6 +51,22 @@ FACTORS = (10.0, 1000.0, -1.0, -2.0, -2.8, -12.0)
 _ITERATIONS: Final = {Effort.FAST: 3, Effort.SLOW: 6}
 _POISONERS: Final = {Effort.FAST: (0,), Effort.SLOW: (0, 3, 7)}
 _WORLD: Final = World(raw=40, dimensions=24, outputs=8, loud=6, between=1.3, publics=8)
+_COMBINE: Final = "fedstyle_secure.robust:combine"
+_EDITS: Final = {
+    "median of buckets": (
+        Edit(
+            _COMBINE,
+            "np.median([each.tensors[name] / each.survivors for each in sums], axis=0) * survivors",
+            "np.sum([each.tensors[name] for each in sums], axis=0)",
+        ),
+        Edit(
+            _COMBINE,
+            "shrink * survivors * max(each.noise[name] / each.survivors for each in sums)",
+            "math.hypot(*(each.noise[name] for each in sums))",
+        ),
+    ),
+    "norm gate": (Edit("fedstyle_secure.robust:too_long", "if norm > NORM_GATE * usual:", "if False:"),),
+}
 
 CLAIM = Claim(
     number=10,
@@ -85,11 +102,20 @@ CLAIM = Claim(
 )
 
 
+def defended(deployment: Deployment) -> bool:
+    """No noise hides a poison, and corrupt artists are in fewer than half of three buckets or more."""
+    return (
+        deployment.settings.privacy is Mode.NONE
+        and deployment.settings.buckets >= 3
+        and 2 * deployment.corrupt < deployment.settings.buckets
+    )
+
+
 def attack(without: frozenset[str], effort: Effort) -> Figures:
     """Train with and without each poison, and ask for the honest artists' held-out artworks."""
     iterations, poisoners = _ITERATIONS[effort], _POISONERS[effort]
     plain = _points(_train(None, buckets=1, iterations=iterations)[-1].model)
-    with off(without, _SWITCHES):
+    with off(without, _EDITS):
         clean = _train(None, buckets=BUCKETS, iterations=iterations)
         trained, before = _points(clean[-1].model), _points(_WORLD.model)
         poisons = {f"x{factor:g}": scaled(factor) for factor in FACTORS}
@@ -144,7 +170,8 @@ def scaled(factor: float) -> Poison:
     """An honest update, so many times."""
 
     def poison(contributions: Contributions, _model: StyleModel, mechanism: Mechanism) -> NDArray[np.float64]:
-        return factor * clip(contributions, mechanism.unit, max_artworks=mechanism.max_artworks).values
+        update: NDArray[np.float64] = clip(contributions, mechanism.unit, max_artworks=mechanism.max_artworks).values
+        return factor * update
 
     return poison
 
@@ -157,7 +184,9 @@ def turned_signs(factor: float) -> Poison:
 
     def poison(contributions: Contributions, _model: StyleModel, mechanism: Mechanism) -> NDArray[np.float64]:
         honest = clip(contributions, mechanism.unit, max_artworks=mechanism.max_artworks).values
-        return -factor * float(np.linalg.norm(honest)) * np.sign(honest) / np.sqrt(honest.size)
+        length = factor * float(np.linalg.norm(honest))
+        turned: NDArray[np.float64] = -length * np.sign(honest) / np.sqrt(honest.size)
+        return turned
 
     return poison
 
@@ -258,18 +287,3 @@ def _share_of_target(model: StyleModel) -> float:
     """How often the foreign style is taken for the target's."""
     queries = _WORLD.features(FOREIGN, ARTWORKS + 5 * QUERIES).views[ARTWORKS:, 0]
     return float(np.mean(_rankings(model, queries)[:, 0] == TARGET))
-
-
-def _added(sums: Sequence[Aggregate]) -> Aggregate:
-    """What a server without `combine` would do: one sum of all buckets."""
-    return Aggregate(
-        tensors={name: np.sum([each.tensors[name] for each in sums], axis=0) for name in sums[0].tensors},
-        noise={name: float(np.hypot.reduce([each.noise[name] for each in sums])) for name in sums[0].noise},
-        survivors=sum(each.survivors for each in sums),
-    )
-
-
-_SWITCHES = {
-    "median of buckets": lambda: patch.object(robust, "combine", _added),
-    "norm gate": lambda: patch.object(robust, "too_long", lambda _sums: {}),
-}

@@ -39,8 +39,10 @@ from fedstyle_secure.training.per_example import per_example_gradients
 from fedstyle_secure.training.updates import Contributions, Layout, Segment, Support
 
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
-from .masked_sum import CLIPPING, ITERATIONS, NOISE, masked_sum, noiseless, release, scripted
+from .deployment import Deployment
+from .masked_sum import CLIPPING, EPSILON, ITERATIONS, NOISE, masked_sum, noiseless, release
 from .reconstruction import Prior, paint, paint_public, pixels, psnr
+from .scripted import scripted
 
 ALLOW_LIST, IMPRINT = "allow-list", "imprint"
 SEED: Final = 11
@@ -330,6 +332,11 @@ def _pixel_model(raw: int, dimensions: int, outputs: int) -> StyleModel:
         residual=0.25,
         encoder="pixels@0",
     )
+
+
+def defended(deployment: Deployment) -> bool:
+    """The noise is that of epsilon 8 or less, with a part of it for signatures."""
+    return deployment.has_noise_of(EPSILON) and deployment.settings.sign
 
 
 def attack(without: frozenset[str], effort: Effort) -> Figures:

@@ -31,7 +31,8 @@ from fedstyle_secure.training.updates import Contributions, Layout, Segment, Sup
 
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
 from .decoder import VIEWS, Decoder, Studio, open_studio
-from .masked_sum import CLIPPING, NOISE, deployed, masked_sum, noiseless, release
+from .deployment import Deployment
+from .masked_sum import CLIPPING, EPSILON, NOISE, deployed, masked_sum, noiseless, release
 from .reconstruction import Prior, paint, paint_public, pixels, psnr
 
 ARTISTS, SIDE, SEED, CODEWORD = 5, 32, 12, 3
@@ -287,6 +288,11 @@ def invert_shipped(
     return found, np.stack(
         [shipped.decoder.decode(_weigh(shipped.studio, found)), weights @ shipped.studio.images / weights.sum()]
     )
+
+
+def defended(deployment: Deployment) -> bool:
+    """The noise is that of epsilon 8 or less, with a part of it for signatures, and of two iterations or more."""
+    return deployment.has_noise_of(EPSILON) and deployment.settings.sign and deployment.settings.iterations >= 2
 
 
 def attack(without: frozenset[str], effort: Effort) -> Figures:

@@ -4,32 +4,24 @@ Each defense is one line of correct code; leaving it out is the bug. The audits 
 (`fedstyle_secure.experiments.privacy_audit`): two worlds of many trials, and one run of many canaries.
 """
 
-import math
-from contextlib import AbstractContextManager
 from functools import cache, partial
 from typing import Final
-from unittest.mock import patch
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fedstyle_secure import artist
 from fedstyle_secure.experiments.privacy_audit import Probe, claim_of, make_probe, one_run, two_worlds
-from fedstyle_secure.privacy import pipeline
 from fedstyle_secure.privacy.auditing import Claim as Costs
 from fedstyle_secure.privacy.auditing import TradeOff, judge, rate_at_most, thresholds
-from fedstyle_secure.privacy.clipping import FRACTION_BITS, ClippedUpdate, Unit
-from fedstyle_secure.privacy.inversion import TableSampler
+from fedstyle_secure.privacy.clipping import Unit
 from fedstyle_secure.privacy.mechanism import Mechanism, View, plan
-from fedstyle_secure.privacy.randomness import RandomBytes
-from fedstyle_secure.privacy.sealing import SEAL
-from fedstyle_secure.privacy.sizing import Mode, Sizing
-from fedstyle_secure.training.codebook import Codebook
-from fedstyle_secure.training.objective import per_artwork_gradients
+from fedstyle_secure.privacy.sizing import Mode
 from fedstyle_secure.training.updates import Contributions, Layout, Segment, Support
 
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
-from .switches import off
+from .deployment import Deployment
+from .edits import Edit, off
+from .tm06_sybils import NOISE_FOR_HONEST
 
 DELTA: Final = 1e-5
 CONFIDENCE: Final = 0.9999
@@ -38,6 +30,27 @@ _LONG: Final = np.float32(1.5)  # the canary's length, three clip norms
 _SAMPLING_RATE, _SAMPLED_NOISE = 0.1, 0.7
 _TRIALS: Final = {Effort.FAST: 1500, Effort.SLOW: 6000}
 _CANARIES: Final = {Effort.FAST: 4000, Effort.SLOW: 16000}
+_SHARE: Final = "fedstyle_secure.privacy.noise:add_noise_share"
+_EDITS: Final = {
+    "clip norm": (
+        Edit("fedstyle_secure.privacy.clipping:clip", "np.maximum(norms, segment.clip_norm)", "segment.clip_norm"),
+    ),
+    "whole noise": (Edit(_SHARE, "quantized.values + noise", "quantized.values + noise // 2"),),
+    "noise share": (
+        Edit(
+            _SHARE,
+            "mechanism.noise.sampler(mechanism.sigma_share).sample(mechanism.dimension, random)",
+            "np.zeros(mechanism.dimension, dtype=np.int64)",
+        ),
+    ),
+    "noise for honest survivors": (NOISE_FOR_HONEST,),
+    "views inside the artwork": (
+        Edit(
+            "fedstyle_secure.artist:contribute", "whitened[:, 1:]", "whitened[:, 1:].reshape(-1, 1, whitened.shape[2])"
+        ),
+    ),
+    "secret sampling": (Edit("fedstyle_secure.privacy.sampling:sample", "if rate == 1:", "if True:"),),
+}
 
 CLAIM = Claim(
     number=13,
@@ -69,12 +82,17 @@ CLAIM = Claim(
 )
 
 
+def defended(deployment: Deployment) -> bool:
+    """Single artworks are protected by noise shares."""
+    return deployment.is_noised and deployment.settings.unit is Unit.ARTWORK
+
+
 def attack(without: frozenset[str], effort: Effort) -> Figures:
     """Audit a full release in two worlds and in one run, and a sampled one in two worlds, with the bugs in place."""
     trials, canaries = _TRIALS[effort], _CANARIES[effort]
     whole, wide = _claimed(128, 20), _claimed(canaries, canaries // 4)
     # Noise that is sized for too many is planned anew; the claim stays that of the honest.
-    with off(without, _SWITCHES):
+    with off(without, _EDITS):
         absent, present = two_worlds([_probe(_release(128, 20))], trials=trials)
         scores, included = one_run(_release(canaries, canaries // 4), view=View.AGGREGATE, canaries=canaries)
         sampled = two_worlds([_probe(_sampled())], trials=trials)
@@ -138,52 +156,3 @@ def _is_refuted(absent: NDArray[np.float64], present: NDArray[np.float64]) -> bo
         < curve(rate_at_most(int((absent > cut).sum()), len(absent), error))
         for cut in cuts
     )
-
-
-# The bugs
-
-
-def _unclipped(contributions: Contributions, unit: Unit, *, max_artworks: int) -> ClippedUpdate:
-    segment = contributions.layout.segments[0]
-    summed = contributions.rows.sum(axis=0, dtype=np.float64) / segment.clip_norm
-    values = np.ldexp(np.trunc(np.ldexp(summed, FRACTION_BITS)), -FRACTION_BITS)
-    return ClippedUpdate(
-        values=values, layout=contributions.layout, unit=unit, max_artworks=max_artworks, dropped_rows=0, seal=SEAL
-    )
-
-
-def _half_noise() -> AbstractContextManager[object]:
-    honest = TableSampler.sample
-
-    def sample(self: TableSampler, count: int, random: RandomBytes) -> NDArray[np.int64]:
-        return honest(self, count, random) // 2
-
-    return patch.object(TableSampler, "sample", sample)
-
-
-def _no_noise(_self: TableSampler, count: int, _random: RandomBytes) -> NDArray[np.int64]:
-    return np.zeros(count, dtype=np.int64)
-
-
-def _shared_by_all(sizing: Sizing) -> float:
-    return math.sqrt(((sizing.noise_multiplier * sizing.sensitivity) ** 2 + sizing.smoothing**2) / sizing.clients)
-
-
-def _views_apart(
-    head: NDArray[np.float32], aligned: NDArray[np.float32], codeword: int, codebook: Codebook
-) -> NDArray[np.float32]:
-    return per_artwork_gradients(head, aligned.reshape(-1, 1, aligned.shape[2]), codeword, codebook)
-
-
-def _all_taken(contributions: Contributions, _rate: float, _random: RandomBytes) -> Contributions:
-    return contributions
-
-
-_SWITCHES = {
-    "clip norm": lambda: patch.object(pipeline, "clip", _unclipped),
-    "whole noise": _half_noise,
-    "noise share": lambda: patch.object(TableSampler, "sample", _no_noise),
-    "noise for honest survivors": lambda: patch.object(Sizing, "sigma_share", property(_shared_by_all)),
-    "views inside the artwork": lambda: patch.object(artist, "per_artwork_gradients", _views_apart),
-    "secret sampling": lambda: patch.object(pipeline, "sample", _all_taken),
-}

@@ -28,8 +28,10 @@ from fedstyle_secure.privacy.mechanism import Mechanism, View
 
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
 from .decoder import Decoder, Studio, open_studio
-from .masked_sum import NOISE, deployed, noiseless, scripted
+from .deployment import Deployment
+from .masked_sum import EPSILON, NOISE, deployed, noiseless
 from .reconstruction import paint, pixels, psnr
+from .scripted import scripted
 
 LEDGER: Final = "ledger"
 PORTFOLIO, CANDIDATES, SIDE, SEED = 30, 100, 32, 15
@@ -177,6 +179,11 @@ def name_members(victim: Victim, signature: NDArray[np.float64], noise: float, *
         ratios = ahead - np.sum((deviations @ precision) * deviations, axis=1) / 2
         named += int(np.argmax(ratios) == 0)
     return named / len(victim.embeddings)
+
+
+def defended(deployment: Deployment) -> bool:
+    """The noise is that of epsilon 8 or less, artists sign, and have thirty artworks."""
+    return deployment.has_noise_of(EPSILON) and deployment.settings.sign and deployment.artworks >= PORTFOLIO
 
 
 def attack(without: frozenset[str], effort: Effort) -> Figures:

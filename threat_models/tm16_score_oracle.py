@@ -9,21 +9,20 @@ from dataclasses import dataclass
 from functools import cache
 from statistics import NormalDist
 from typing import Final
-from unittest.mock import patch
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fedstyle_secure.catalogue import search as reading_room
 from fedstyle_secure.catalogue.index import StyleIndex
 from fedstyle_secure.catalogue.metered import MeteredSearch
-from fedstyle_secure.catalogue.search import OwnerView, SearchResults
+from fedstyle_secure.catalogue.search import SearchResults
 from fedstyle_secure.catalogue.signature import Signature, SignatureSpace
 from fedstyle_secure.encoder.whitening import to_unit
 from fedstyle_secure.errors import InputError
 
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
-from .switches import off
+from .deployment import Deployment
+from .edits import Edit, off
 
 ARTISTS, DIMENSIONS = 200, 64
 QUESTIONS, TOP = 64, 5
@@ -34,6 +33,17 @@ _SPREAD: Final = {True: 0.05, False: 0.7}
 """How far aimed questions are strewn: scores must go on to name the victim, ranks must change."""
 _TRIES = 16  # questions at random, until the victim is named
 _NORMAL: Final = NormalDist()
+_METER: Final = "fedstyle_secure.catalogue.metered:MeteredSearch.search"
+_EDITS: Final = {
+    "ranks only": (
+        Edit(
+            "fedstyle_secure.catalogue.search:search",
+            "tuple(SearchResult(rank=found.rank, artist=found.artist) for found in answers)",
+            "answers",
+        ),
+    ),
+    "limits": (Edit(_METER, "if top > self.top:", "if False:"), Edit(_METER, "if questions > left:", "if False:")),
+}
 
 CLAIM = Claim(
     number=16,
@@ -65,10 +75,15 @@ CLAIM = Claim(
 )
 
 
+def defended(deployment: Deployment) -> bool:
+    """The catalogue is searched on behalf of buyers, for 64 questions and 5 names an answer at most."""
+    return deployment.questions is not None and deployment.questions <= QUESTIONS and deployment.top <= TOP
+
+
 def attack(without: frozenset[str], effort: Effort) -> Figures:
     """Estimate all signatures from random questions, and some of them from questions aimed at one artist each."""
     rng = np.random.default_rng(16)
-    with off(without, _SWITCHES):
+    with off(without, _EDITS):
         everyone = _estimate_all(_meter(), UNMETERED[effort], rng)
         victims = range(VICTIMS[effort])
         aimed = [_estimate_one(_meter(), victim, rng) for victim in victims]
@@ -85,7 +100,7 @@ def attack(without: frozenset[str], effort: Effort) -> Figures:
 def _index() -> StyleIndex:
     """Signatures around a common direction, as styles of one catalogue are."""
     rng = np.random.default_rng(61)
-    rows = to_unit(rng.normal(size=(ARTISTS, DIMENSIONS)) + 0.7 * rng.normal(size=DIMENSIONS))
+    rows = to_unit((rng.normal(size=(ARTISTS, DIMENSIONS)) + 0.7 * rng.normal(size=DIMENSIONS)).astype(np.float32))
     space = SignatureSpace(np.eye(DIMENSIONS, dtype=np.float32))
     return StyleIndex(space, [Signature(f"{number:03d}", row) for number, row in enumerate(rows)])
 
@@ -101,7 +116,8 @@ def _deviations() -> NDArray[np.float64]:
 
 def _cosines(estimates: NDArray[np.float64], truth: NDArray[np.float64]) -> NDArray[np.float64]:
     norms = np.linalg.norm(estimates, axis=-1) * np.linalg.norm(truth, axis=-1)
-    return np.sum(estimates * truth, axis=-1) / np.maximum(norms, 1e-12)
+    cosines: NDArray[np.float64] = np.sum(estimates * truth, axis=-1) / np.maximum(norms, 1e-12)
+    return cosines
 
 
 @dataclass
@@ -117,12 +133,15 @@ class _Answers:
 
     def solve(self, artist: int) -> NDArray[np.float64]:
         """The artist's deviation from the mean, as nearly as a prior around 0 lets it."""
+        solution: NDArray[np.float64]
         told = ~np.isnan(self.numbers[:, artist])
         questions, numbers = self.questions[told], self.numbers[told, artist]
         if self.exact:
             numbers = numbers - questions @ _mean()
-            return np.linalg.lstsq(questions, numbers, rcond=1e-6)[0]
-        return np.linalg.solve(questions.T @ questions + np.eye(DIMENSIONS), questions.T @ numbers)
+            solution = np.linalg.lstsq(questions, numbers, rcond=1e-6)[0]
+        else:
+            solution = np.linalg.solve(questions.T @ questions + np.eye(DIMENSIONS), questions.T @ numbers)
+        return solution
 
 
 def _mean() -> NDArray[np.float64]:
@@ -180,18 +199,5 @@ def _estimate_one(meter: MeteredSearch, victim: int, rng: np.random.Generator) -
     # Ranks near one point tell the slope of the victim's score there, and the point itself is near the victim.
     centered = _Answers(near.questions - near.questions.mean(axis=0), near.numbers - near.numbers.mean(axis=0), False)
     slope = centered.solve(victim)
-    return slope / max(float(np.linalg.norm(slope)), 1e-12) + first
-
-
-def _copied(index: StyleIndex, embeddings: NDArray[np.float32], top: int) -> object:
-    return OwnerView(index).search(embeddings, top)
-
-
-def _unmetered(meter: MeteredSearch, embeddings: NDArray[np.float32], top: int) -> list[SearchResults]:
-    return reading_room.search(meter.index, embeddings, top)
-
-
-_SWITCHES = {
-    "ranks only": lambda: patch.object(reading_room, "search", _copied),
-    "limits": lambda: patch.object(MeteredSearch, "search", _unmetered),
-}
+    estimate: NDArray[np.float64] = slope / max(float(np.linalg.norm(slope)), 1e-12) + first
+    return estimate

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Thread
-from typing import Final
+from typing import Any, Final
 from unittest.mock import patch
 
 import numpy as np
@@ -29,6 +29,7 @@ from fedstyle_secure.encoder.model import StyleModel, read_model
 from fedstyle_secure.encoder.whitening import Whitening
 
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
+from .deployment import Deployment
 
 ARTISTS, RAW, DIMENSIONS, OUTPUTS, TOP = 50, 40, 24, 8, 10
 QUERIES: Final = {Effort.FAST: 20, Effort.SLOW: 2000}
@@ -60,6 +61,11 @@ CLAIM = Claim(
     linddun=(Linddun.DETECTING, Linddun.DATA_DISCLOSURE),
     stride=(Stride.INFORMATION_DISCLOSURE,),
 )
+
+
+def defended(deployment: Deployment) -> bool:
+    """Buyers hold the catalogue's files."""
+    return deployment.questions is None
 
 
 def attack(without: frozenset[str], effort: Effort) -> Figures:
@@ -142,12 +148,12 @@ def _answer(listener: socket.socket, index: StyleIndex, seen: bytearray) -> None
 # The buyer
 
 
-def _buy(folder: Path, port: int | None) -> dict[str, object]:
+def _buy(folder: Path, port: int | None) -> dict[str, Any]:
     command = [sys.executable, "-c", f"from {__name__} import buy; buy()", str(folder), str(port or 0)]
     done = subprocess.run(command, cwd=_ROOT, capture_output=True, check=False, timeout=300)  # noqa: S603 - ourselves
     if done.returncode != 0:
         raise AssertionError(f"the buyer failed: {done.stderr.decode()}")
-    found: dict[str, object] = json.loads(done.stdout)
+    found: dict[str, Any] = json.loads(done.stdout)
     return found
 
 

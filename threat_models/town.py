@@ -1,14 +1,15 @@
 """A small town: artists with synthetic style features, real keys, real masks and a real server, to be bent."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
-from hashlib import sha256, shake_256
-from itertools import count
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from numpy.typing import NDArray
 
 from fedstyle_secure.aggregation import REFUSALS, Enrolment, Subject
 from fedstyle_secure.alignment import Alignment, head_segment, moments_segment
@@ -26,15 +27,17 @@ from fedstyle_secure.privacy.sizing import Mode, Noise
 from fedstyle_secure.training.codebook import Codebook
 from fedstyle_secure.training.updates import Layout
 
+from .scripted import scripted
+
 RAW, POOLED, D, H, VIEWS, ARTWORKS = 20, 4, 12, 4, 3, 10
 
 Mailbox = Callable[[bytes], bytes]
 
 
-def scripted(name: str) -> Callable[[int], bytes]:
-    """Repeatable bytes, different at each call: stands where artists use os.urandom."""
-    calls = count()
-    return lambda size: shake_256(f"{name} {next(calls)}".encode()).digest(size)
+def cosine(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
+    """Of the angle between two vectors; 0 where one has no length."""
+    lengths = float(np.linalg.norm(one) * np.linalg.norm(other))
+    return float(one @ other) / lengths if lengths else 0.0
 
 
 def style_features(seed: int, *, artworks: int = ARTWORKS, views: int = VIEWS, subjects: float = 5.0) -> StyleFeatures:
@@ -103,10 +106,10 @@ def make_enrolment(number: int, *, artists: int, min_cohort: int = 5) -> Enrolme
     )
 
 
-def make_mechanism(layout: Layout | None = None, **changes: object) -> Mechanism:
+def make_mechanism(layout: Layout | None = None, **changes: Any) -> Mechanism:
     """A release of moments and head by eight artists, one of them corrupt, of whom two may drop out."""
     mode = changes.get("mode", Mode.DISTRIBUTED)
-    settings = {
+    settings: dict[str, Any] = {
         "mode": mode,
         "unit": Unit.ARTWORK,
         "layout": layout or Layout((moments_segment(D, 0.4), head_segment(D, H, 0.6))),
@@ -120,10 +123,10 @@ def make_mechanism(layout: Layout | None = None, **changes: object) -> Mechanism
     return plan(**(settings | changes))
 
 
-def make_subject(**changes: object) -> Subject:
+def make_subject(**changes: Any) -> Subject:
     """The first iteration of the first model, but for what is named."""
     model = first_model()
-    facts = {
+    facts: dict[str, Any] = {
         "iteration": 1,
         "model_digest": model.digest,
         "architecture_digest": model.architecture_digest,
@@ -132,9 +135,9 @@ def make_subject(**changes: object) -> Subject:
     return Subject(**(facts | changes))
 
 
-def make_announcement(mechanism: Mechanism | None = None, **changes: object) -> Announcement:
+def make_announcement(mechanism: Mechanism | None = None, **changes: Any) -> Announcement:
     """The first iteration of the first model, but for what is named."""
-    facts = {"iteration": 1, "mechanism": mechanism or make_mechanism(), "model": first_model()}
+    facts: dict[str, Any] = {"iteration": 1, "mechanism": mechanism or make_mechanism(), "model": first_model()}
     return Announcement(**(facts | changes))
 
 
@@ -159,7 +162,7 @@ class Federation:
         self.names = [f"artist {number}" for number in range(self.clients)]
         self.identities = [public_key(number) for number in range(self.clients)]
         self.artists = {name: self._enrol(number) for number, name in enumerate(self.names)}
-        sessions = {name: artist.receive_request for name, artist in self.artists.items()}
+        sessions: dict[str, Mailbox] = {name: artist.receive_request for name, artist in self.artists.items()}
         for number, guard in self.guards.items():
             sessions[self.names[number]] = guard(sessions[self.names[number]])
         self.engine = MemoryEngine(
@@ -196,9 +199,9 @@ class Federation:
             random=random,
         )
 
-    def loop(self, **changes: object):
+    def loop(self, **changes: Any) -> Iterator[Outcome]:
         """The server's iterator of outcomes, nothing done yet."""
-        arguments = {
+        arguments: dict[str, Any] = {
             "model": first_model(),
             "alignment": first_alignment(),
             "cohort": self.cohort,
@@ -234,11 +237,11 @@ class Town:
     subject = staticmethod(make_subject)
     announcement = staticmethod(make_announcement)
 
-    def federation(self, **changes: object) -> Federation:
+    def federation(self, **changes: Any) -> Federation:
         """A federation whose ledgers lie in this folder."""
         return Federation(folder=self.folder / "ledgers", **changes)
 
-    def artist(self, number: int = 0, **changes: object) -> Artist:
+    def artist(self, number: int = 0, **changes: Any) -> Artist:
         """One artist of a town in mode distributed, with some attributes replaced."""
         federation = self.federation(mode=Mode.DISTRIBUTED, multipliers=(2.0,))
         artist = federation.artists[federation.names[number]]

@@ -20,6 +20,11 @@ def make_claim(number: int = 1, **changes: object) -> Claim:
     return Claim(**(facts | changes))
 
 
+def closed(_deployment: object) -> bool:
+    """The door is closed."""
+    return True
+
+
 def honest(without: frozenset[str], _effort: Effort) -> dict[str, float]:
     """A thief enters wherever the lock or the chain is missing."""
     return {"entries": len(without)}

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.threat_models.doors import honest, make_claim
+from fedstyle_secure.experiments.files import FORMAT, SUMMARY_FILE
+from tests.threat_models.doors import closed, honest, make_claim
 from threat_models import __main__ as cli
 from threat_models.register import Threat
 
@@ -18,7 +19,12 @@ def register(monkeypatch: pytest.MonkeyPatch):
 
     def install(**attacks) -> None:
         found = {
-            number: Threat(claim=make_claim(number, title=title), attack=attack, module=f"tm{number:02}_{title}")
+            number: Threat(
+                claim=make_claim(number, title=title),
+                attack=attack,
+                defended=closed,
+                module=f"tm{number:02}_{title}",
+            )
             for number, (title, attack) in enumerate(attacks.items(), start=1)
         }
         monkeypatch.setattr(cli, "threats", lambda: found)
@@ -119,3 +125,44 @@ def test_what_cannot_be_carried_out_is_one_sentence(capsys, arguments, sentence)
 def test_the_list_names_threats_that_wait(capsys) -> None:
     assert call("list") == 0
     assert "TM-21" in capsys.readouterr().out
+
+
+def applying(capsys) -> set[str]:
+    return {row["id"] for row in json.loads(capsys.readouterr().out) if row["applies"]}
+
+
+def test_a_check_tells_which_claims_speak_of_given_settings(capsys, tmp_path: Path) -> None:
+    config = tmp_path / "run.toml"
+    config.write_text('unit = "artist"\nmin-artworks = 43\n')
+    assert call("check", "--config", str(config), "--json") == 0
+    assert {"TM-7", "TM-15", "TM-17"} <= (plain := applying(capsys))
+    assert not {"TM-14", "TM-16"} & plain
+    assert call("check", "--config", str(config), "--epsilon", "3", "--questions", "64", "--unpinned", "--json") == 0
+    assert applying(capsys) == plain - {"TM-5", "TM-17"} | {"TM-14", "TM-16"}
+
+
+def test_a_run_is_checked_by_what_it_wrote_down(capsys, tmp_path: Path) -> None:
+    settings = {"artworks": "artworks", "out": "run", "unit": "artist"}
+    summary = {"format": FORMAT, "artists": 8, "settings": settings}
+    (tmp_path / SUMMARY_FILE).write_text(json.dumps(summary))
+    assert call("check", str(tmp_path), "--json") == 0
+    assert "TM-7" in applying(capsys)
+    (tmp_path / SUMMARY_FILE).write_text(json.dumps(summary | {"artists": 9}))
+    assert call("check", str(tmp_path)) == 0
+    assert "Buyers hold the catalogue's files." in capsys.readouterr().out
+    (tmp_path / SUMMARY_FILE).write_text(json.dumps(summary | {"artists": None}))
+    assert call("check", str(tmp_path)) == 2
+    assert "is damaged: it does not say how many artists" in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("check", "somewhere", "--epsilon", "3"), "a run has its own settings"),
+        (("check", "/nowhere"), "/nowhere is not a run"),
+        (("check", "--artists", "4"), "need 5 artists, there are 4"),
+    ],
+)
+def test_a_check_of_what_cannot_be_is_one_sentence(capsys, arguments, sentence) -> None:
+    assert call(*arguments) == 2
+    assert sentence in " ".join(capsys.readouterr().err.split())

@@ -26,7 +26,7 @@ def test_it_decodes_vectors_that_it_never_saw(pairs):
 
 
 def test_where_vectors_tell_nothing_it_falls_back_on_the_mean(pairs):
-    """DCD-1: chosen by the artists it was trained on, it would believe every vector."""
+    """IMG-1: chosen by the artists it was trained on, it would believe every vector."""
     _, images, artists = pairs
     noise = np.random.default_rng(1).normal(size=(120, 4))
     decoder = Decoder.fit(noise[:100], images[:100], artists[:100])

@@ -3,7 +3,7 @@ import pytest
 from protocols.params import SessionParams
 from protocols.secagg.client import _sign_survivors
 from threat_models.adversaries.defenses import LEAKS
-from threat_models.edits import Edit, applied
+from threat_models.edits import Edit, applied, off
 
 EDIT = Edit("protocols.secagg.client:_sign_survivors", "if state.index not in survivors:", "if False:")
 
@@ -37,3 +37,11 @@ def test_two_defenses_may_share_an_edit_and_all_may_be_gone_at_once() -> None:
     with applied(edit for ablation in LEAKS for edit in ablation.edits):
         assert SessionParams.confirmations.fget.__code__ is not before
     assert SessionParams.confirmations.fget.__code__ is before
+
+
+def test_a_defense_that_nobody_can_take_away_is_an_error() -> None:
+    before = _sign_survivors.__code__
+    with off({"door"}, {"door": (EDIT,), "window": ()}):
+        assert _sign_survivors.__code__ is not before
+    with pytest.raises(KeyError, match="roof"), off({"roof"}, {"door": (EDIT,)}):
+        pass

@@ -20,7 +20,7 @@ class Chooser(ABC):
     def one(self, items: Sequence[T]) -> T:
         return items[self.number(0, len(items) - 1)]
 
-    def some(self, items: Collection[T], least: int = 0, most: int | None = None) -> list[T]:
+    def some(self, items: Collection[int], least: int = 0, most: int | None = None) -> list[int]:
         """Some of the items, in any order."""
         most = len(items) if most is None else min(most, len(items))
         size = self.number(max(0, min(least, most)), max(0, most))

@@ -4,28 +4,19 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from ..edits import Edit, applied
-from .deviations import (
-    Alienate,
-    AskTwoSets,
+from .deviations import AskTwoSets, Repeat, Rollback
+from .on_inputs import Alienate, Isolate, LeaveOut, Phantoms, Rotate, Split, SplitWithOldSignatures, TooFew
+from .on_keys import (
     CraftedModel,
     Forge,
-    Isolate,
-    LeaveOut,
     LowSurvivors,
     LowThreshold,
     NobodyCorrupt,
     OtherSession,
-    Phantoms,
-    Repeat,
-    Rollback,
-    Rotate,
     SmallOrder,
-    Split,
-    SplitWithOldSignatures,
     Strangers,
     Sybils,
     Tables,
-    TooFew,
 )
 from .plan import Deviation
 
@@ -45,6 +36,11 @@ class Ablation:
     edits: tuple[Edit, ...]
     because: str = ""
     attacks: tuple[type[Deviation], ...] = ()
+
+    @property
+    def places(self) -> str:
+        """Where the defenses are, for people."""
+        return ", ".join(dict.fromkeys(edit.place.replace(":", ", ") for edit in self.edits))
 
     def applied(self) -> AbstractContextManager[None]:
         """The protocol without these defenses."""

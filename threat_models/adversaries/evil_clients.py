@@ -6,6 +6,7 @@ the difference, and of nothing else that evil clients do.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -139,7 +140,8 @@ class LyingClients:
         secret = {"wrong seed shared": "self_mask_seed", "wrong key shared": "mask_key"}.get(lie)
         if secret:
             client = self.clients[index]
-            client._state = replace(client._state, **{secret: bytes(32)})
+            state: Any = client._state
+            client._state = replace(state, **{secret: bytes(32)})
 
     def _bent(self, index: int, number: int, response: bytes, lie: str) -> list[bytes]:
         """What is sent in place of a response, in order."""
@@ -172,8 +174,9 @@ class LyingClients:
             weak = {self.choose.one(("seal_key", "mask_key")): self.choose.one(sorted(SMALL_ORDER))}
             return response[:HEADER_SIZE] + puppet.advertise(self.cohort.params, **weak).encode()
         if lie == "wrong commitment":
-            client, altered = self.clients[index], puppet.advertise(self.cohort.params, commitment=bytes(32))
-            client._state = replace(client._state, advertisement=altered)
+            state: Any = self.clients[index]._state
+            altered = puppet.advertise(self.cohort.params, commitment=bytes(32))
+            self.clients[index]._state = replace(state, advertisement=altered)
             return response[:HEADER_SIZE] + altered.encode()
         return response
 
@@ -190,7 +193,8 @@ class LyingClients:
         return response[:HEADER_SIZE] + pack(words, 16) if lie == "another input" else response
 
     def _bent_signature(self, index: int, response: bytes, lie: str) -> bytes:
-        state, signature = self.clients[index]._state, bytes(64)
+        state: Any = self.clients[index]._state
+        signature = bytes(64)
         if lie == "another set signed":
             signature = sign_survivors(state.graph, identity(index), state.survivors - {min(state.survivors)})
         bent = ConsistencyCheckResponse(signature=signature).encode(self.cohort.params)

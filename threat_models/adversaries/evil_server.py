@@ -263,4 +263,4 @@ class EvilServer:
     def _is_exact(self) -> bool:
         if self.clerk is None:
             return False
-        return self.clerk.aggregate()["update"].tolist() == self.cohort.sum_of(self.clerk.survivors)
+        return bool(self.clerk.aggregate()["update"].tolist() == self.cohort.sum_of(self.clerk.survivors))

@@ -1,6 +1,6 @@
 """Lies about who delivered and who holds whose shares: boxes, survivor sets, signatures."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from itertools import combinations
 
 from .parties import flipped
@@ -119,7 +119,7 @@ class Isolate(Deviation):
         wanted = min(len(honest), max(0, size - len(accomplices)))
         graph = server.views[victim].graph
 
-        def silent(gone: Sequence[int]) -> int:
+        def silent(gone: Iterable[int]) -> int:
             """Clients that would not sign, because too few of their neighbors are left."""
             left = boxes.keys() - set(gone)
             return sum(len(graph.neighbors(i) & left) < server.params.threshold for i in left if i in graph.order)

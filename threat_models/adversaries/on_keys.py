@@ -1,6 +1,7 @@
 """Lies about the session and about who advertised which keys."""
 
 from dataclasses import replace
+from typing import Any
 
 from .on_inputs import Isolate, Split, TooFew
 from .parties import LAST_ITERATION, SMALL_ORDER, Puppet, digest, identity, lowest_threshold, randomness, unchecked
@@ -13,7 +14,9 @@ class CraftedModel(Deviation):
     def prepare(self) -> None:
         server, choose = self.server, self.choose
         self.victim = choose.one(server.cohort.honest)
-        self.crafted = {choose.one(("model_digest", "anchors_digest", "privacy_digest")): digest("crafted")}
+        self.crafted: dict[str, Any] = {
+            choose.one(("model_digest", "anchors_digest", "privacy_digest")): digest("crafted")
+        }
         server.wire.terms[self.victim] = self.crafted
 
     def invite(self) -> None:
@@ -35,7 +38,7 @@ class OtherSession(Deviation):
     def invite(self) -> None:
         server, choose = self.server, self.choose
         params = server.params
-        changes = choose.one(
+        changes: dict[str, Any] = choose.one(
             (
                 {"iteration": params.iteration + 1},
                 {"iteration": LAST_ITERATION},

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from functools import cache
 from hashlib import sha256, shake_256
+from typing import Any
 
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from numpy.typing import NDArray
 
 from protocols import CLIENT_RANDOM_BYTES, Client, ClientPolicy, SessionParams, VectorSpec
 from protocols.codec import Domain
@@ -88,18 +90,19 @@ class Cohort:
     def honest(self) -> list[int]:
         return [index for index in self.everyone if index not in self.evil]
 
-    def vectors(self, index: int) -> dict[str, np.ndarray]:
+    def vectors(self, index: int) -> dict[str, NDArray[np.int64]]:
         (spec,) = self.params.vectors
         bound = spec.max_abs_input
         return {spec.name: np.array([(index + 1) * 31 % bound, -(index + 1) * 17 % bound - bound])}
 
     def sum_of(self, indices: Sequence[int]) -> list[int]:
-        return sum(self.vectors(index)["update"] for index in indices).tolist()
+        total: list[int] = np.sum([self.vectors(index)["update"] for index in indices], axis=0).tolist()
+        return total
 
-    def client(self, index: int, *, seed: int | None = None, vault: Vault | None = None, **policy: object) -> Client:
+    def client(self, index: int, *, seed: int | None = None, vault: Vault | None = None, **policy: Any) -> Client:
         """A client that insists on what was agreed; `policy` says where it differs."""
         params = self.params
-        conditions = {
+        conditions: dict[str, Any] = {
             "roster": frozenset(params.identities),
             "min_cohort": params.clients,
             "min_survivors": params.min_survivors,
@@ -145,7 +148,10 @@ def cohort(choose: Chooser, shapes: Sequence[tuple[int, int]] = SHAPES) -> Cohor
         threshold=threshold,
         corrupt=corrupt,
         min_survivors=min(least + choose.one((0, 0, 1, 2)), clients),
-        **{name: digest(name) for name in ("model_digest", "architecture_digest", "anchors_digest", "privacy_digest")},
+        model_digest=digest("model_digest"),
+        architecture_digest=digest("architecture_digest"),
+        anchors_digest=digest("anchors_digest"),
+        privacy_digest=digest("privacy_digest"),
     )
     evil = frozenset(choose.some(range(clients), corrupt, corrupt))
     return Cohort(params=params, evil=evil, seed=choose.number(0, 9999))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from protocols import Client, SessionParams
 from protocols.audit import Exchange, Transcript
@@ -42,7 +43,7 @@ class Wire:
     crashes: list[Exception] = field(default_factory=list)
     joined: dict[int, SessionParams] = field(default_factory=dict)
     weak: dict[int, set[int]] = field(default_factory=dict)
-    terms: dict[int, Mapping[str, object]] = field(default_factory=dict)
+    terms: dict[int, Mapping[str, Any]] = field(default_factory=dict)
 
     def open(self, vaults: Sequence[int] = ()) -> None:
         """Makes the clients; those in `vaults` store snapshots."""
