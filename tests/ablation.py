@@ -454,6 +454,20 @@ ABLATIONS = (
         "if False:",
         f"{_TRANSFORMERS}::test_a_checkpoint_that_does_not_fit_is_refused_in_one_sentence",
     ),
+    Ablation(
+        "whitening: the first one stays",
+        "fedstyle_secure/artist.py",
+        "if self.whitening is not None and announcement.model.whitening.digest != self.whitening.digest:",
+        "if False:",
+        "tests/test_artist.py::test_another_whitening_than_the_first_is_refused_before_anything_is_charged",
+    ),
+    Ablation(
+        "whitening: one that is left out is known by its digest",
+        "fedstyle_secure/encoder/model.py",
+        "elif whitening is None or whitening.digest.hex() != left_out:",
+        "elif whitening is None:",
+        "tests/encoder/test_model.py::test_a_model_without_its_whitening_is_refused_with_none_or_another",
+    ),
 )
 
 
