@@ -1,6 +1,8 @@
 """What the server announces at the start of an iteration: the model, and the mechanism every upload must go through.
 
 ANN-1  An announcement carries public facts only; a client rebuilds the mechanism from them, which checks every size.
+ANN-2  The whitening never changes, so it travels once. An announcement that leaves it out carries its digest, and is
+       read only by who holds the whitening of that digest.
 """
 
 import json
@@ -8,6 +10,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
 from .encoder.model import StyleModel
+from .encoder.whitening import Whitening
 from .errors import InputError
 from .privacy.clipping import Unit
 from .privacy.mechanism import Mechanism
@@ -36,18 +39,25 @@ class Announcement:
     model: StyleModel
     receipt: bytes = NO_RECEIPT
 
-    def encode(self) -> bytes:
-        """The receipt, a length, that many bytes of JSON, and the model's own bytes."""
+    def encode(self, *, whitening: bool = True) -> bytes:
+        """The receipt, a length, that many bytes of JSON, and the model's own bytes, with or without its whitening."""
+        return self._encode_facts() + self.model.encode(whitening=whitening)
+
+    def _encode_facts(self) -> bytes:
         mechanism = asdict(self.mechanism) | {"rotation_seed": self.mechanism.rotation_seed.hex()}
         facts = json.dumps({"iteration": self.iteration, "mechanism": mechanism}, sort_keys=True).encode()
-        return self.receipt + len(facts).to_bytes(_LENGTH_BYTES, "big") + facts + self.model.encode()
+        return self.receipt + len(facts).to_bytes(_LENGTH_BYTES, "big") + facts
 
     @classmethod
-    def decode(cls, data: bytes) -> "Announcement":
+    def decode(cls, data: bytes, whitening: Whitening | None = None) -> "Announcement":
         """Parse `encode`'s bytes, and no others.
 
+        Args:
+            data: With or without the model's whitening.
+            whitening: The one that was announced before, if any.
+
         Raises:
-            InputError: Not an announcement.
+            InputError: Not an announcement, or one that leaves out another whitening than this.
             PrivacyError: Its mechanism contradicts itself.
         """
         start = RECEIPT_BYTES + _LENGTH_BYTES
@@ -60,9 +70,9 @@ class Announcement:
             raise InputError(f"not an announcement of an iteration: {error}") from error
         if type(iteration) is not int or not 1 <= iteration < 1 << 32:
             raise InputError(f"an announced iteration is a whole number from 1 to 2^32 - 1, got {iteration!r:.40}")
-        model = StyleModel.decode(data[end:])
+        model = StyleModel.decode(data[end:], whitening)
         announcement = cls(iteration=iteration, mechanism=mechanism, model=model, receipt=data[:RECEIPT_BYTES])
-        if announcement.encode() != data:
+        if announcement._encode_facts() != data[:end]:
             raise InputError("not an announcement of an iteration: its bytes are not the ones it is written as")
         return announcement
 

@@ -8,6 +8,7 @@ AGT-4  After a charge the server is given a receipt of the ledger, and an announ
        brings none; then only a copy of the ledger's head, kept elsewhere, can tell.
 AGT-5  Whoever was in a session is remembered: a later cohort that this one would single artists out of is refused.
 AGT-6  The prototype that an artist takes out of its artworks was charged for and made noisy, though nobody sees it.
+AGT-7  An artist trains in one style space: after the first iteration it takes part in, another whitening is refused.
 """
 
 from collections.abc import Callable
@@ -23,7 +24,7 @@ from .alignment import HEAD, MOMENTS, kept_fraction
 from .announcement import NO_RECEIPT, Announcement
 from .encoder.features import StyleFeatures
 from .encoder.model import StyleModel
-from .encoder.whitening import to_unit
+from .encoder.whitening import Whitening, to_unit
 from .errors import PrivacyError
 from .privacy.clipping import Unit
 from .privacy.ledger import Ledger, LedgerError, Release
@@ -62,6 +63,7 @@ class Artist:
         random: Source of secret random bytes.
         last_iteration: Newest iteration it took part in; whoever makes this object again hands it in.
         rosters: Identities in each session it took part in; handed in likewise.
+        whitening: Of the first iteration it took part in; None before.
     """
 
     features: StyleFeatures = field(repr=False)
@@ -74,7 +76,9 @@ class Artist:
     random: RandomBytes = field(repr=False)
     last_iteration: int = 0
     rosters: frozenset[frozenset[bytes]] = frozenset()
+    whitening: Whitening | None = field(default=None, repr=False)
     _prototype: Prototype | None = field(default=None, init=False, repr=False)
+    _whitened: NDArray[np.float32] | None = field(default=None, init=False, repr=False)
     _session: MaskedSession | None = field(default=None, init=False, repr=False)
 
     def receive_announcement(self, data: bytes) -> bytes:
@@ -92,18 +96,26 @@ class Artist:
             PrivacyError: It asks for something this artist did not agree to, or for more than the ledger's limit.
         """
         self._session = None
-        announcement = Announcement.decode(data)
+        announcement = Announcement.decode(data, self.whitening)
         self._check_receipt(announcement.receipt)
         self._consent(announcement)
         mechanism, model = announcement.mechanism, announcement.model
         previous, self.last_iteration = self.last_iteration, announcement.iteration
         name = "+".join(segment.name for segment in mechanism.layout.segments)
         self.ledger.charge(Release.of(mechanism, name=name, iteration=announcement.iteration))
-        update = protect(
-            contribute(self.features, model, mechanism, self.codebook, self.codeword, prototype=self._prototype),
+        self.whitening = model.whitening
+        if self._whitened is None:
+            self._whitened = model.whiten(self.features.views)
+        contributions = contribute(
+            self.features,
+            model,
             mechanism,
-            self.random,
+            self.codebook,
+            self.codeword,
+            prototype=self._prototype,
+            whitened=self._whitened,
         )
+        update = protect(contributions, mechanism, self.random)
         subject = Subject(
             iteration=announcement.iteration,
             model_digest=model.digest,
@@ -204,6 +216,8 @@ class Artist:
             )
         if announcement.model.architecture_digest not in self.enrolment.architectures:
             raise PrivacyError("the announced model has an architecture this artist did not agree to train")
+        if self.whitening is not None and announcement.model.whitening.digest != self.whitening.digest:
+            raise PrivacyError("the announced model has another whitening than the one this artist began with")
         for segment in mechanism.layout.segments:
             if _SUPPORT.get(segment.name) is not segment.support:
                 raise PrivacyError(
@@ -219,6 +233,7 @@ def contribute(
     codeword: int,
     *,
     prototype: Prototype | None = None,
+    whitened: NDArray[np.float32] | None = None,
 ) -> Contributions:
     """One row per artwork: the tensors that the layout names, side by side.
 
@@ -229,8 +244,10 @@ def contribute(
         codebook: Public anchors.
         codeword: The artist's secret anchor.
         prototype: The artist's own style, taken out of its artworks before moments are made; None for nothing.
+        whitened: All views in the model's public style space, if they were brought there before.
     """
-    whitened = model.whiten(features.views)
+    if whitened is None:
+        whitened = model.whiten(features.views)
     asked = {segment.name for segment in mechanism.layout.segments}
     tensors: dict[str, NDArray[np.float32]] = {}
     if HEAD in asked:

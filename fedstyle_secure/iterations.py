@@ -158,6 +158,7 @@ def run(
     for number, members in enumerate(summed_over):
         check_cohort(members, (*earlier, *map(frozenset, summed_over[:number])), cohort.min_survivors)
     receipts = {f"{name}/announcement": NO_RECEIPT for name in artists}
+    answered: dict[str, bytes] = {}
     for iteration in range(1, len(cohort.multipliers) + 1):
         mechanism = cohort.mechanism(iteration, dimensions=model.head.shape[1], outputs=len(model.head))
         subject = Subject(
@@ -168,9 +169,14 @@ def run(
         )
         announcement = Announcement(iteration=iteration, mechanism=mechanism, model=model)
         replies = engine.exchange(
-            {mailbox: replace(announcement, receipt=receipt).encode() for mailbox, receipt in receipts.items()}
+            {
+                # Whoever answered the last announcement holds the whitening; who did not is sent it again.
+                mailbox: replace(announcement, receipt=receipt).encode(whitening=mailbox not in answered)
+                for mailbox, receipt in receipts.items()
+            }
         )
-        receipts |= {mailbox: reply for mailbox, reply in replies.items() if len(reply) == RECEIPT_BYTES}
+        answered = {mailbox: reply for mailbox, reply in replies.items() if len(reply) == RECEIPT_BYTES}
+        receipts |= answered
         on_session()
         session = partial(
             _run_session,

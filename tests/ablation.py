@@ -30,6 +30,7 @@ _EVIL = "tests/protocols/secagg/test_evil_server.py"
 _POLICY = "tests/protocols/secagg/test_policy.py"
 _RECOVERY = "tests/protocols/secagg/test_recovery.py"
 _SERVER = "tests/protocols/secagg/test_server.py"
+_TRANSFORMERS = "tests/encoder/test_transformers.py"
 
 ABLATIONS = (
     Ablation(
@@ -438,6 +439,34 @@ ABLATIONS = (
         "if total.max() > mechanism.max_abs_sum or total.min() < -mechanism.max_abs_sum:",
         "if False:",
         "tests/test_robust.py::test_an_upload_out_of_bounds_ends_its_session_and_not_the_run",
+    ),
+    Ablation(
+        "weights: tensors alone are unpickled",
+        "fedstyle_secure/encoder/weights.py",
+        "weights_only=True",
+        "weights_only=False",
+        f"{_TRANSFORMERS}::test_a_file_that_would_run_code_is_refused_and_runs_nothing",
+    ),
+    Ablation(
+        "weights: none is left at its random start",
+        "fedstyle_secure/encoder/weights.py",
+        "if missing:",
+        "if False:",
+        f"{_TRANSFORMERS}::test_a_checkpoint_that_does_not_fit_is_refused_in_one_sentence",
+    ),
+    Ablation(
+        "whitening: the first one stays",
+        "fedstyle_secure/artist.py",
+        "if self.whitening is not None and announcement.model.whitening.digest != self.whitening.digest:",
+        "if False:",
+        "tests/test_artist.py::test_another_whitening_than_the_first_is_refused_before_anything_is_charged",
+    ),
+    Ablation(
+        "whitening: one that is left out is known by its digest",
+        "fedstyle_secure/encoder/model.py",
+        "elif whitening is None or whitening.digest.hex() != left_out:",
+        "elif whitening is None:",
+        "tests/encoder/test_model.py::test_a_model_without_its_whitening_is_refused_with_none_or_another",
     ),
 )
 

@@ -45,6 +45,18 @@ def test_round_trip(mode, town):
     assert decoded.encode() == announcement.encode()
 
 
+def test_an_announcement_without_the_whitening_announces_the_same_model(town):
+    """ANN-2."""
+    announcement = town.announcement(iteration=3)
+    data = announcement.encode(whitening=False)
+    decoded = Announcement.decode(data, town.model().whitening)
+    assert decoded.model.digest == announcement.model.digest
+    assert decoded.encode() == announcement.encode()
+    assert decoded.encode(whitening=False) == data
+    with pytest.raises(InputError, match="leaves out a whitening"):
+        Announcement.decode(data)
+
+
 @given(st.floats(0, 1, exclude_max=True))
 def test_a_truncated_announcement_is_refused(honest, part):
     with pytest.raises(InputError):

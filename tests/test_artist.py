@@ -59,13 +59,21 @@ def test_an_announced_iteration_is_charged_prepared_and_acknowledged_with_a_rece
     assert len(artist.receive_request(first_request(town, mechanism))) == 34 + 160
 
 
-def test_the_ledger_is_charged_before_the_features_are_touched(artist, town):
-    """AGT-1."""
+def test_the_ledger_is_charged_before_the_features_are_touched(artist, town, monkeypatch):
+    """AGT-1; AGT-7: whitened once, because the style space stays the same."""
+    made = []
+
+    def note(*arguments, **named):
+        made.append((len(artist.ledger.releases), named["whitened"]))
+        return contribute(*arguments, **named)
+
+    monkeypatch.setattr("fedstyle_secure.artist.contribute", note)
     artist.receive_announcement(town.announcement().encode())
     artist.receive_announcement(town.announcement(head_alone(town), iteration=2).encode())
-    assert artist.features.looks
-    assert artist.features.looks == sorted(artist.features.looks)
-    assert set(artist.features.looks) == {1, 2}
+    assert artist.features.looks == [1]
+    assert [charged for charged, _ in made] == [1, 2]
+    assert made[0][1] is made[1][1]
+    np.testing.assert_array_equal(made[0][1], town.model().whiten(town.features(0).views))
 
 
 def assert_refused(artist, town, announcement, error=PrivacyError, match=None):
@@ -425,3 +433,41 @@ def test_a_prototype_is_trusted_as_far_as_it_stands_out_of_its_noise(town):
         trusts.append(artist._prototype.trust)
     assert trusts[0] > 0.9
     assert trusts[1] < 0.7
+
+
+def with_another_whitening(model):
+    center = np.nextafter(model.whitening.center, np.float32(9))
+    return replace(model, whitening=replace(model.whitening, center=center))
+
+
+def test_the_whitening_is_announced_once_and_completes_later_announcements(artist, town):
+    """ANN-2: the session is bound to the whole model all the same."""
+    artist.receive_announcement(town.announcement().encode())
+    mechanism = head_alone(town)
+    later = town.announcement(mechanism, iteration=2).encode(whitening=False)
+    assert len(artist.receive_announcement(later)) == RECEIPT_BYTES
+    assert artist.receive_request(first_request(town, mechanism, iteration=2))
+
+
+def test_an_announcement_without_the_whitening_is_refused_by_an_artist_who_was_never_given_it(artist, town):
+    """ANN-2."""
+    data = town.announcement().encode(whitening=False)
+    assert_refused(artist, town, data, InputError, match="leaves out a whitening that was not given before")
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_another_whitening_than_the_first_is_refused_before_anything_is_charged(whole, artist, town):
+    """AGT-7."""
+    artist.receive_announcement(town.announcement().encode())
+    artist.features.looks.clear()
+    other = town.announcement(head_alone(town), iteration=2, model=with_another_whitening(town.model()))
+    error, match = (PrivacyError, "another whitening") if whole else (InputError, "leaves out a whitening")
+    assert_refused(artist, town, other.encode(whitening=whole), error, match=match)
+
+
+def test_a_refused_announcement_gives_no_whitening(artist, town):
+    """AGT-7: whoever asks for too much does not choose the style space either."""
+    hostile = town.announcement(town.mechanism(mode=Mode.NONE), model=with_another_whitening(town.model()))
+    assert_refused(artist, town, hostile)
+    assert artist.whitening is None
+    assert artist.receive_announcement(town.announcement().encode())

@@ -9,9 +9,11 @@ import torch
 from fedstyle_secure import artist as artist_module
 from fedstyle_secure.aggregation import mask
 from fedstyle_secure.announcement import NO_RECEIPT, RECEIPT_BYTES, Announcement
+from fedstyle_secure.encoder.whitening import Whitening
 from fedstyle_secure.engines.memory import Unreachable
 from fedstyle_secure.errors import InputError, PrivacyError
 from fedstyle_secure.experiments.evaluation import prototypes, rank, score
+from fedstyle_secure.experiments.run import DIMENSIONS, OUTPUTS
 from fedstyle_secure.iterations import training_shares
 from fedstyle_secure.privacy.mechanism import View
 from fedstyle_secure.privacy.sizing import Mode
@@ -284,3 +286,52 @@ def test_announcements_differ_by_nothing_but_the_receipt_they_bring_back(town, m
     assert len(receipts) == len(federation.names)
     assert NO_RECEIPT not in receipts
     assert len({data[RECEIPT_BYTES:] for data in second.values()}) == 1
+
+
+def sizes_of_announcements(federation, monkeypatch):
+    """For each iteration, the bytes of each artist's announcement."""
+    found = []
+    exchange = federation.engine.exchange
+
+    def note(requests):
+        if all(mailbox.endswith("/announcement") for mailbox in requests):
+            found.append([len(data) for data in requests.values()])
+        return exchange(requests)
+
+    monkeypatch.setattr(federation.engine, "exchange", note)
+    return found
+
+
+def test_the_whitening_goes_down_once(town, monkeypatch):
+    """ANN-2: what later announcements save is the whitening, to a few bytes of facts."""
+    federation = town.federation()
+    sizes = sizes_of_announcements(federation, monkeypatch)
+    assert [outcome.aggregate.survivors for outcome in federation.run()] == [8] * 3
+    whitening = 4 * town.RAW * (1 + town.D)
+    for later in sizes[1:]:
+        assert max(later) < sizes[0][0] - 0.8 * whitening
+    assert sizes[1] == sizes[2] == [sizes[1][0]] * 8
+
+
+def test_with_the_default_encoder_later_announcements_are_a_fifth_of_the_first(town):
+    """Raw features of EfficientNet-Lite0 and the dimensions that `experiments.run` keeps."""
+    rng = np.random.default_rng(0)
+    raw, d, h = 1824, DIMENSIONS, OUTPUTS
+    whitening = Whitening(
+        center=rng.normal(size=raw).astype(np.float32), projection=rng.normal(size=(raw, d)).astype(np.float32)
+    )
+    head = rng.normal(size=(h, d)).astype(np.float32)
+    model = town.bend(town.model(), whitening=whitening, alignment=np.eye(d, dtype=np.float32), head=head)
+    announcement = town.announcement(model=model)
+    assert len(announcement.encode(whitening=False)) < len(announcement.encode()) / 5
+
+
+def test_an_artist_who_lost_the_whitening_misses_one_iteration_and_is_sent_it_again(town, monkeypatch):
+    federation = town.federation(multipliers=(0.0,) * 4)
+    sizes = sizes_of_announcements(federation, monkeypatch)
+    loop = federation.loop()
+    next(loop)
+    federation.artists["artist 3"].whitening = None
+    assert [outcome.aggregate.survivors for outcome in loop] == [7, 8, 8]
+    longer = [[size > min(each) for size in each] for each in sizes]
+    assert longer == [[False] * 8, [False] * 8, [number == 3 for number in range(8)], [False] * 8]

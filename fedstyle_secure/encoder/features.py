@@ -62,15 +62,15 @@ def extract(
     with torch.inference_mode():
         for start in range(0, len(artworks), step):
             chunk = artworks[start : start + step]
-            images = [image for artwork in chunk for image in _views(artwork, views, generator)]
+            images = [image for artwork in chunk for image in _views(artwork, views, generator, backbone.image_size)]
             rows.append(backbone(torch.stack(images)).view(len(chunk), 1 + views, -1))
             on_progress(len(chunk))
     return StyleFeatures(torch.cat(rows).numpy())
 
 
-def _views(artwork: Artwork, views: int, generator: torch.Generator) -> list[Tensor]:
+def _views(artwork: Artwork, views: int, generator: torch.Generator, size: int) -> list[Tensor]:
     image = to_image(artwork)
-    return [to_square(image), *(random_crop(image, generator) for _ in range(views))]
+    return [to_square(image, size), *(random_crop(image, generator, size) for _ in range(views))]
 
 
 def to_image(artwork: Artwork) -> Tensor:
@@ -78,14 +78,14 @@ def to_image(artwork: Artwork) -> Tensor:
     return torch.from_numpy(artwork.pixels.copy()).permute(2, 0, 1).float().div_(255)
 
 
-def to_square(image: Tensor) -> Tensor:
-    """Center-crop [3, H, W] to a square and resize it to the backbone's input size."""
+def to_square(image: Tensor, size: int = IMAGE_SIZE) -> Tensor:
+    """Center-crop [3, H, W] to a square and resize it to [3, size, size], the backbone's input size."""
     square = transforms.center_crop(image, [min(image.shape[1:])] * 2)
-    return _resize(square)
+    return _resize(square, size)
 
 
-def random_crop(image: Tensor, generator: torch.Generator) -> Tensor:
-    """A random part of [3, H, W], maybe mirrored, at the backbone's input size.
+def random_crop(image: Tensor, generator: torch.Generator, size: int = IMAGE_SIZE) -> Tensor:
+    """A random part of [3, H, W], maybe mirrored, at the backbone's input size, [3, size, size].
 
     Colors are left alone: palette is style.
     """
@@ -95,10 +95,10 @@ def random_crop(image: Tensor, generator: torch.Generator) -> Tensor:
     stretch = MAX_CROP_RATIO ** (ratio - 0.5)
     rows, columns = min(height, max(1, round(side / stretch))), min(width, max(1, round(side * stretch)))
     crop = transforms.crop(image, int(top * (height - rows + 1)), int(left * (width - columns + 1)), rows, columns)
-    resized = _resize(crop)
+    resized = _resize(crop, size)
     return resized.flip(2) if mirror < 0.5 else resized
 
 
-def _resize(image: Tensor) -> Tensor:
-    resized: Tensor = transforms.resize(image, [IMAGE_SIZE, IMAGE_SIZE], antialias=True)
+def _resize(image: Tensor, size: int) -> Tensor:
+    resized: Tensor = transforms.resize(image, [size, size], antialias=True)
     return resized

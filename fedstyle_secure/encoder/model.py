@@ -21,7 +21,8 @@ from .whitening import Whitening, to_unit
 
 FORMAT = "fedstyle-model-1"
 _FACTS = "fedstyle"
-_TENSORS = ("center", "projection", "alignment", "head")
+_WHITENING = ("center", "projection")
+_TENSORS = (*_WHITENING, "alignment", "head")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -66,47 +67,65 @@ class StyleModel:
         refined = self.residual * to_unit(aligned @ self.head.T)
         return to_unit(np.concatenate([aligned, refined], axis=-1))
 
-    def encode(self) -> bytes:
-        """Canonical safetensors bytes; equal models give equal bytes."""
+    def encode(self, *, whitening: bool = True) -> bytes:
+        """Canonical safetensors bytes; equal models give equal bytes.
+
+        Args:
+            whitening: False leaves the whitening out, which is most of the bytes, and writes its digest instead.
+        """
         tensors = (self.whitening.center, self.whitening.projection, self.alignment, self.head)
         facts = {"format": FORMAT, "encoder": self.encoder, "residual": float(self.residual)}
+        if not whitening:
+            facts["whitening"] = self.whitening.digest.hex()
         # One metadata entry: safetensors writes several in a random order, and every writer must get the same digest.
         return save(
-            {name: np.ascontiguousarray(t, dtype=np.float32) for name, t in zip(_TENSORS, tensors, strict=True)},
+            {
+                name: np.ascontiguousarray(tensor, dtype=np.float32)
+                for name, tensor in zip(_TENSORS, tensors, strict=True)
+                if whitening or name not in _WHITENING
+            },
             {_FACTS: json.dumps(facts, sort_keys=True)},
         )
 
     @classmethod
-    def decode(cls, data: bytes) -> "StyleModel":
+    def decode(cls, data: bytes, whitening: Whitening | None = None) -> "StyleModel":
         """Parse `encode`'s bytes, and no others: what else there might be in a file is refused with it.
 
+        Args:
+            data: A whole model, or one without its whitening.
+            whitening: What to complete the latter with; its digest must be the one in `data`.
+
         Raises:
-            InputError: Not a style model, or its tensors do not fit together.
+            InputError: Not a style model, its tensors do not fit together, or the whitening is not the one left out.
         """
         try:
             tensors = load(data)
-            encoder, residual = _read_facts(data)
-            if set(tensors) != set(_TENSORS):
-                raise InputError(f"a style model holds {', '.join(_TENSORS)}, got {', '.join(sorted(tensors))}")
-            center, projection, alignment, head = (tensors[name] for name in _TENSORS)
+            encoder, residual, left_out = _read_facts(data)
+            held = _TENSORS if left_out is None else tuple(name for name in _TENSORS if name not in _WHITENING)
+            if set(tensors) != set(held):
+                raise InputError(f"a style model holds {', '.join(held)}, got {', '.join(sorted(tensors))}")
+            if left_out is None:
+                whitening = Whitening(center=tensors["center"], projection=tensors["projection"])
+            elif whitening is None or whitening.digest.hex() != left_out:
+                raise InputError(f"this style model leaves out a whitening that was not given before: {left_out!r:.40}")
             if not all(np.isfinite(tensor).all() for tensor in tensors.values()):
                 raise InputError("the style model holds numbers that are not finite")
             model = cls(
-                whitening=Whitening(center=center, projection=projection),
-                alignment=alignment,
-                head=head,
+                whitening=whitening,
+                alignment=tensors["alignment"],
+                head=tensors["head"],
                 residual=residual,
                 encoder=encoder,
             )
         except (SafetensorError, KeyError, ValueError, TypeError, RecursionError) as error:
             raise InputError(f"not a style model: {error}") from error
-        if model.encode() != data:
+        if model.encode(whitening=left_out is None) != data:
             raise InputError("not a style model: its bytes are not the ones this model is written as")
         return model
 
     @property
     def digest(self) -> bytes:
-        """SHA-256 of the canonical bytes: what a client binds its masks to."""
+        """SHA-256 of the canonical bytes, whitening included: what a client binds its masks to."""
         return hashlib.sha256(self.encode()).digest()
 
     @property
@@ -130,10 +149,14 @@ def read_model(path: Path) -> StyleModel:
         raise InputError(f"{path}: {error}") from error
 
 
-def _read_facts(data: bytes) -> tuple[str, float]:
-    """Encoder and residual weight, from the metadata of safetensors bytes: a little-endian length, that much JSON."""
+def _read_facts(data: bytes) -> tuple[str, float, str | None]:
+    """Encoder, residual weight, and digest of a whitening that is left out.
+
+    They are in the metadata of safetensors bytes: a little-endian length, that much JSON.
+    """
     length = int.from_bytes(data[:8], "little")
-    match json.loads(json.loads(data[8 : 8 + length])["__metadata__"][_FACTS]):
+    facts = json.loads(json.loads(data[8 : 8 + length])["__metadata__"][_FACTS])
+    match facts:
         case {"format": format_, "encoder": str(encoder), "residual": float(residual)} if format_ == FORMAT:
-            return encoder, residual
+            return encoder, residual, facts.get("whitening")
     raise InputError(f"not a {FORMAT} file")

@@ -1,5 +1,6 @@
 """Whitening fitted on declared public artists: the public style space every client starts from."""
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,6 +67,14 @@ class Whitening:
     def dimensions(self) -> int:
         """Number of dimensions of the public style space."""
         return int(self.projection.shape[1])
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 over the projection's shape and all numbers, 32 bytes."""
+        digest = hashlib.sha256(str(self.projection.shape).encode())
+        for tensor in (self.center, self.projection):
+            digest.update(np.ascontiguousarray(tensor, dtype="<f4").tobytes())
+        return digest.digest()
 
     def apply(self, raw: NDArray[np.float32]) -> NDArray[np.float32]:
         """Map raw features [..., features] to unit vectors [..., d]."""

@@ -1,6 +1,7 @@
 """Style statistics by hand; every kind of backbone from local files; errors that name the fix; nothing downloaded."""
 
 import socket
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -144,14 +145,6 @@ def test_a_local_weights_file_works(name, suffix, tmp_path, make_artwork):
         assert torch.equal(state[key], tensor), key
 
 
-def test_a_vision_transformer_gives_statistics_of_its_tokens(tmp_path):
-    path = save_weights(make_network("timm:test_vit"), tmp_path / "vit.safetensors")
-    backbone = load_backbone(BackboneSpec(name="timm:test_vit", weights=path))
-    with torch.inference_mode():
-        assert backbone(torch.rand(2, 3, IMAGE_SIZE, IMAGE_SIZE)).shape == (2, 704)
-    assert backbone.pooled_size == 64
-
-
 def test_maps_with_channels_last_are_told_from_maps_with_channels_first():
     swin = SwinTransformer([4, 4], embed_dim=24, depths=[1, 1], num_heads=[2, 4], window_size=[6, 6])
     assert [count for _, count in _find_maps(swin, list(swin.features))] == [24, 24, 48, 48]
@@ -224,7 +217,25 @@ def test_weights_that_do_not_fit_are_refused_with_the_files_name(content, suffix
         load_backbone(BackboneSpec(name="timm:test_resnet", weights=path))
 
 
-def test_a_network_that_insists_on_another_size_is_refused_with_a_way_out(tmp_path):
-    path = save_weights(make_network("timm:test_vit_relpos"), tmp_path / "weights.pth")
-    with pytest.raises(InputError, match=r"192 x 192 pixels.*choose a convolutional network"):
-        load_backbone(BackboneSpec(name="timm:test_vit_relpos", weights=path))
+class Fussy(nn.Module):
+    """Takes images of 100 x 100 pixels alone, and does not say so beforehand."""
+
+    feature_info = ({"module": "stage", "num_chs": 3},)
+    pretrained_cfg: ClassVar = {"mean": (0.5,) * 3, "std": (0.5,) * 3}
+
+    def __init__(self):
+        super().__init__()
+        self.stage = nn.Conv2d(3, 3, 1)
+
+    def forward(self, images):
+        raise AssertionError(f"Input height ({images.shape[2]}) doesn't match model (100).")
+
+
+def test_a_network_that_insists_on_another_size_is_refused_with_a_way_out(tmp_path, monkeypatch):
+    path = save_weights(Fussy(), tmp_path / "weights.pth")
+    monkeypatch.setattr(timm, "create_model", lambda _name, **_changes: Fussy())
+    with pytest.raises(
+        InputError,
+        match=r"192 x 192 pixels \(.*model \(100\)\.\): choose another network",
+    ):
+        load_backbone(BackboneSpec(name="timm:test_resnet", weights=path))

@@ -220,3 +220,39 @@ def test_read_model_names_the_file(tmp_path):
         read_model(path)
     path.write_bytes(BYTES)
     assert read_model(path).digest == MODEL.digest
+
+
+def test_a_model_without_its_whitening_is_completed_by_the_one_it_names():
+    short = MODEL.encode(whitening=False)
+    decoded = StyleModel.decode(short, MODEL.whitening)
+    assert decoded.digest == MODEL.digest
+    assert decoded.encode() == BYTES
+    assert decoded.encode(whitening=False) == short
+    again = Whitening(center=MODEL.whitening.center.copy(), projection=np.asfortranarray(MODEL.whitening.projection))
+    assert again.digest == MODEL.whitening.digest
+
+
+def test_a_model_without_its_whitening_is_refused_with_none_or_another():
+    white, short = MODEL.whitening, MODEL.encode(whitening=False)
+    others = (
+        None,
+        Whitening(center=change_one(white.center), projection=white.projection),
+        Whitening(center=white.center, projection=change_one(white.projection)),
+        Whitening(center=white.center, projection=white.projection[:, 1:]),
+    )
+    for other in others:
+        with pytest.raises(InputError, match="leaves out a whitening that was not given before"):
+            StyleModel.decode(short, other)
+
+
+def test_a_whitening_in_the_bytes_is_used_and_not_the_one_held():
+    other = Whitening(center=change_one(MODEL.whitening.center), projection=MODEL.whitening.projection)
+    assert StyleModel.decode(BYTES, other).digest == MODEL.digest
+
+
+@pytest.mark.parametrize("pin", ["7", "null", '""', "[]", "{}"])
+def test_a_pin_that_is_no_digest_is_refused(pin):
+    facts = f'{FACTS[:-1]}, "whitening": {pin}}}'
+    data = save({name: TENSORS[name] for name in ("alignment", "head")}, {"fedstyle": facts})
+    with pytest.raises(InputError):
+        StyleModel.decode(data, MODEL.whitening)
