@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from fedstyle_secure.config import Settings
 from fedstyle_secure.errors import FedStyleError, InputError, PrivacyError
-from fedstyle_secure.experiments.budget import Budget, plan_budget
+from fedstyle_secure.experiments.budget import SIGNATURE_SHARE, Budget, plan_budget
 from fedstyle_secure.privacy.accounting import epsilon
 from fedstyle_secure.privacy.ledger import Ledger, Release
 from fedstyle_secure.privacy.mechanism import Mechanism, View
@@ -56,7 +56,7 @@ def test_the_noise_of_a_bucket_is_sized_for_its_own_honest_survivors(buckets: in
     budget = make_budget(clients=31, buckets=buckets, corrupt=1, drop_rate=0.1)
     smallest, largest = 31 // buckets, -(-31 // buckets)
     assert compose(budget, View.AGGREGATE, 1e-5) <= 8.0
-    for mechanism in releases(budget)[:-2]:  # without prototype and signature, which are one artist's
+    for mechanism in releases(budget)[: len(budget.cohort.multipliers)]:
         assert mechanism.min_survivors == smallest - int(0.1 * largest)
         assert mechanism.honest == mechanism.min_survivors - 1
         assert mechanism.clients == largest
@@ -73,6 +73,16 @@ def test_mode_none_plans_no_noise() -> None:
     assert set(budget.cohort.multipliers) == {0.0}
     assert budget.signature_multiplier == 0.0
     assert compose(budget, View.AGGREGATE, 1e-5) == float("inf")
+
+
+def test_at_the_default_epsilon_a_signature_has_its_share_and_stays_below_rho_1() -> None:
+    """Rho, of zCDP, is half of mu squared; TM-14 claims nothing beyond 1."""
+    budget = make_budget(epsilon=8.0)
+    assert budget.signature_multiplier is not None
+    parts = [*budget.cohort.multipliers, budget.prototype_multiplier, budget.signature_multiplier]
+    rhos = [1 / (2 * multiplier**2) for multiplier in parts]
+    assert rhos[-1] / sum(rhos) == pytest.approx(SIGNATURE_SHARE, rel=1e-3)
+    assert rhos[-1] < 1
 
 
 def test_nobody_signs_without_consent() -> None:
