@@ -42,9 +42,9 @@ from .synthetic import World
 EPSILON, DELTA = 3.0, 1e-5
 _BUDGET: Final = mu_of(EPSILON, DELTA) ** 2 / 2
 RHO_SIGNATURE, RHO_TRAINING = SIGNATURE_SHARE * _BUDGET, (1 - SIGNATURE_SHARE) * _BUDGET
-"""zCDP of a signature, and of all training together, in a run at this epsilon: 0.16 and 0.10."""
+"""zCDP of a signature, and of all training together, in a run at this epsilon: 0.10 and 0.16."""
 RHO_MOST: Final = 1.0
-"""zCDP beyond that of a default run, at epsilon 8: 0.83 and 0.56."""
+"""zCDP beyond that of a default run, at epsilon 8: 0.56 and 0.83."""
 
 ARTWORKS, DIMENSIONS = 30, 128
 FEWER_ARTWORKS = 10

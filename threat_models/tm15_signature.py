@@ -217,7 +217,7 @@ CLAIM: Final = Claim(
     adversary="Anyone: signatures are public. Knows the model and plenty of public art, has 100 artworks by the "
     "artist, and wonders which one is in the portfolio; or even knows all the rest of the portfolio.",
     assets="The pixels of an artist's artworks, and which artworks it keeps.",
-    assumption="The default run (epsilon 8, of which a signature takes three fifths of mu squared), 30 artworks.",
+    assumption="The default run (epsilon 8, of which a signature takes two fifths of mu squared), 30 artworks.",
     promise="A signature shows a style. Its inversion is within one decibel of the public mean image, and of 100 "
     "artworks in that style the one behind it is named in at most 5 of 100 tries.",
     defenses={
