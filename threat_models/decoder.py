@@ -19,7 +19,7 @@ from fedstyle_secure.encoder.model import StyleModel
 from fedstyle_secure.encoder.small import SMALL, SmallEncoder
 from fedstyle_secure.encoder.whitening import Whitening
 from fedstyle_secure.experiments.budget import SIGNATURE_DIMENSIONS
-from fedstyle_secure.experiments.run import DIMENSIONS, OUTPUTS, RESIDUAL, fit_signature_space
+from fedstyle_secure.experiments.run import DIMENSIONS, OUTPUTS, RESIDUAL, style_scatter
 from fedstyle_secure.training.codebook import Codebook
 from fedstyle_secure.training.objective import warm_start
 
@@ -86,7 +86,8 @@ def open_studio(encoder: str, side: int) -> Studio:
         residual=RESIDUAL,
         encoder=f"{encoder}@{backbone.digest()}",
     )
-    space = fit_signature_space(model, [each.views for each in public], SIGNATURE_DIMENSIONS)
+    scatter = style_scatter([model.embed(each.views) for each in public])
+    space = SignatureSpace.fit(scatter, min(SIGNATURE_DIMENSIONS, len(scatter)))
     return Studio(
         backbone=backbone, model=model, space=space, codebook=codebook, public=public, images=pixels(portfolios)
     )

@@ -24,7 +24,7 @@ from fedstyle_secure.catalogue.signature import SignatureSpace
 from fedstyle_secure.encoder.features import StyleFeatures
 from fedstyle_secure.encoder.model import StyleModel
 from fedstyle_secure.experiments.budget import SIGNATURE_SHARE
-from fedstyle_secure.experiments.run import fit_signature_space
+from fedstyle_secure.experiments.run import style_scatter
 from fedstyle_secure.privacy.accounting import mu_of
 from fedstyle_secure.privacy.clipping import Unit
 from fedstyle_secure.privacy.mechanism import Mechanism, plan
@@ -183,7 +183,7 @@ def _halves(count: int, artworks: int, rng: np.random.Generator) -> NDArray[np.b
 
 @cache
 def _space() -> SignatureSpace:
-    return fit_signature_space(_STYLES.model, [each.views for each in _STYLES.public], DIMENSIONS)
+    return SignatureSpace.fit(style_scatter([_STYLES.model.embed(each.views) for each in _STYLES.public]), DIMENSIONS)
 
 
 def _attack_signatures(artworks: int, rho: float, effort: Effort) -> tuple[_Success, _Success]:

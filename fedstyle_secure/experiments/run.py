@@ -297,8 +297,10 @@ def _enrol(prepared: Prepared, start: StyleModel, folder: Path) -> dict[str, Art
 
 def _sign(prepared: Prepared, artists: Mapping[str, Artist], model: StyleModel) -> StyleIndex:
     """Every artist opts in and publishes a private signature; the catalogue indexes them."""
-    space = fit_signature_space(model, [features.views for features in prepared.public.values()], SIGNATURE_DIMENSIONS)
-    mechanism = prepared.budget.signature_mechanism(space.dimensions)
+    scatter = style_scatter([model.embed(features.views) for features in prepared.public.values()])
+    dimensions = min(SIGNATURE_DIMENSIONS, len(scatter))
+    space = SignatureSpace.fit(scatter, dimensions)
+    mechanism = prepared.budget.signature_mechanism(dimensions)
 
     def embed(raw: NDArray[np.float32]) -> NDArray[np.float32]:
         return space.apply(model.embed(raw))
@@ -307,29 +309,16 @@ def _sign(prepared: Prepared, artists: Mapping[str, Artist], model: StyleModel) 
     return StyleIndex(space, signatures)
 
 
-def fit_signature_space(model: StyleModel, public: Sequence[NDArray[np.float32]], dimensions: int) -> SignatureSpace:
-    """The public space of signatures: aligned features alone, because the head's output repeats what they tell.
-
-    Args:
-        model: The trained model.
-        public: For each public artist, raw features [artworks, 1 + K, features].
-        dimensions: Length of signatures, at most; there are no more than aligned features.
-    """
-    scatter = _style_scatter([model.align(model.whiten(views)) for views in public])
-    aligned = SignatureSpace.fit(scatter, min(dimensions, len(scatter)))
-    return SignatureSpace(np.pad(aligned.projection, ((0, len(model.head)), (0, 0))))
-
-
-def _style_scatter(aligned: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
+def style_scatter(embeddings: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
     """How much public artworks differ, minus how much crops of one artwork do: directions that carry style are large.
 
     Args:
-        aligned: For each public artist, [artworks, 1 + K, d].
+        embeddings: For each public artist, [artworks, 1 + K, e].
 
     Returns:
-        Symmetric float64 [d, d], the difference of two matrices of trace 1, the second counted CROP_WEIGHT times.
+        Symmetric float64 [e, e], the difference of two matrices of trace 1, the second counted CROP_WEIGHT times.
     """
-    views = np.concatenate(aligned).astype(np.float64)
+    views = np.concatenate(embeddings).astype(np.float64)
     artworks = views[:, 0]
     crops = (views - views.mean(axis=1, keepdims=True)).reshape(-1, views.shape[2])
     between, within = artworks.T @ artworks, crops.T @ crops

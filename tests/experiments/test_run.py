@@ -14,8 +14,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from fedstyle_secure.config import Settings
 from fedstyle_secure.encoder.features import StyleFeatures
-from fedstyle_secure.encoder.model import StyleModel
-from fedstyle_secure.encoder.whitening import Whitening
 from fedstyle_secure.engines.memory import MemoryEngine, Unreachable
 from fedstyle_secure.errors import FedStyleError, InputError, PrivacyError
 from fedstyle_secure.experiments import run
@@ -101,28 +99,6 @@ def test_training_beats_a_random_head_and_follows_the_seed(art: Path, tmp_path: 
     same = ("retrieval", "no_training", "random_head", "examples")
     assert [first[name] for name in same] == [again[name] for name in same]
     assert first["examples"] != other["examples"]
-
-
-def test_signatures_leave_out_the_head_and_what_changes_between_crops() -> None:
-    """Features 0 to 2 tell artworks apart, 3 to 5 only crops; the head repeats feature 4 and is not asked."""
-    rng = np.random.default_rng(0)
-    views = np.zeros((3, 20, 5, 6), np.float32)
-    views[..., :3] = rng.normal(size=(3, 20, 1, 3))
-    views[..., 3:] = rng.normal(size=(3, 20, 5, 3))
-    head = np.eye(6, dtype=np.float32)[[4, 4]]
-    whitening = Whitening(center=np.zeros(6, np.float32), projection=np.eye(6, dtype=np.float32))
-    model = StyleModel(
-        whitening=whitening, alignment=np.eye(6, dtype=np.float32), head=head, residual=0.25, encoder="x@0"
-    )
-    space = run.fit_signature_space(model, list(views), 3)
-    assert (space.embedding_size, space.dimensions) == (8, 3)
-    np.testing.assert_array_equal(space.projection[6:], 0)
-    assert np.linalg.norm(space.projection[:3]) ** 2 == pytest.approx(3, abs=0.3)
-    other = replace(model, head=np.eye(6, dtype=np.float32)[[0, 1]])
-    np.testing.assert_allclose(
-        space.apply(model.embed(views)), space.apply(other.embed(views)), atol=1e-5, err_msg="the head shows"
-    )
-    assert run.fit_signature_space(model, list(views), 96).dimensions == 6
 
 
 @pytest.mark.parametrize("mode", [Mode.DISTRIBUTED, Mode.LOCAL])
