@@ -116,7 +116,12 @@ def test_who_comes_back_pays_on_top_of_what_was_spent(finished: Path, painted: P
         members.join(finished, painted / "art" / artist)
     members.join(finished, painted / "art" / artist, limit=20.0)
     account = read_spending(finished, artist=artist)["artists"][artist]
-    assert [release["name"] for release in account["releases"]] == ["moments+head", "signature", "signature"]
+    assert [release["name"] for release in account["releases"]] == [
+        "prototype",
+        "moments+head",
+        "signature",
+        "signature",
+    ]
     assert 8.0 < account["epsilon"]["aggregate"] <= 20.0
     assert account["left"] == pytest.approx(20.0 - account["epsilon"]["aggregate"], abs=1e-3)
 

@@ -160,7 +160,7 @@ def test_a_run_is_checked_by_what_it_wrote_down(capsys, tmp_path: Path) -> None:
     [
         (("check", "somewhere", "--epsilon", "3"), "a run has its own settings"),
         (("check", "/nowhere"), "/nowhere is not a run"),
-        (("check", "--artists", "4"), "need 5 artists, there are 4"),
+        (("check", "--artists", "4"), "4 artists are fewer than the minimum cohort of 5"),
     ],
 )
 def test_a_check_of_what_cannot_be_is_one_sentence(capsys, arguments, sentence) -> None:
