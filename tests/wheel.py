@@ -13,6 +13,7 @@ PACKAGES = ("fedstyle_secure", "protocols", "threat_models")
 SOURCE_TESTS = (
     "tests/test_ablations.py",
     "tests/test_architecture.py",
+    "tests/test_audited.py",
     "tests/test_benchmarks.py",
     "tests/test_documents.py",
     "tests/test_examples.py",
