@@ -85,7 +85,7 @@ def _sum_is_right(clients: int, silent_from: int, gone: int) -> bool | None:
     params = SessionParams(
         iteration=ITERATION,
         identities=roster(clients),
-        vectors=(VectorSpec(name="update", length=3, modulus_bits=16, max_abs_input=1000),),
+        vectors=(VectorSpec(name="update", length=3, modulus_bits=16, max_abs_input=100 * clients),),
         degree=clients - 1,
         threshold=threshold,
         corrupt=0,
