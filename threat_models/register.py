@@ -16,7 +16,7 @@ from types import ModuleType
 
 from .claim import Attack, Claim, Defended
 
-HIGHEST = 21
+HIGHEST = 22
 """Threats are numbered from 1 to this."""
 
 _MODULE = re.compile(r"tm(\d\d)_[a-z0-9_]+")

@@ -55,6 +55,10 @@ DECISIVE = [
     (16, {"questions": 64}, {"questions": 65}),
     (16, {"questions": 64}, {"top": 6}),
     (17, {}, {"questions": 64}),
+    (22, {"unit": "artist"}, {"unit": "artwork"}),
+    (22, {"unit": "artist"}, {"epsilon": 9.0}),
+    (22, {"unit": "artist"}, {"sign": False}),
+    (22, {"unit": "artist"}, {"clients": 7}),
 ]
 
 
