@@ -380,7 +380,6 @@ CLAIM: Final = Claim(
     "one in which public art differs most (`narrow`), learns something of it, up to one decibel: whether an artwork is "
     "bright or dark. At epsilon 8 nothing forbids that but the allow-list.",
     tests=(
-        "tests/threat_models/test_tm11_imprint.py::test_every_arm_comes_out_as_it_must",
         "tests/threat_models/test_tm11_imprint.py::test_a_real_artist_refuses_to_train_a_model_that_sees_pixels",
         "tests/test_artist.py",
     ),

@@ -342,10 +342,7 @@ CLAIM: Final = Claim(
     ),
     residual="A decoder with more public art, or of another kind, may make more of exact features than ours; of noisy "
     "ones nobody can make more than the noise leaves, which TM-13 audits.",
-    tests=(
-        "tests/threat_models/test_tm12_inversion.py::test_every_arm_comes_out_as_it_must",
-        "tests/threat_models/test_tm12_inversion.py::test_a_gradient_without_noise_gives_its_artwork_away",
-    ),
+    tests=("tests/threat_models/test_tm12_inversion.py::test_a_gradient_without_noise_gives_its_artwork_away",),
     linddun=(Linddun.DATA_DISCLOSURE,),
     stride=(Stride.INFORMATION_DISCLOSURE,),
 )

@@ -237,10 +237,7 @@ CLAIM: Final = Claim(
     ),
     residual="Palette and lightness are style, and a signature tells them: an artist whose works all look alike is "
     "better inverted than this one. Chance would name 1 of 100.",
-    tests=(
-        "tests/threat_models/test_tm15_signature.py::test_every_arm_comes_out_as_it_must",
-        "tests/threat_models/test_tm15_signature.py::test_after_training_a_ledger_lets_one_signature_out",
-    ),
+    tests=("tests/threat_models/test_tm15_signature.py::test_after_training_a_ledger_lets_one_signature_out",),
     linddun=(Linddun.DATA_DISCLOSURE, Linddun.IDENTIFYING, Linddun.DETECTING),
     stride=(Stride.INFORMATION_DISCLOSURE,),
 )

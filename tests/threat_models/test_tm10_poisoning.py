@@ -1,18 +1,9 @@
-"""TM-10: all arms; and that a poisoner without bounds is one whom the bounds would have stopped."""
+"""TM-10: a poisoner without bounds is one whom the bounds would have stopped."""
 
 import numpy as np
-import pytest
 
 from threat_models import tm10_poisoning
-from threat_models.claim import Effort
-from threat_models.runner import run
-from threat_models.tm10_poisoning import BUCKETS, CLAIM, attack, scaled
-
-
-@pytest.mark.slow
-def test_the_claim_holds_the_attack_has_power_and_every_defense_is_missed() -> None:
-    verdict = run(CLAIM, attack, Effort.FAST)
-    assert verdict.holds, (verdict.in_words, verdict.arms)
+from threat_models.tm10_poisoning import BUCKETS, scaled
 
 
 def test_a_poison_of_twelve_updates_is_named_by_its_bucket_and_leaves_the_others_alone() -> None:
