@@ -8,7 +8,8 @@ AGT-4  After a charge the server is given a receipt of the ledger, and an announ
        brings none; then only a copy of the ledger's head, kept elsewhere, can tell.
 AGT-5  Whoever was in a session is remembered: a later cohort that this one would single artists out of is refused.
 AGT-6  The prototype that an artist takes out of its artworks was charged for and made noisy, though nobody sees it.
-AGT-7  An artist trains in one style space: after the first iteration it takes part in, another whitening is refused.
+AGT-7  An artist trains in one style space: that of its enrolment, or else of the first iteration it takes part in;
+       another whitening is refused, for a prototype as well.
 """
 
 from collections.abc import Callable
@@ -63,7 +64,7 @@ class Artist:
         random: Source of secret random bytes.
         last_iteration: Newest iteration it took part in; whoever makes this object again hands it in.
         rosters: Identities in each session it took part in; handed in likewise.
-        whitening: Of the first iteration it took part in; None before.
+        whitening: Pinned at enrolment, or else that of the first iteration it took part in; None before.
     """
 
     features: StyleFeatures = field(repr=False)
@@ -155,8 +156,10 @@ class Artist:
             mechanism: A release of one artist alone: one tensor of d coordinates, one client.
 
         Raises:
-            PrivacyError: It would exceed the ledger's limit, or promises another privacy than agreed.
+            PrivacyError: It would exceed the ledger's limit, promises another privacy than agreed, or is about another
+                style space (AGT-7).
         """
+        self._check_whitening(model)
         noisy = self._release_alone(PROTOTYPE, model.whiten, mechanism)
         noise = (mechanism.sigma_own / mechanism.scale) ** 2 * noisy.size
         self._prototype = Prototype(to_unit(noisy.astype(np.float32)), kept_fraction(noisy, noise))
@@ -216,13 +219,16 @@ class Artist:
             )
         if announcement.model.architecture_digest not in self.enrolment.architectures:
             raise PrivacyError("the announced model has an architecture this artist did not agree to train")
-        if self.whitening is not None and announcement.model.whitening.digest != self.whitening.digest:
-            raise PrivacyError("the announced model has another whitening than the one this artist began with")
+        self._check_whitening(announcement.model)
         for segment in mechanism.layout.segments:
             if _SUPPORT.get(segment.name) is not segment.support:
                 raise PrivacyError(
                     f"the server asks for tensor {segment.name!r} with support {segment.support}: refused"
                 )
+
+    def _check_whitening(self, model: StyleModel) -> None:
+        if self.whitening is not None and model.whitening.digest != self.whitening.digest:
+            raise PrivacyError("the announced model has another whitening than the one this artist began with")
 
 
 def contribute(

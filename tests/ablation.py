@@ -457,7 +457,7 @@ ABLATIONS = (
     Ablation(
         "whitening: the first one stays",
         "fedstyle_secure/artist.py",
-        "if self.whitening is not None and announcement.model.whitening.digest != self.whitening.digest:",
+        "if self.whitening is not None and model.whitening.digest != self.whitening.digest:",
         "if False:",
         "tests/test_artist.py::test_another_whitening_than_the_first_is_refused_before_anything_is_charged",
     ),

@@ -465,6 +465,19 @@ def test_another_whitening_than_the_first_is_refused_before_anything_is_charged(
     assert_refused(artist, town, other.encode(whitening=whole), error, match=match)
 
 
+def test_a_style_space_pinned_at_enrolment_is_the_only_one_from_the_first_iteration_on(artist, town):
+    """AGT-7: a server cannot give an artist a space of its own to begin with, for a prototype neither."""
+    artist.whitening = town.model().whitening
+    other = with_another_whitening(town.model())
+    assert_refused(artist, town, town.announcement(model=other), match="another whitening")
+    with pytest.raises(PrivacyError, match="another whitening"):
+        artist.release_prototype(other, prototype_mechanism(town))
+    assert artist.features.looks == []
+    assert not artist.ledger.releases
+    artist.release_prototype(town.model(), prototype_mechanism(town))
+    assert len(artist.receive_announcement(town.announcement().encode())) == RECEIPT_BYTES
+
+
 def test_a_refused_announcement_gives_no_whitening(artist, town):
     """AGT-7: whoever asks for too much does not choose the style space either."""
     hostile = town.announcement(town.mechanism(mode=Mode.NONE), model=with_another_whitening(town.model()))

@@ -219,7 +219,8 @@ CLAIM: Final = Claim(
     assets="The pixels of an artist's artworks, and which artworks it keeps.",
     assumption="The default run (epsilon 8, of which a signature takes two fifths of mu squared), 30 artworks.",
     promise="A signature shows a style. Its inversion is within one decibel of the public mean image, and of 100 "
-    "artworks in that style the one behind it is named in at most 5 of 100 tries.",
+    "artworks in that style the one behind it is named in at most 5 of 100 tries, or 8 by who knows all others behind "
+    "it.",
     defenses={
         NOISE: "`artist.Artist.publish_signature` adds the artist's own noise",
         LEDGER: "`privacy.ledger.Ledger` refuses a second signature, whose mean with the first has less noise",
@@ -232,11 +233,12 @@ CLAIM: Final = Claim(
         Limit(figure=_ONE, at_most=1.0, unit="dB"),
         Limit(figure=_WHOLE, at_most=1.0, unit="dB"),
         Limit(figure=_NAMED, at_most=0.05),
-        Limit(figure=_NAMED_KNOWING, at_most=0.05),
+        Limit(figure=_NAMED_KNOWING, at_most=0.08),
         Limit(figure=_RELEASED, at_most=1),
     ),
     residual="Palette and lightness are style, and a signature tells them: an artist whose works all look alike is "
-    "better inverted than this one. Chance would name 1 of 100.",
+    "better inverted than this one. Chance would name 1 of 100; who knows 29 of 30 artworks exactly names the last one "
+    "about six times as often.",
     tests=("tests/threat_models/test_tm15_signature.py::test_after_training_a_ledger_lets_one_signature_out",),
     linddun=(Linddun.DATA_DISCLOSURE, Linddun.IDENTIFYING, Linddun.DETECTING),
     stride=(Stride.INFORMATION_DISCLOSURE,),

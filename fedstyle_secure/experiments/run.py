@@ -266,7 +266,7 @@ def _iterate(prepared: Prepared, folder: Path, transcripts: Path | None, progres
 
 
 def _enrol(prepared: Prepared, start: StyleModel, folder: Path) -> dict[str, Artist]:
-    """Give every artist a key, the pinned roster, a secret codeword and a ledger."""
+    """Give every artist a key, the pinned roster and style space, a secret codeword and a ledger."""
     settings, budget, training = prepared.settings, prepared.budget, prepared.training
     keys = {name: Ed25519PrivateKey.generate() for name in training}
     roster = frozenset(key.public_key().public_bytes_raw() for key in keys.values())
@@ -290,6 +290,7 @@ def _enrol(prepared: Prepared, start: StyleModel, folder: Path) -> dict[str, Art
             mode=settings.privacy,
             unit=settings.unit,
             random=os.urandom,
+            whitening=start.whitening,
         )
         for number, (name, features) in enumerate(training.items())
     }
