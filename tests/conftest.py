@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, settings
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.command_line import Call
     from threat_models.town import Town
 
 # A busy machine is slow, not wrong: time never decides a property test.
@@ -30,3 +31,17 @@ def shared_town(tmp_path_factory: pytest.TempPathFactory) -> Town:
     from threat_models.town import Town
 
     return Town(tmp_path_factory.mktemp("town"))
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Call:
+    """Runs the command line in an empty folder, its tables 200 columns wide."""
+    from rich.console import Console
+
+    from fedstyle_secure import cli
+    from tests.command_line import make_call
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+    monkeypatch.setattr(cli, "_screen", Console(width=200))
+    return make_call(monkeypatch, capsys)

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -20,6 +19,7 @@ from rich.console import Console
 from fedstyle_secure import __version__, cli
 from fedstyle_secure.artworks import atelier as atelier_module
 from fedstyle_secure.experiments import run as run_module
+from tests.command_line import Call, Ended
 from tests.experiments import stand_ins
 from tests.experiments.stand_ins import listing
 
@@ -35,24 +35,6 @@ main()
 COMMAND = [sys.executable, "-c", PROGRAM]
 
 
-@dataclass(frozen=True)
-class Ended:
-    code: int
-    out: str
-    err: str
-
-    def sentence(self) -> str:
-        """The one line on standard error."""
-        assert self.out == ""
-        assert self.err.count("\n") == 1, self.err
-        assert self.err.startswith("fedstyle: ")
-        assert "Traceback" not in self.err
-        return self.err
-
-
-Call = Callable[..., Ended]
-
-
 @pytest.fixture(scope="module")
 def painted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return stand_ins.paint(tmp_path_factory.mktemp("painted") / "art")
@@ -62,25 +44,6 @@ def painted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def art(painted: Path, tmp_path: Path) -> Path:
     """A copy to spoil, in the present folder."""
     return Path(shutil.copytree(painted, tmp_path / "art"))
-
-
-@pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Call:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("FORCE_COLOR", raising=False)
-    handler = signal.getsignal(signal.SIGTERM)
-
-    def run(*arguments: object) -> Ended:
-        monkeypatch.setattr(sys, "argv", ["fedstyle", *map(str, arguments)])
-        try:
-            with pytest.raises(SystemExit) as stop:
-                cli.main()
-        finally:
-            signal.signal(signal.SIGTERM, handler)
-        captured = capsys.readouterr()
-        return Ended(int(stop.value.code or 0), captured.out, captured.err)
-
-    return run
 
 
 @pytest.fixture

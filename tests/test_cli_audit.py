@@ -1,12 +1,9 @@
 """`fedstyle audit transcript`, and the transcripts that training writes for it."""
 
 import json
-import signal
-import sys
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from fedstyle_secure import cli
 from fedstyle_secure.config import Settings
@@ -17,25 +14,6 @@ from protocols.audit import Transcript
 from tests.experiments import stand_ins
 
 NOTHING_ELSE = "the sum of 8 clients' vectors, nothing else"
-
-
-@pytest.fixture
-def call(monkeypatch, capsys, tmp_path):
-    """Runs the command line in an empty folder; returns exit code, standard output and standard error."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli, "_screen", Console(width=200))
-    handler = signal.getsignal(signal.SIGTERM)
-
-    def run_command(*arguments):
-        monkeypatch.setattr(sys, "argv", ["fedstyle", *map(str, arguments)])
-        try:
-            with pytest.raises(SystemExit) as stop:
-                cli.main()
-        finally:
-            signal.signal(signal.SIGTERM, handler)
-        return int(stop.value.code or 0), *capsys.readouterr()
-
-    return run_command
 
 
 def vanish_after(answers):

@@ -1,38 +1,15 @@
 """`fedstyle budget plan`, `fedstyle budget show`, `fedstyle audit privacy`: planning and ledgers are those of a run."""
 
 import json
-import signal
-import sys
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
-from fedstyle_secure import cli
 from fedstyle_secure.config import Settings
 from fedstyle_secure.experiments import run
 from fedstyle_secure.experiments.budget import plan_budget
 from fedstyle_secure.privacy.mechanism import View
 from tests.experiments import stand_ins
-
-
-@pytest.fixture
-def call(monkeypatch, capsys, tmp_path):
-    """Runs the command line in an empty folder; returns exit code, standard output and standard error."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli, "_screen", Console(width=200))
-    handler = signal.getsignal(signal.SIGTERM)
-
-    def run_command(*arguments):
-        monkeypatch.setattr(sys, "argv", ["fedstyle", *map(str, arguments)])
-        try:
-            with pytest.raises(SystemExit) as stop:
-                cli.main()
-        finally:
-            signal.signal(signal.SIGTERM, handler)
-        return int(stop.value.code or 0), *capsys.readouterr()
-
-    return run_command
 
 
 @pytest.fixture(scope="module")

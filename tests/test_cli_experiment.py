@@ -10,9 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
-from fedstyle_secure import cli
 from fedstyle_secure.experiments import rivals
 from tests.experiments import stand_ins
 
@@ -33,25 +31,11 @@ def art(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return stand_ins.paint(tmp_path_factory.mktemp("experiment") / "art")
 
 
-@pytest.fixture
-def call(monkeypatch, capsys, tmp_path):
-    """Runs the command line in an empty folder; returns exit code, standard output and standard error."""
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    """Stand-ins for slow parts, and one learning rate for rivals."""
     stand_ins.install(monkeypatch)
     monkeypatch.setattr(rivals, "LEARNING_RATES", (0.3,))
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli, "_screen", Console(width=200))
-    handler = signal.getsignal(signal.SIGTERM)
-
-    def run_command(*arguments):
-        monkeypatch.setattr(sys, "argv", ["fedstyle", *map(str, arguments)])
-        try:
-            with pytest.raises(SystemExit) as stop:
-                cli.main()
-        finally:
-            signal.signal(signal.SIGTERM, handler)
-        return int(stop.value.code or 0), *capsys.readouterr()
-
-    return run_command
 
 
 def test_a_privacy_budget_is_shown_as_json_as_a_table_and_as_a_page(call, art, tmp_path):

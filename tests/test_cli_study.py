@@ -3,38 +3,16 @@
 import json
 import re
 import shutil
-import signal
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from fedstyle_secure import cli
 from fedstyle_secure.experiments import cohort_changes as changes_module
 from fedstyle_secure.experiments import content as content_module
 from fedstyle_secure.experiments import growth as growth_module
 from fedstyle_secure.experiments import members, run
+from tests.command_line import Call
 from tests.experiments import stand_ins
-
-Call = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
-    handler = signal.getsignal(signal.SIGTERM)
-
-    def invoke(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["fedstyle", *map(str, arguments)])
-        try:
-            with pytest.raises(SystemExit) as stop:
-                cli.main()
-        finally:
-            signal.signal(signal.SIGTERM, handler)
-        captured = capsys.readouterr()
-        return int(stop.value.code or 0), captured.out, captured.err
-
-    return invoke
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,46 @@
+"""The command line in this process: what a test of it calls, and what comes back."""
+
+import signal
+import sys
+from collections.abc import Callable
+from typing import NamedTuple
+
+import pytest
+
+from fedstyle_secure import cli
+
+
+class Ended(NamedTuple):
+    """Exit code, standard output and standard error of one command."""
+
+    code: int
+    out: str
+    err: str
+
+    def sentence(self) -> str:
+        """The one line on standard error."""
+        assert self.out == ""
+        assert self.err.count("\n") == 1, self.err
+        assert self.err.startswith("fedstyle: ")
+        assert "Traceback" not in self.err
+        return self.err
+
+
+Call = Callable[..., Ended]
+
+
+def make_call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+    """Runs `fedstyle` with these arguments; SIGTERM's handler is as it was afterwards."""
+    handler = signal.getsignal(signal.SIGTERM)
+
+    def run(*arguments: object) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["fedstyle", *map(str, arguments)])
+        try:
+            with pytest.raises(SystemExit) as stop:
+                cli.main()
+        finally:
+            signal.signal(signal.SIGTERM, handler)
+        captured = capsys.readouterr()
+        return Ended(int(stop.value.code or 0), captured.out, captured.err)
+
+    return run
