@@ -21,7 +21,7 @@ PROTOTYPE_SHARE = 0.06
 SIGNATURE_SHARE = 0.4
 """A signature's share of the whole budget, counted in mu squared; with more, TM-15 names artworks behind it."""
 
-SIGNATURE_DIMENSIONS = 96
+SIGNATURE_DIMENSIONS = 128
 """Length of a signature: noise grows with it, detail too."""
 
 _SLACK_RESERVE = 1e-3  # of delta, set aside for the mechanisms' failure probabilities; more where delta is tiny

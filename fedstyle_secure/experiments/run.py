@@ -52,7 +52,7 @@ from .report import write_report
 from .stages import Prepared, Trained, stopwatch
 from .summary import summarize
 
-DIMENSIONS, OUTPUTS = 320, 44
+DIMENSIONS, OUTPUTS = 468, 44
 """Sizes of the style space and of the head: their moments and gradient together just fill 2^16 coordinates."""
 
 CROP_WEIGHT = 2.0

@@ -14,7 +14,7 @@ from fedstyle_secure.privacy.ledger import Ledger, Release
 from fedstyle_secure.privacy.mechanism import Mechanism, View
 from fedstyle_secure.privacy.sizing import Mode
 
-D, H = 320, 44
+D, H = 468, 44
 
 
 def make_budget(*, clients: int = 24, **changes: object) -> Budget:
