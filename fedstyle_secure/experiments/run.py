@@ -53,7 +53,7 @@ from .stages import Prepared, Trained, stopwatch
 from .summary import summarize
 
 DIMENSIONS, OUTPUTS = 468, 44
-"""Sizes of the style space and of the head: their moments and gradient together just fill 2^16 coordinates."""
+"""Sizes of the style space and of the head: their moments and gradient together just fill 2^17 coordinates."""
 
 CROP_WEIGHT = 2.0
 """Against what varies between artworks, the weight of what varies between crops of one."""
