@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -471,24 +472,29 @@ ABLATIONS = (
 )
 
 
-def run(ablation: Ablation, scratch: Path) -> str:
-    """Empty if the named test is green with the defense and red without it; else what is wrong."""
+def copy(scratch: Path) -> None:
+    """The source with its compiled files, which stay valid: a copy that compiles nothing starts in half the time."""
     for package in ("fedstyle_secure", "protocols", "threat_models", "tests"):
-        shutil.copytree(ROOT / package, scratch / package, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / package, scratch / package)
     shutil.copy(ROOT / "pyproject.toml", scratch)
-    if _pytest(scratch, ablation.test) != 0:
-        return f"{ablation.name}: {ablation.test} is red although the defense is in place"
+
+
+def run(ablation: Ablation, scratch: Path) -> str:
+    """Empty if the named test is red in a copy without the defense; else what is wrong."""
+    copy(scratch)
     path = scratch / ablation.file
     source = path.read_text(encoding="utf-8")
     if source.count(ablation.defense) != 1:
         return f"{ablation.name}: {ablation.file} holds {source.count(ablation.defense)} times: {ablation.defense}"
     path.write_text(source.replace(ablation.defense, ablation.without), encoding="utf-8")
-    outcome = _pytest(scratch, ablation.test)
+    for compiled in (path.parent / "__pycache__").glob(f"{path.stem}.*"):
+        compiled.unlink()  # its time and size might be the edited file's
+    outcome = run_pytest(scratch, [ablation.test])
     return "" if outcome == 1 else f"{ablation.name}: {ablation.test} ends with {outcome} although the defense is gone"
 
 
-def _pytest(scratch: Path, test: str) -> int:
-    """Pytest's exit code, run inside the copy: 1 means that a test failed."""
-    command = [sys.executable, "-m", "pytest", "-x", "-p", "no:cacheprovider", "-p", "no:randomly", test]
+def run_pytest(scratch: Path, tests: Iterable[str]) -> int:
+    """Pytest's exit code, run inside the copy: 0 if all are green, 1 if a test failed."""
+    command = [sys.executable, "-m", "pytest", "-x", "-p", "no:cacheprovider", "-p", "no:randomly", *tests]
     environment = os.environ | {"PYTHONPATH": str(scratch), "PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.run(command, cwd=scratch, env=environment, capture_output=True, check=False).returncode
