@@ -177,7 +177,7 @@ def check_found(ablation: Ablation, make: Callable[[Chooser], Session], report: 
 @pytest.mark.parametrize("ablation", COVERED, ids=identified)
 def test_another_layer_stands_behind_this_check(ablation: Ablation, report: Callable[[str], None]) -> None:
     with ablation.applied():
-        tally = hunt(lying_server, sessions=300, may_crash=True)
+        tally = hunt(lying_server, sessions=100, may_crash=True)
     report(f"without: {ablation.name}: {tally}; {ablation.because}")
     assert tally.violation is None, tally.violation.__notes__
     check_not_vacuous(tally)
