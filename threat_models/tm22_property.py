@@ -51,7 +51,7 @@ _SIDE, _SEED = 32, 22
 _ENCODER: Final = "lite0"
 _STUDIES: Final = 20  # portfolios in each world from which the attacker learns where to look
 _SUM, _SIGNATURE = "sum: AUC", "signature: AUC"
-_MOST: Final = 0.65
+_MOST: Final = 0.7
 
 CLAIM: Final = Claim(
     number=22,

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from threat_models import pictures
 from threat_models.pictures import ROWS, Column, draw, main
 
 COMMITTED = Path(__file__).resolve().parents[2] / "docs" / "images" / "reconstructions.png"
@@ -25,6 +26,7 @@ def test_it_is_drawn_of_columns(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_command_attacks_and_draws(tmp_path):
+def test_the_command_attacks_and_draws(tmp_path, monkeypatch):
+    monkeypatch.setattr(pictures, "_INVERTED", 1)
     main(["--out", str(tmp_path / "new" / "picture.png")])
     assert 10_000 < (tmp_path / "new" / "picture.png").stat().st_size < LIMIT
