@@ -105,7 +105,7 @@ BAD_RUNS = {
     "local epsilon no count meets": (
         nothing,
         ("--epsilon", "1e-9", "--privacy", "local"),
-        2,
+        1,
         "--epsilon 1e-09 cannot be met",
     ),
     "epsilon beyond accounting": (nothing, ("--epsilon", "1000"), 1, "choose an epsilon below 700"),

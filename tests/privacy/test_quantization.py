@@ -68,7 +68,7 @@ def test_two_sums_with_one_dither_differ_by_a_rounding_of_their_difference(
     exact = exact_image(row, mechanism) / 2.0**mechanism.shift
     clamped = np.abs(to_grid(base, mechanism, lambda _: same)) > 0.9 * mechanism.clamp
     assert np.all((np.floor(exact) <= moved) & (moved <= np.ceil(exact)) | clamped)
-    assert np.linalg.norm(moved) <= mechanism.scale + math.sqrt(mechanism.dimension)
+    assert np.linalg.norm(moved) <= mechanism.scale * np.linalg.norm(row) + math.sqrt(mechanism.dimension)
 
 
 def test_neighbors_stay_within_the_sensitivity_over_ten_thousand_dithers(
