@@ -137,6 +137,23 @@ def test_every_ablation_finds_its_defense_and_puts_it_back(ablation: Ablation) -
 
 
 @pytest.mark.slow
+def test_thousands_of_lies_leak_nothing(report: Callable[[str], None]) -> None:
+    tally = hunt(lying_server, sessions=3_000)
+    report(f"lying server: {tally}")
+    assert tally.violation is None, tally.violation.__notes__
+    assert tally.sessions == 3_000
+    check_not_vacuous(tally)
+
+
+@pytest.mark.slow
+def test_thousands_of_lying_clients_make_no_sum_wrong(report: Callable[[str], None]) -> None:
+    tally = hunt(lying_clients, sessions=1_000)
+    report(f"lying clients: {tally}")
+    assert tally.violation is None, tally.violation.__notes__
+    check_not_vacuous(tally)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("ablation", LEAKS, ids=identified)
 def test_the_adversary_finds_out_that_a_defense_is_missing(ablation: Ablation, report: Callable[[str], None]) -> None:
     check_found(ablation, attack(ablation.attacks), report)
@@ -160,7 +177,7 @@ def check_found(ablation: Ablation, make: Callable[[Chooser], Session], report: 
 @pytest.mark.parametrize("ablation", COVERED, ids=identified)
 def test_another_layer_stands_behind_this_check(ablation: Ablation, report: Callable[[str], None]) -> None:
     with ablation.applied():
-        tally = hunt(lying_server, sessions=100, may_crash=True)
+        tally = hunt(lying_server, sessions=300, may_crash=True)
     report(f"without: {ablation.name}: {tally}; {ablation.because}")
     assert tally.violation is None, tally.violation.__notes__
     check_not_vacuous(tally)
