@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from fedstyle_secure.aggregation import Aggregate, ring_sum
 from fedstyle_secure.alignment import HEAD, head_segment
-from fedstyle_secure.artist import SIGNATURE, Artist, contribute
+from fedstyle_secure.artist import SIGNATURE, contribute
 from fedstyle_secure.catalogue.signature import SignatureSpace
 from fedstyle_secure.encoder.features import StyleFeatures
 from fedstyle_secure.encoder.model import StyleModel
@@ -36,6 +36,8 @@ from fedstyle_secure.training.updates import Contributions, Layout, Segment, Sup
 
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
 from .deployment import Deployment
+from .lone_artist import lone_artist
+from .ranking import auc
 from .scripted import scripted
 from .synthetic import World
 
@@ -151,9 +153,8 @@ class _Success:
     @classmethod
     def of(cls, scores: NDArray[np.float64], members: NDArray[np.bool_]) -> "_Success":
         inside, outside = scores[members], np.sort(scores[~members])
-        below = (np.searchsorted(outside, inside, "left") + np.searchsorted(outside, inside, "right")) / 2
         threshold = outside[math.ceil(0.99 * len(outside)) - 1]
-        return cls(float(below.mean() / len(outside)), float(np.mean(inside > threshold)))
+        return cls(auc(inside, outside), float(np.mean(inside > threshold)))
 
 
 def _likelihood_ratios(
@@ -210,15 +211,14 @@ def _publish(
     features: StyleFeatures, members: NDArray[np.bool_], mechanism: Mechanism, name: str
 ) -> NDArray[np.float64]:
     """A signature by the real agent; only its ledger is a dummy, since nobody attacks it here."""
-    artist = Artist(
-        features=StyleFeatures(features.views[members]),
-        codebook=_STYLES.codebook,
-        codeword=0,
-        enrolment=cast("Any", None),
+    artist = lone_artist(
+        StyleFeatures(features.views[members]),
+        _STYLES.codebook,
+        0,
         ledger=cast("Any", SimpleNamespace(charge=lambda _release: None)),
         mode=mechanism.mode,
         unit=mechanism.unit,
-        random=scripted(name),
+        name=name,
     )
     return artist.publish_signature(_embed, mechanism).astype(np.float64)
 

@@ -15,11 +15,8 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 import numpy as np
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
 
-from fedstyle_secure.aggregation import Enrolment
-from fedstyle_secure.artist import Artist
 from fedstyle_secure.encoder.features import StyleFeatures, extract
 from fedstyle_secure.encoder.whitening import to_unit
 from fedstyle_secure.errors import PrivacyError
@@ -29,9 +26,9 @@ from fedstyle_secure.privacy.mechanism import Mechanism, View
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
 from .decoder import Decoder, Studio, open_studio
 from .deployment import Deployment
+from .lone_artist import lone_artist
 from .masked_sum import EPSILON, NOISE, deployed, noiseless
 from .reconstruction import paint, pixels, psnr
-from .scripted import scripted
 
 LEDGER: Final = "ledger"
 PORTFOLIO, CANDIDATES, SIDE, SEED = 30, 100, 32, 15
@@ -98,21 +95,18 @@ def publish(
     """Ask a real artist, who has trained in a default run, for signatures until its ledger refuses."""
     budget = deployed(_COHORT)
     mechanism = signature_release(studio, without)
-    key = Ed25519PrivateKey.from_private_bytes(scripted("artist")(32))
-    enrolment = Enrolment(identity=key, roster=frozenset(), architectures=frozenset(), min_cohort=5)
     limit = inf if {LEDGER, NOISE} & without else 8.0
     signatures: list[NDArray[np.float32]] = []
     with TemporaryDirectory() as folder:
         ledger = Ledger.open(Path(folder) / "artist.jsonl", limit=limit, delta=1e-5, view=View.AGGREGATE)
-        artist = Artist(
-            features=features,
-            codebook=studio.codebook,
-            codeword=0,
-            enrolment=enrolment,
+        artist = lone_artist(
+            features,
+            studio.codebook,
+            0,
             ledger=ledger,
             mode=mechanism.mode,
             unit=mechanism.unit,
-            random=scripted(f"signature {seed}"),
+            name=f"signature {seed}",
         )
         d, outputs = studio.model.head.shape[::-1]
         for number, spent in enumerate(budget.mechanisms(dimensions=d, outputs=outputs)[:-1]):

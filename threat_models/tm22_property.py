@@ -16,15 +16,14 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 import numpy as np
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
 
-from fedstyle_secure.aggregation import Enrolment, ring_sum
+from fedstyle_secure.aggregation import ring_sum
 from fedstyle_secure.artist import Artist, contribute
 from fedstyle_secure.artworks.subjects import SUBJECTS, creatures
 from fedstyle_secure.config import Settings
 from fedstyle_secure.encoder.features import StyleFeatures, extract
-from fedstyle_secure.experiments.budget import SIGNATURE_DIMENSIONS, Budget, plan_budget
+from fedstyle_secure.experiments.budget import Budget, plan_budget
 from fedstyle_secure.experiments.run import DIMENSIONS, OUTPUTS
 from fedstyle_secure.privacy.clipping import Unit
 from fedstyle_secure.privacy.ledger import Ledger
@@ -36,9 +35,10 @@ from fedstyle_secure.privacy.sizing import Mode
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
 from .decoder import VIEWS, Studio, open_studio
 from .deployment import Deployment
+from .lone_artist import lone_artist
 from .masked_sum import EPSILON, NOISE
+from .ranking import auc
 from .reconstruction import paint
-from .scripted import scripted
 
 MASKS, UNIT = "masks", "noise for a whole artist"
 ARTISTS, PORTFOLIO = 8, 30
@@ -168,7 +168,7 @@ class Release:
         studio = self.cohort.studio
         with TemporaryDirectory() as folder:
             artist = self._artist(portfolio, 0, Path(folder), name)
-            mechanism = self.budget.signature_mechanism(min(SIGNATURE_DIMENSIONS, studio.space.dimensions))
+            mechanism = self.budget.signature_mechanism(studio.space.dimensions)
             return artist.publish_signature(studio.embed, mechanism).astype(np.float64)
 
     def _upload(self, portfolio: StyleFeatures, codeword: int, mechanism: Mechanism, name: str) -> NDArray[np.int64]:
@@ -182,16 +182,14 @@ class Release:
             return protect(rows, mechanism, artist.random).values
 
     def _artist(self, portfolio: StyleFeatures, codeword: int, folder: Path, name: str) -> Artist:
-        key = Ed25519PrivateKey.from_private_bytes(scripted("artist")(32))
-        return Artist(
-            features=portfolio,
-            codebook=self.cohort.studio.codebook,
-            codeword=codeword,
-            enrolment=Enrolment(identity=key, roster=frozenset(), architectures=frozenset(), min_cohort=5),
+        return lone_artist(
+            portfolio,
+            self.cohort.studio.codebook,
+            codeword,
             ledger=Ledger.open(folder / "artist.jsonl", limit=inf, delta=1e-5, view=View.AGGREGATE),
             mode=self.budget.cohort.mode,
             unit=self.budget.cohort.unit,
-            random=scripted(name),
+            name=name,
         )
 
 
@@ -227,4 +225,4 @@ def _auc(look: Look, study: Look, trials: int) -> float:
     studies, tried = [f"study {n}" for n in range(_STUDIES)], [f"trial {n}" for n in range(trials)]
     direction = see(study, WITH, studies).mean(axis=0) - see(study, WITHOUT, studies).mean(axis=0)
     inside, outside = (see(look, count, tried) @ direction for count in (WITH, WITHOUT))
-    return float(np.mean(inside[:, None] > outside) + np.mean(inside[:, None] == outside) / 2)
+    return auc(inside, outside)
