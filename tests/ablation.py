@@ -463,6 +463,20 @@ ABLATIONS = (
         "tests/test_artist.py::test_another_whitening_than_the_first_is_refused_before_anything_is_charged",
     ),
     Ablation(
+        "whitening: a prototype is made in no other",
+        "fedstyle_secure/artist.py",
+        "self._check_whitening(model)",
+        "pass",
+        "tests/test_artist.py::test_a_style_space_pinned_at_enrolment_is_the_only_one_from_the_first_iteration_on",
+    ),
+    Ablation(
+        "whitening: pinned at enrolment",
+        "fedstyle_secure/experiments/run.py",
+        "whitening=start.whitening,",
+        "",
+        "tests/experiments/test_experiment.py::test_artists_are_enrolled_with_the_style_space_of_the_start",
+    ),
+    Ablation(
         "whitening: one that is left out is known by its digest",
         "fedstyle_secure/encoder/model.py",
         "elif whitening is None or whitening.digest.hex() != left_out:",

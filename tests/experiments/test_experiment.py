@@ -16,6 +16,7 @@ from fedstyle_secure.errors import InputError, PrivacyError
 from fedstyle_secure.experiments import cells as cells_module
 from fedstyle_secure.experiments import experiment as experiment_module
 from fedstyle_secure.experiments import rivals
+from fedstyle_secure.experiments import run as run_module
 from fedstyle_secure.experiments.bench import Bench, with_split
 from fedstyle_secure.experiments.cells import FEDSTYLE, Cell
 from fedstyle_secure.experiments.exchange import ClearExchange
@@ -25,6 +26,7 @@ from fedstyle_secure.experiments.experiment import (
     cell_path,
     run_experiment,
 )
+from fedstyle_secure.experiments.files import LEDGER_FOLDER
 from fedstyle_secure.experiments.outcomes import write_results
 from fedstyle_secure.experiments.pool import Serial, choose_engine
 from fedstyle_secure.experiments.progress import Silent
@@ -200,6 +202,19 @@ def test_fedstyles_cells_walk_as_a_run_does(art: Path, tmp_path: Path, monkeypat
     grid = [Cell(method=FEDSTYLE), Cell(method="no-training")]
     run_experiment(settings(art, tmp_path / "out"), grid, split=None, engine=Serial())
     assert [prepared.settings.privacy for prepared in walked] == [Mode.NONE]
+
+
+@pytest.mark.usefixtures("quick")
+def test_artists_are_enrolled_with_the_style_space_of_the_start(art: Path, tmp_path: Path) -> None:
+    """AGT-7: no announcement chooses it for them."""
+    bench = Bench(common=settings(art, tmp_path / "out"))
+    bench.fill(Silent())
+    prepared = bench.prepare(Cell(method=FEDSTYLE))
+    start = first_model(prepared)
+    (tmp_path / LEDGER_FOLDER).mkdir()
+    artists = run_module._enrol(prepared, start, tmp_path)
+    assert artists.keys() == prepared.training.keys()
+    assert all(artist.whitening is start.whitening for artist in artists.values())
 
 
 @pytest.mark.usefixtures("quick")
