@@ -5,8 +5,11 @@ threat is missing, 2 the command cannot be carried out as given, 130 Ctrl-C.
 """
 
 import json
+import os
 import re
 import sys
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -14,6 +17,7 @@ import typer
 from rich import box
 from rich.console import Console
 from rich.markup import escape
+from rich.status import Status
 from rich.table import Table
 
 from fedstyle_secure.config import Settings, read_toml
@@ -26,6 +30,7 @@ from .deployment import Deployment
 from .register import WAITING, Threat, missing, threats
 from .results import ResultsError, encode, store
 from .runner import run as run_arms
+from .runner import run_together
 
 app = typer.Typer(
     name="python -m threat_models",
@@ -90,6 +95,7 @@ def run(
         Path | None, typer.Option(help="Record the figures here; entries of threats that do not run stay.")
     ] = None,
     slow: Annotated[bool, typer.Option("--slow", help="Try harder: minutes for each threat, not seconds.")] = False,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Threats at a time; all cores unless said.")] = None,
     as_json: Json = False,
 ) -> None:
     """Attack claims: defenses off, on, and each one off; exit with 1 unless all comes out as claimed."""
@@ -100,15 +106,15 @@ def run(
     keep = [threat.claim.id for threat in threats().values()]
     entries: dict[str, dict[str, Any]] = {}
     verdicts: list[Verdict] = []
-    for number, threat in enumerate(chosen, start=1):
-        verdict = _run_one(threat, effort, f"{number} of {len(chosen)}")
+    for verdict in _attack(chosen, effort, jobs if jobs is not None else os.cpu_count() or 1):
         verdicts.append(verdict)
         entries[verdict.claim.id] = encode(verdict, effort)
         if out is not None:
             store(out, entries, keep)
+    verdicts.sort(key=lambda verdict: verdict.claim.number)
     absent = missing() if everything else []
     if as_json:
-        _print_json({"threats": entries, "missing": absent})
+        _print_json({"threats": {each.claim.id: entries[each.claim.id] for each in verdicts}, "missing": absent})
     else:
         _screen.print(_table(verdicts))
     for name in absent:
@@ -179,14 +185,23 @@ def _find(name: str, known: dict[int, Threat]) -> Threat:
     return known[number]
 
 
-def _run_one(threat: Threat, effort: Effort, place: str) -> Verdict:
-    claim = threat.claim
-    with _notes.status(claim.id) as status:  # a spinner, on a terminal only
+def _attack(chosen: list[Threat], effort: Effort, jobs: int) -> Iterator[Verdict]:
+    """Verdicts as they come, with a spinner on a terminal."""
+    with _notes.status("") as status:
+        if min(jobs, len(chosen)) > 1:
+            status.update(f"attacking {len(chosen)} claims")
+            for done, verdict in enumerate(run_together(chosen, effort, jobs), start=1):
+                status.update(f"{done} of {len(chosen)} claims attacked, last {verdict.claim.id}: {verdict.in_words}")
+                yield verdict
+            return
+        for number, threat in enumerate(chosen, start=1):
+            heading = f"{threat.claim.id}, {number} of {len(chosen)}: {escape(threat.claim.title)}"
+            show = partial(_show_arm, status, heading)
+            yield run_arms(threat.claim, threat.attack, effort, on_arm=show)
 
-        def show(arm: str) -> None:
-            status.update(f"{claim.id}, {place}: {escape(claim.title)}, {escape(arm)}")
 
-        return run_arms(claim, threat.attack, effort, on_arm=show)
+def _show_arm(status: Status, heading: str, arm: str) -> None:
+    status.update(f"{heading}, {escape(arm)}")
 
 
 def _table(verdicts: list[Verdict]) -> Table:

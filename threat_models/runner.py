@@ -1,10 +1,14 @@
-"""Run a threat's three arms: defenses off, defenses on, one defense off."""
+"""Run a threat's three arms: defenses off, defenses on, one defense off; many threats share the cores."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import as_completed
 from dataclasses import dataclass
 from time import process_time
 
+from fedstyle_secure.experiments.processes import worker_processes
+
 from .claim import Arm, Attack, Claim, Effort, Figures, Verdict
+from .register import Threat, threats
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +64,30 @@ def run(claim: Claim, attack: Attack, effort: Effort, *, on_arm: Callable[[str],
         return Arm(name=name, figures=figures, holds=rule.holds(figures), seconds=process_time() - start)
 
     return Verdict(claim=claim, arms=tuple(measure(name, rule) for name, rule in judge(claim).items()))
+
+
+def run_together(chosen: Sequence[Threat], effort: Effort, jobs: int) -> Iterator[Verdict]:
+    """Several threats at a time, each in a process of its own.
+
+    Args:
+        chosen: Threats of the register.
+        effort: How hard to try.
+        jobs: How many at a time.
+
+    Yields:
+        Verdicts, in whatever order they come.
+
+    Raises:
+        FedStyleError: A process died, for example for want of memory.
+        KeyError: As `run` does.
+    """
+    with worker_processes(min(jobs, len(chosen))) as pool:
+        # Attacks that learn take longest and have high numbers: begun last, one of them would run alone in the end.
+        futures = {pool.submit(_run_arms, threat.claim.number, effort): threat.claim for threat in reversed(chosen)}
+        for future in as_completed(futures):
+            yield Verdict(claim=futures[future], arms=future.result())
+
+
+def _run_arms(number: int, effort: Effort) -> tuple[Arm, ...]:
+    threat = threats()[number]
+    return run(threat.claim, threat.attack, effort).arms

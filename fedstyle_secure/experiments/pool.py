@@ -1,25 +1,21 @@
 """Where cells run: one after the other, in a pool of local processes, or on a Ray cluster (optional extra)."""
 
-import multiprocessing
-import os
-import signal
-import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import as_completed
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from typing import Any
 
 import torch
 
-from ..allocator import keep_freed_memory
 from ..config import Settings
-from ..errors import FedStyleError, InputError
+from ..errors import InputError
 from .bench import Bench
 from .cells import Cell
 from .experiment import Engine, execute
 from .feature_cache import FeatureCache
+from .processes import worker_processes
 
 
 class Serial:
@@ -34,10 +30,7 @@ class Serial:
 
 @dataclass(frozen=True, slots=True)
 class LocalPool:
-    """In `jobs` processes of this machine, each with one thread.
-
-    Whatever ends the run, Ctrl-C and the death of this process included, ends the processes; finished cells stay.
-    """
+    """In `jobs` processes of this machine; whatever ends the run, finished cells stay."""
 
     jobs: int
 
@@ -47,29 +40,11 @@ class LocalPool:
         Raises:
             FedStyleError: A process died, for example for want of memory.
         """
-        pool = ProcessPoolExecutor(
-            max_workers=min(self.jobs, len(cells)),
-            mp_context=multiprocessing.get_context("spawn"),
-            initializer=_begin,
-            initargs=(bench.common, bench.cache),
-        )
-        is_done = False
-        try:
+        with worker_processes(min(self.jobs, len(cells)), partial(_bench, bench.common, bench.cache)) as pool:
             futures = {pool.submit(_work, cell): cell for cell in cells}
             for future in as_completed(futures):
                 future.result()
                 yield futures[future]
-            is_done = True
-        except BrokenProcessPool as error:
-            raise FedStyleError(
-                "a process of the pool died, perhaps for want of memory: lower --jobs and start again, finished cells "
-                "are kept"
-            ) from error
-        finally:
-            if not is_done:
-                for process in multiprocessing.active_children():
-                    process.terminate()
-            pool.shutdown(wait=True, cancel_futures=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,23 +110,6 @@ def _bench(common: Settings, cache: FeatureCache | None) -> Bench:
         _benches.clear()
         _benches[common, cache] = Bench(common=common, cache=cache)
     return _benches[common, cache]
-
-
-def _begin(common: Settings, cache: FeatureCache | None) -> None:
-    """Set up a process of the pool: its parent decides when it ends, and it ends with its parent."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-
-        def follow() -> None:
-            parent.join()
-            os._exit(1)
-
-        threading.Thread(target=follow, daemon=True).start()
-    torch.set_num_threads(1)
-    keep_freed_memory()
-    _bench(common, cache)
 
 
 def _work(cell: Cell) -> None:

@@ -61,14 +61,14 @@ def test_a_claim_that_holds_ends_with_zero_and_one_that_fails_with_one(capsys) -
 )
 def test_an_attack_without_power_and_a_defense_that_nobody_misses_end_with_one(register, attack) -> None:
     register(front=attack)
-    assert call("run", "--all") == 1
+    assert call("run", "--all", "--jobs", "1") == 1
 
 
 def test_a_missing_threat_ends_with_one(register, monkeypatch, capsys) -> None:
     register(front=honest)
-    assert call("run", "--all") == 0
+    assert call("run", "--all", "--jobs", "1") == 0
     monkeypatch.setattr(cli, "missing", lambda: ["TM-2"])
-    assert call("run", "--all") == 1
+    assert call("run", "--all", "--jobs", "1") == 1
     assert "TM-2 is missing" in capsys.readouterr().err
 
 
@@ -79,7 +79,7 @@ def test_results_are_recorded_as_they_come(register, tmp_path: Path) -> None:
     register(front=honest, back=crashes)
     out = tmp_path / "threats.json"
     with pytest.raises(ZeroDivisionError):
-        call("run", "--all", "--out", str(out))
+        call("run", "--all", "--jobs", "1", "--out", str(out))
     assert list(json.loads(out.read_text())["threats"]) == ["TM-1"]
 
 
@@ -89,14 +89,14 @@ def test_ctrl_c_is_one_sentence_and_keeps_what_was_measured(register, tmp_path: 
 
     register(front=honest, back=interrupts)
     out = tmp_path / "threats.json"
-    assert call("run", "--all", "--out", str(out)) == 130
+    assert call("run", "--all", "--jobs", "1", "--out", str(out)) == 130
     assert "interrupted; what had been measured is kept" in capsys.readouterr().err
     assert list(json.loads(out.read_text())["threats"]) == ["TM-1"]
 
 
 @pytest.mark.usefixtures("register")
 def test_json_is_all_there_is_on_standard_output(capsys) -> None:
-    assert call("run", "--all", "--slow", "--json") == 1
+    assert call("run", "--all", "--jobs", "1", "--slow", "--json") == 1
     printed = json.loads(capsys.readouterr().out)
     assert {name: entry["holds"] for name, entry in printed["threats"].items()} == {"TM-1": True, "TM-2": False}
     assert printed["threats"]["TM-1"]["effort"] == "slow"
@@ -125,6 +125,14 @@ def test_what_cannot_be_carried_out_is_one_sentence(capsys, arguments, sentence)
 def test_the_list_names_threats_that_wait(capsys) -> None:
     assert call("list") == 0
     assert "TM-21" in capsys.readouterr().out
+
+
+def test_threats_that_run_together_come_out_in_order(capsys, tmp_path: Path) -> None:
+    out = tmp_path / "threats.json"
+    assert call("run", "TM-4", "TM-1", "--jobs", "2", "--out", str(out), "--json") == 0
+    printed = json.loads(capsys.readouterr().out)["threats"]
+    assert list(printed) == list(json.loads(out.read_text())["threats"]) == ["TM-1", "TM-4"]
+    assert all(entry["holds"] for entry in printed.values())
 
 
 def applying(capsys) -> set[str]:
