@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 # This pair fits together; other versions within pyproject's ranges work too.
 TORCH := torch==2.14.1 torchvision==0.29.1
 
-.PHONY: help demo test check threats attacks ablations mutants vectors bench docs clean
+.PHONY: help demo test check threats mutants vectors bench docs clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -33,15 +33,10 @@ check: $(STAMP) ## Lint, types, import rules, generated docs, and the tests agai
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.wheel
 
-threats: $(STAMP) ## Attack every claim; remove each defense and see its test go red (more effort: EFFORT=--slow)
-	$(MAKE) -j2 attacks ablations
-
-attacks: $(STAMP)
+threats: $(STAMP) ## Attack every claim; remove each defense and see its test go red (EFFORT=--slow: harder, with all slow tests)
 	OMP_NUM_THREADS=1 $(BIN)/python -m threat_models run --all $(EFFORT)
 	$(BIN)/python -m threat_models.symbolic
-
-ablations: $(STAMP)
-	$(BIN)/python -m pytest -n 2 -m slow
+	$(BIN)/python -m pytest -n 2 -m slow $(if $(EFFORT),,tests/test_ablations.py)
 
 mutants: $(STAMP) ## Change the protocol in a thousand small ways and see which changes no test notices (hours)
 	$(BIN)/python -m pip install --quiet --editable ".[mutants]"
