@@ -70,54 +70,41 @@ Weights = Annotated[Path | None, typer.Option(help="Local weights file of a timm
 Json = Annotated[bool, typer.Option("--json", help="Print the table as JSON, and nothing else, on standard output.")]
 
 
-@experiment_app.command()
-def baselines(
-    context: typer.Context,
-    artworks: Artworks,
-    out: Out = Path("build/baselines"),
-    public: Public = None,
-    public_art: PublicArt = None,
-    split: Splits = None,
-    epsilons: Epsilons = None,
-    seeds: Seeds = 3,
-    quick: Quick = False,
-    jobs: Jobs = None,
-    engine: Where = "local",
-    encoder: Encoder = "lite0",
-    weights: Weights = None,
-    as_json: Json = False,
-) -> None:
-    """FedStyle against no training, local only, FedAvg, FedProx, MOON, FedProto and the centralised ceiling."""
-    from .experiments.experiment import baseline_cells
+def _add_comparison(name: str, about: str) -> None:
+    """Add a command: its options are those of the others, the cells it runs its own."""
 
-    common = _common(artworks, out, public, public_art, encoder, weights, quick=quick)
-    cells = baseline_cells(epsilons=_epsilons(epsilons, quick=quick), seeds=_positive(seeds))
-    _run(context.obj, common, cells, split=split, jobs=jobs, engine=engine, as_json=as_json)
+    @experiment_app.command(name, help=about)
+    def compare(
+        context: typer.Context,
+        artworks: Artworks,
+        out: Out = Path("build") / name,
+        public: Public = None,
+        public_art: PublicArt = None,
+        split: Splits = None,
+        epsilons: Epsilons = None,
+        seeds: Seeds = 3,
+        quick: Quick = False,
+        jobs: Jobs = None,
+        engine: Where = "local",
+        encoder: Encoder = "lite0",
+        weights: Weights = None,
+        as_json: Json = False,
+    ) -> None:
+        from .experiments.experiment import COMPARISONS
+
+        common = _common(artworks, out, public, public_art, encoder, weights, quick=quick)
+        cells = COMPARISONS[name](epsilons=_epsilons(epsilons, quick=quick), seeds=_positive(seeds))
+        _run(context.obj, common, cells, split=split, jobs=jobs, engine=engine, as_json=as_json)
 
 
-@experiment_app.command("privacy-budget")
-def privacy_budget(
-    context: typer.Context,
-    artworks: Artworks,
-    out: Out = Path("build/privacy-budget"),
-    public: Public = None,
-    public_art: PublicArt = None,
-    split: Splits = None,
-    epsilons: Epsilons = None,
-    seeds: Seeds = 3,
-    quick: Quick = False,
-    jobs: Jobs = None,
-    engine: Where = "local",
-    encoder: Encoder = "lite0",
-    weights: Weights = None,
-    as_json: Json = False,
-) -> None:
-    """FedStyle with distributed and with local noise at every budget: accuracy against epsilon in the three views."""
-    from .experiments.experiment import budget_cells
-
-    common = _common(artworks, out, public, public_art, encoder, weights, quick=quick)
-    cells = budget_cells(epsilons=_epsilons(epsilons, quick=quick), seeds=_positive(seeds))
-    _run(context.obj, common, cells, split=split, jobs=jobs, engine=engine, as_json=as_json)
+_add_comparison(
+    "baselines",
+    "FedStyle against no training, local only, FedAvg, FedProx, MOON, FedProto and the centralised ceiling.",
+)
+_add_comparison(
+    "privacy-budget",
+    "FedStyle with distributed and with local noise at every budget: accuracy against epsilon in the three views.",
+)
 
 
 def _common(

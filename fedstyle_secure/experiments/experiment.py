@@ -55,6 +55,10 @@ def budget_cells(*, epsilons: Sequence[float | None], seeds: int) -> list[Cell]:
     ]
 
 
+COMPARISONS = {"baselines": baseline_cells, "privacy-budget": budget_cells}
+"""The cells of an experiment, by its name on the command line."""
+
+
 def _fedstyle_cells(epsilons: Sequence[float], seed: int) -> list[Cell]:
     private = [
         Cell(method=FEDSTYLE, privacy=mode, epsilon=epsilon, seed=seed)
