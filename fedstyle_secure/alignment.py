@@ -3,6 +3,7 @@
 Everything here is post-processing of what secure aggregation released: it costs no privacy.
 """
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,6 +22,13 @@ HEAD_CLIP_NORM = 0.5
 
 RIDGE = 1.0
 """Added to every eigenvalue of the style space's second moment, whose mean is 1, before it is inverted."""
+
+MARGIN = 3.0
+"""Standard deviations of the noise's squared norm that moments must exceed, beside its mean, before they are believed.
+
+Large noise is a thousand times as long as the public moments, so that the little it exceeds its mean by chance would
+bury them.
+"""
 
 STEP, MOMENTUM = 0.15, 0.8
 """Length of a step of the head, relative to the head's own norm, and how much of the last direction it keeps."""
@@ -74,8 +82,9 @@ class Alignment:
         summed = unpack_moments(aggregate.tensors[MOMENTS], d)
         unit = d / max(float(np.trace(summed)), 1.0)  # the trace tells how much was summed: no count is needed
         difference = summed * unit - self.public_moments
-        # Of packed coordinates with variance v, the matrix carries noise of squared norm v d (d + 1) / 2.
-        noise = (aggregate.noise[MOMENTS] * unit) ** 2 * d * (d + 1) / 2
+        # Coordinates with variance v have noise of squared norm v for each; its deviation is that of a chi-square variable.
+        coordinates = packed_length(d)
+        noise = (aggregate.noise[MOMENTS] * unit) ** 2 * (coordinates + MARGIN * math.sqrt(2 * coordinates))
         moments = self.public_moments + kept_fraction(difference, noise) * difference
         values, vectors = np.linalg.eigh(moments)
         alignment: NDArray[np.float64] = (vectors / np.sqrt(np.maximum(values, 0) + RIDGE)) @ vectors.T

@@ -111,6 +111,16 @@ def test_overwhelming_noise_moves_nothing(town, cohort):
     np.testing.assert_allclose(after.alignment, public.alignment, atol=1e-6)
 
 
+def test_noise_that_is_longer_than_usual_by_chance_moves_nothing(town, cohort):
+    """Half of all noise is longer than its mean: a margin keeps it from burying the public moments."""
+    start, rng = town.alignment(), np.random.default_rng(0)
+    _, public = start.advance(town.model(), aggregate_of({MOMENTS: np.zeros(packed_length(town.D))}, noise=1e9))
+    for _ in range(50):
+        noisy = moments_of(cohort) + 1e6 * rng.normal(size=packed_length(town.D))
+        _, after = start.advance(town.model(), aggregate_of({MOMENTS: noisy}, noise=1e6))
+        np.testing.assert_array_equal(after.alignment, public.alignment)
+
+
 @pytest.mark.parametrize("trace", [0.0, -50.0])
 def test_moments_drowned_to_a_negative_trace_give_a_finite_alignment(trace, town):
     packed = np.zeros(packed_length(town.D))
