@@ -82,7 +82,7 @@ class Alignment:
         summed = unpack_moments(aggregate.tensors[MOMENTS], d)
         unit = d / max(float(np.trace(summed)), 1.0)  # the trace tells how much was summed: no count is needed
         difference = summed * unit - self.public_moments
-        # Coordinates with variance v have noise of squared norm v for each; its deviation is that of a chi-square variable.
+        # Of each coordinate its variance; the deviation is that of a chi-square variable.
         coordinates = packed_length(d)
         noise = (aggregate.noise[MOMENTS] * unit) ** 2 * (coordinates + MARGIN * math.sqrt(2 * coordinates))
         moments = self.public_moments + kept_fraction(difference, noise) * difference
