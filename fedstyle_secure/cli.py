@@ -57,6 +57,30 @@ _WIDE = 72  # columns that the largest table needs, about
 _INTERRUPTED = "interrupted; nothing half-written is left"
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else, on standard output.")]
+
+# What a run and a plan of its budget have in common.
+ConfigFile = Annotated[Path | None, typer.Option(help="TOML file with any of these settings; options win.")]
+Privacy = Annotated[
+    Mode | None,
+    typer.Option(
+        help="Where noise comes from (default: distributed). none: NOTHING IS PROTECTED, for comparison only."
+    ),
+]
+Epsilon = Annotated[float | None, typer.Option(help="Limit on all an artist releases (default: 8).")]
+Delta = Annotated[float | None, typer.Option(help="Delta that epsilon is stated at (default: 1e-5).")]
+ProtectedUnit = Annotated[Unit | None, typer.Option(help="What is protected (default: artwork).")]
+NoiseLaw = Annotated[Noise | None, typer.Option(help="Law of the noise shares (default: gaussian).")]
+SamplingRate = Annotated[
+    float | None, typer.Option(help="Chance of each artwork to take part in an iteration (default: 1).")
+]
+Iterations = Annotated[int | None, typer.Option(help="Model updates (default: 6).")]
+MinCohort = Annotated[int | None, typer.Option(help="Fewest artists a sum may cover (default: 5).")]
+Corrupt = Annotated[int | None, typer.Option(help="Artists assumed corrupt (default: a tenth).")]
+MaxArtworks = Annotated[int | None, typer.Option(help="Most training artworks an artist uses (default: 500).")]
+Sign = Annotated[
+    bool | None,
+    typer.Option("--sign/--no-sign", help="Artists publish a private signature, to be found by (default: they do)."),
+]
 Seed = Annotated[int, typer.Option(help="Makes learning reproducible. Never touches keys, masks or privacy noise.")]
 
 
@@ -138,21 +162,17 @@ def root(
 def train(
     artworks: Annotated[Path | None, typer.Option(help="Folder with one folder of artworks for each artist.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write the run to; must not exist.")] = None,
-    config: Annotated[Path | None, typer.Option(help="TOML file with any of these settings; options win.")] = None,
+    config: ConfigFile = None,
     public: Annotated[int | None, typer.Option(help="Declare this many artists public (default: a third).")] = None,
     public_art: Annotated[Path | None, typer.Option(help="A folder of public artists instead of --public.")] = None,
     split: Annotated[Split | None, typer.Option(help="Hold out artworks by artist, or subjects by content.")] = None,
-    privacy: Annotated[
-        Mode | None, typer.Option(help="Where noise comes from. none: NOTHING IS PROTECTED, for comparison only.")
-    ] = None,
-    epsilon: Annotated[float | None, typer.Option(help="Limit on all an artist releases (default: 8).")] = None,
-    delta: Annotated[float | None, typer.Option(help="Delta that epsilon is stated at (default: 1e-5).")] = None,
-    unit: Annotated[Unit | None, typer.Option(help="What is protected (default: artwork).")] = None,
-    noise: Annotated[Noise | None, typer.Option(help="Law of the noise shares (default: gaussian).")] = None,
-    sampling_rate: Annotated[
-        float | None, typer.Option(help="Chance of each artwork to take part in an iteration (default: 1).")
-    ] = None,
-    iterations: Annotated[int | None, typer.Option(help="Model updates (default: 6).")] = None,
+    privacy: Privacy = None,
+    epsilon: Epsilon = None,
+    delta: Delta = None,
+    unit: ProtectedUnit = None,
+    noise: NoiseLaw = None,
+    sampling_rate: SamplingRate = None,
+    iterations: Iterations = None,
     encoder: Annotated[
         str | None, typer.Option(help="lite0, small, timm:NAME or torchvision:NAME (default: lite0).")
     ] = None,
@@ -162,21 +182,17 @@ def train(
     drop_rate: Annotated[
         float | None, typer.Option(help="Fraction of artists that may vanish, and here does, in each iteration.")
     ] = None,
-    min_cohort: Annotated[int | None, typer.Option(help="Fewest artists a sum may cover (default: 5).")] = None,
-    corrupt: Annotated[int | None, typer.Option(help="Artists assumed corrupt (default: a tenth).")] = None,
+    min_cohort: MinCohort = None,
+    corrupt: Corrupt = None,
     buckets: Annotated[
         int | None, typer.Option(help="Sums the cohort is cut into; from 3 on, poison spoils one of them (default: 1).")
     ] = None,
     min_artworks: Annotated[int | None, typer.Option(help="Fewest artworks of an artist (default: 4).")] = None,
-    max_artworks: Annotated[
-        int | None, typer.Option(help="Most training artworks an artist uses (default: 500).")
-    ] = None,
+    max_artworks: MaxArtworks = None,
     transcripts: Annotated[
         Path | None, typer.Option(help="Folder to write what the server saw of each session to; must not exist.")
     ] = None,
-    sign: Annotated[
-        bool | None, typer.Option("--sign/--no-sign", help="Artists publish a private signature, to be found by.")
-    ] = None,
+    sign: Sign = None,
     seed: Annotated[
         int | None, typer.Option(help="Makes learning reproducible. Never touches keys, masks or privacy noise.")
     ] = None,
@@ -331,27 +347,21 @@ def privacy(
 def plan_budget(
     artists: Annotated[int, typer.Option(help="Artists of the cohort; public ones do not count.")],
     artworks: Annotated[int, typer.Option(help="Training artworks of each artist: a public guess.")],
-    config: Annotated[Path | None, typer.Option(help="TOML file with the settings of a run; options win.")] = None,
-    privacy: Annotated[Mode | None, typer.Option(help="Where noise comes from (default: distributed).")] = None,
-    epsilon: Annotated[float | None, typer.Option(help="Limit on all an artist releases (default: 8).")] = None,
-    delta: Annotated[float | None, typer.Option(help="Delta that epsilon is stated at (default: 1e-5).")] = None,
-    unit: Annotated[Unit | None, typer.Option(help="What is protected (default: artwork).")] = None,
-    noise: Annotated[Noise | None, typer.Option(help="Law of the noise shares (default: gaussian).")] = None,
-    sampling_rate: Annotated[
-        float | None, typer.Option(help="Chance of each artwork to take part in an iteration (default: 1).")
-    ] = None,
-    iterations: Annotated[int | None, typer.Option(help="Model updates (default: 6).")] = None,
+    config: ConfigFile = None,
+    privacy: Privacy = None,
+    epsilon: Epsilon = None,
+    delta: Delta = None,
+    unit: ProtectedUnit = None,
+    noise: NoiseLaw = None,
+    sampling_rate: SamplingRate = None,
+    iterations: Iterations = None,
     drop_rate: Annotated[
         float | None, typer.Option(help="Fraction of artists that may vanish in each iteration (default: 0).")
     ] = None,
-    corrupt: Annotated[int | None, typer.Option(help="Artists assumed corrupt (default: a tenth).")] = None,
-    min_cohort: Annotated[int | None, typer.Option(help="Fewest artists a sum may cover (default: 5).")] = None,
-    max_artworks: Annotated[
-        int | None, typer.Option(help="Most training artworks an artist uses (default: 500).")
-    ] = None,
-    sign: Annotated[
-        bool | None, typer.Option("--sign/--no-sign", help="Artists publish a private signature (default: they do).")
-    ] = None,
+    corrupt: Corrupt = None,
+    min_cohort: MinCohort = None,
+    max_artworks: MaxArtworks = None,
+    sign: Sign = None,
     as_json: Json = False,
 ) -> None:
     """Say what a run would promise and how much noise that takes. Nothing runs, and no artwork is needed."""
