@@ -250,6 +250,13 @@ def test_a_roster_that_one_earlier_session_singles_a_client_out_of_is_refused(ho
     refuses(client, house.params(), PolicyRule.EARLIER, match="single out 1 clients, 2 is the least")
 
 
+def test_a_roster_that_leaves_as_many_as_may_survive_is_accepted(house):
+    """POL-4: the same four, of whom six were in a sum before: a sum over two, as few as may survive."""
+    earlier = frozenset({frozenset(house.public(index) for index in range(6))})
+    client = house.client(house.params(), 1, earlier=earlier)
+    assert client.receive(AdvertiseKeysRequest(params=house.params()).encode())
+
+
 def test_the_same_roster_again_and_a_wholly_different_one_are_accepted(house):
     four = frozenset(house.public(index) for index in range(4))
     others = frozenset(house.public(index) for index in (1, *range(4, 7)))
