@@ -22,7 +22,10 @@ SIGNATURE_SHARE = 0.4
 """A signature's share of the whole budget, counted in mu squared; with more, TM-15 names artworks behind it."""
 
 SIGNATURE_DIMENSIONS = 128
-"""Length of a signature: noise grows with it, detail too."""
+"""Longest signature."""
+
+SIGNATURE_LEAST, SIGNATURE_DETAIL = 24, 2.5
+"""Shortest signature; and how many numbers are worth their noise for each deviation of it in an artist's sum."""
 
 _SLACK_RESERVE = 1e-3  # of delta, set aside for the mechanisms' failure probabilities; more where delta is tiny
 _LEAST, _MOST, _STEPS = 0.02, 1.5, 1024  # noise, over what a Gaussian that takes all artworks would need
@@ -52,6 +55,17 @@ class Budget:
     def signature_mechanism(self, dimensions: int) -> Mechanism:
         """The release of one signature, after training: one artist alone as well."""
         return self._alone(SIGNATURE, dimensions, self.signature_multiplier or 0.0)
+
+    def signature_length(self, artworks: float) -> int:
+        """How many numbers a signature should have: noise grows with them, detail too.
+
+        Args:
+            artworks: Of an artist, as many as it sums in the mean.
+        """
+        if not self.signature_multiplier:
+            return SIGNATURE_DIMENSIONS
+        worth = SIGNATURE_DETAIL * artworks / self.signature_multiplier
+        return round(min(max(worth, SIGNATURE_LEAST), SIGNATURE_DIMENSIONS))
 
     def _alone(self, name: str, dimensions: int, noise_multiplier: float) -> Mechanism:
         segment = Segment(name=name, length=dimensions, support=Support.ARTIST, clip_norm=1.0, share=1.0)

@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -43,7 +43,7 @@ from ..training.codebook import Codebook
 from ..training.moments import Prototype
 from ..training.objective import warm_start
 from ..training.scratch import EPOCHS, train_small
-from .budget import SIGNATURE_DIMENSIONS, plan_budget
+from .budget import plan_budget
 from .dataset import Dataset, derive_seed, read_dataset
 from .dropouts import Dropouts
 from .files import CATALOGUE_FOLDER, ENCODER_FILE, LEDGER_FOLDER, MODEL_FILE, SUMMARY_FILE, refuse_existing
@@ -216,7 +216,7 @@ def walk(
     (folder / LEDGER_FOLDER).mkdir()
     trained = _iterate(prepared, folder, transcripts, progress)
     trained.check()
-    return trained, _sign(prepared, trained.artists, trained.outcomes[-1].model) if prepared.settings.sign else None
+    return trained, _sign(prepared, trained) if prepared.settings.sign else None
 
 
 def _iterate(prepared: Prepared, folder: Path, transcripts: Path | None, progress: Progress) -> Trained:
@@ -296,17 +296,20 @@ def _enrol(prepared: Prepared, start: StyleModel, folder: Path) -> dict[str, Art
     }
 
 
-def _sign(prepared: Prepared, artists: Mapping[str, Artist], model: StyleModel) -> StyleIndex:
+def _sign(prepared: Prepared, trained: Trained) -> StyleIndex:
     """Every artist opts in and publishes a private signature; the catalogue indexes them."""
+    model = trained.outcomes[-1].model
     scatter = style_scatter([model.embed(features.views) for features in prepared.public.values()])
-    dimensions = min(SIGNATURE_DIMENSIONS, len(scatter))
+    dimensions = min(prepared.budget.signature_length(trained.artworks_each()), len(scatter))
     space = SignatureSpace.fit(scatter, dimensions)
     mechanism = prepared.budget.signature_mechanism(dimensions)
 
     def embed(raw: NDArray[np.float32]) -> NDArray[np.float32]:
         return space.apply(model.embed(raw))
 
-    signatures = [Signature(name, artist.publish_signature(embed, mechanism)) for name, artist in artists.items()]
+    signatures = [
+        Signature(name, artist.publish_signature(embed, mechanism)) for name, artist in trained.artists.items()
+    ]
     return StyleIndex(space, signatures)
 
 

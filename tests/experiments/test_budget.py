@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 
 from fedstyle_secure.config import Settings
 from fedstyle_secure.errors import FedStyleError, InputError, PrivacyError
-from fedstyle_secure.experiments.budget import SIGNATURE_SHARE, Budget, plan_budget
+from fedstyle_secure.experiments.budget import (
+    SIGNATURE_DIMENSIONS,
+    SIGNATURE_LEAST,
+    SIGNATURE_SHARE,
+    Budget,
+    plan_budget,
+)
 from fedstyle_secure.privacy.accounting import epsilon
 from fedstyle_secure.privacy.ledger import Ledger, Release
 from fedstyle_secure.privacy.mechanism import Mechanism, View
@@ -48,6 +54,28 @@ def test_local_mode_limits_what_an_artist_shows_alone(limit: float) -> None:
     assert budget.view is View.LOCAL
     assert 0.98 * limit < compose(budget, View.LOCAL, 1e-5) <= limit
     assert compose(budget, View.AGGREGATE, 1e-5) < compose(budget, View.LOCAL, 1e-5)
+
+
+@pytest.mark.parametrize(
+    ("limit", "artworks", "length"), [(8.0, 66, 128), (2.0, 66, 52), (8.0, 21, 55), (2.0, 144, 114), (8.0, 0, 24)]
+)
+def test_a_signature_is_as_long_as_its_noise_allows(limit: float, artworks: int, length: int) -> None:
+    assert make_budget(epsilon=limit).signature_length(artworks) == pytest.approx(length, abs=2)
+
+
+def test_without_noise_a_signature_is_as_long_as_any() -> None:
+    assert make_budget(privacy=Mode.NONE).signature_length(4) == SIGNATURE_DIMENSIONS
+
+
+@pytest.mark.parametrize("length", [SIGNATURE_LEAST, 77, SIGNATURE_DIMENSIONS])
+@pytest.mark.parametrize("limit", [0.5, 8.0])
+def test_a_shorter_signature_keeps_epsilon_too(limit: float, length: int) -> None:
+    budget = make_budget(epsilon=limit)
+    *others, _ = releases(budget)
+    mechanisms = [*others, budget.signature_mechanism(length)]
+    slack = sum(mechanism.delta_slack for mechanism in mechanisms)
+    spent = epsilon([mechanism.event(View.AGGREGATE) for mechanism in mechanisms], 1e-5, delta_slack=slack)
+    assert 0.98 * limit < spent <= limit
 
 
 @pytest.mark.parametrize("buckets", [1, 3, 4])
