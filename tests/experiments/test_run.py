@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from fedstyle_secure.catalogue.index import StyleIndex
 from fedstyle_secure.config import Settings
 from fedstyle_secure.encoder.features import StyleFeatures
 from fedstyle_secure.engines.memory import MemoryEngine, Unreachable
 from fedstyle_secure.errors import FedStyleError, InputError, PrivacyError
 from fedstyle_secure.experiments import run
+from fedstyle_secure.experiments.budget import SIGNATURE_LEAST
 from fedstyle_secure.privacy.clipping import Unit
 from fedstyle_secure.privacy.ledger import Ledger
 from fedstyle_secure.privacy.mechanism import View
@@ -62,9 +64,12 @@ def test_every_mode_and_unit_runs_and_keeps_its_limit(mode: Mode, unit: Unit, ar
     assert summary["aggregation"]["survivors_min"] >= summary["privacy"]["min_survivors"] == 7
     assert summary["warnings"] == []
     epsilon = summary["privacy"]["epsilon"]
+    length = StyleIndex.load(out / "catalogue").space.dimensions
     if mode is Mode.NONE:
+        assert length > SIGNATURE_LEAST
         assert set(epsilon.values()) == {None}
     else:
+        assert length == SIGNATURE_LEAST  # six artworks an artist are not long beside this noise
         limited = "local" if mode is Mode.LOCAL else "aggregate"
         assert 5.5 < epsilon[limited] <= 6.0
         assert epsilon["aggregate"] < epsilon["local"] <= epsilon["worst_case"]
