@@ -87,6 +87,7 @@ def open_studio(encoder: str, side: int) -> Studio:
         encoder=f"{encoder}@{backbone.digest()}",
     )
     scatter = style_scatter([model.embed(each.views) for each in public])
+    # The longest signature: shorter ones tell no more (docs/adr/0005-signature-space.md).
     space = SignatureSpace.fit(scatter, min(SIGNATURE_DIMENSIONS, len(scatter)))
     return Studio(
         backbone=backbone, model=model, space=space, codebook=codebook, public=public, images=pixels(portfolios)
