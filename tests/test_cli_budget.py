@@ -7,7 +7,7 @@ import pytest
 
 from fedstyle_secure.config import Settings
 from fedstyle_secure.experiments import run
-from fedstyle_secure.experiments.budget import plan_budget
+from fedstyle_secure.experiments.budget import SIGNATURE_DIMENSIONS, plan_budget
 from fedstyle_secure.privacy.mechanism import View
 from tests.experiments import stand_ins
 
@@ -29,7 +29,10 @@ def test_a_plan_has_the_noise_that_a_run_would_have(call):
     budget = plan_budget(settings, clients=20, dimensions=run.DIMENSIONS, outputs=run.OUTPUTS)
     for multiplier in (*budget.cohort.multipliers, budget.signature_multiplier):
         assert str(round(multiplier, 6))[:6] in out
-    assert json.loads(out)["privacy"]["epsilon"][View.AGGREGATE] == pytest.approx(4.0, abs=0.01)
+    plan = json.loads(out)
+    assert plan["privacy"]["epsilon"][View.AGGREGATE] == pytest.approx(4.0, abs=0.01)
+    (signature,) = plan["releases"][-1]["tensors"]
+    assert signature["coordinates"] == budget.signature_length(30) < SIGNATURE_DIMENSIONS
 
 
 def test_a_plan_is_shown_with_a_sentence_for_each_view(call):

@@ -82,12 +82,13 @@ class Budget:
             rotation_seed=_SIGNATURE_SEED,
         )
 
-    def mechanisms(self, *, dimensions: int, outputs: int) -> list[Mechanism]:
+    def mechanisms(self, *, dimensions: int, outputs: int, artworks: float = math.inf) -> list[Mechanism]:
         """All releases of an artist: the iterations', the prototype, and the signature last.
 
         Args:
             dimensions: d of the style space, at most.
             outputs: h of the head.
+            artworks: Of an artist, as many as it sums in the mean: signatures are so long; the longest, unless said.
 
         Raises:
             PrivacyError: No ring holds a release.
@@ -96,8 +97,10 @@ class Budget:
             self.cohort.mechanism(iteration, dimensions=dimensions, outputs=outputs)
             for iteration in range(1, len(self.cohort.multipliers) + 1)
         ]
-        alone = [] if self.signature_multiplier is None else [self.signature_mechanism(SIGNATURE_DIMENSIONS)]
-        return [*training, self.prototype_mechanism(dimensions), *alone]
+        releases = [*training, self.prototype_mechanism(dimensions)]
+        if self.signature_multiplier is not None:
+            releases.append(self.signature_mechanism(self.signature_length(artworks)))
+        return releases
 
     def scaled(self, factor: float) -> "Budget":
         """The same with all noise multiplied by `factor`."""

@@ -92,7 +92,8 @@ def tabulate(
                 }
             )
             advance(1)
-    mechanisms = budget.mechanisms(dimensions=dimensions, outputs=outputs)
+    summed = artworks if settings.unit is Unit.ARTWORK else 1
+    mechanisms = budget.mechanisms(dimensions=dimensions, outputs=outputs, artworks=summed)
     return {
         "format": FORMAT,
         "artworks": artworks,
