@@ -57,9 +57,10 @@ _WIDE = 72  # columns that the largest table needs, about
 _INTERRUPTED = "interrupted; nothing half-written is left"
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else, on standard output.")]
+Seed = Annotated[int, typer.Option(help="Makes learning reproducible. Never touches keys, masks or privacy noise.")]
 
 # What a run and a plan of its budget have in common.
-ConfigFile = Annotated[Path | None, typer.Option(help="TOML file with any of these settings; options win.")]
+ConfigFile = Annotated[Path | None, typer.Option(help="TOML file with the settings of a run; options win.")]
 Privacy = Annotated[
     Mode | None,
     typer.Option(
@@ -81,7 +82,6 @@ Sign = Annotated[
     bool | None,
     typer.Option("--sign/--no-sign", help="Artists publish a private signature, to be found by (default: they do)."),
 ]
-Seed = Annotated[int, typer.Option(help="Makes learning reproducible. Never touches keys, masks or privacy noise.")]
 
 
 def main() -> None:

@@ -21,20 +21,7 @@ PACKAGES = ("fedstyle_secure", "protocols", "threat_models", "tests")
 
 # Processes that have loaded libraries already: doing so takes longer than most tests. Copies of ours are loaded anew.
 _NURSERY = multiprocessing.get_context("forkserver")
-_NURSERY.set_forkserver_preload(
-    [
-        "dp_accounting",
-        "hypothesis",
-        "numpy",
-        "opacus",
-        "pytest",
-        "scipy.signal",
-        "timm",
-        "torch",
-        "torchvision",
-        "typer",
-    ]
-)
+_NURSERY.set_forkserver_preload(["dp_accounting", "hypothesis", "opacus", "pytest", "timm", "torchvision", "typer"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,7 @@ class Budget:
         """How many numbers a signature should have: noise grows with them, detail too.
 
         Args:
-            artworks: Of an artist, as many as it sums in the mean.
+            artworks: Of an artist, as many as it sums in the mean; 1 where noise hides a whole artist.
         """
         if not self.signature_multiplier:
             return SIGNATURE_DIMENSIONS
@@ -88,7 +88,7 @@ class Budget:
         Args:
             dimensions: d of the style space, at most.
             outputs: h of the head.
-            artworks: Of an artist, as many as it sums in the mean: signatures are so long; the longest, unless said.
+            artworks: Decides how long a signature is, as in `signature_length`; the longest, unless said.
 
         Raises:
             PrivacyError: No ring holds a release.

@@ -84,7 +84,8 @@ class Trained:
     def artworks_each(self) -> float:
         """How many artworks an artist sums in the mean, as far as noisy moments tell; 0 where none came.
 
-        An artwork's row adds 1 to their trace. They are released already, so that knowing this costs no privacy.
+        An artwork's row adds 1 to their trace; where noise hides a whole artist, its rows together add at most 1. They
+        are released already, so that knowing this costs no privacy.
         """
         for outcome in self.outcomes:
             if outcome.aggregate is not None and MOMENTS in outcome.aggregate.tensors:
