@@ -37,7 +37,7 @@ from .privacy.sizing import Mode
 from .training.codebook import Codebook
 from .training.moments import Prototype, outer_product_rows
 from .training.objective import per_artwork_gradients
-from .training.updates import Contributions, Support
+from .training.updates import Contributions, Support, one_by_one
 
 SIGNATURE = "signature"
 """Name of the one tensor of a signature release."""
@@ -106,7 +106,7 @@ class Artist:
         self.ledger.charge(Release.of(mechanism, name=name, iteration=announcement.iteration))
         self.whitening = model.whitening
         if self._whitened is None:
-            self._whitened = model.whiten(self.features.views)
+            self._whitened = one_by_one(model.whiten, self.features.views)
         contributions = contribute(
             self.features,
             model,
@@ -170,8 +170,8 @@ class Artist:
         """Release a private mean of this artist's embeddings, in the clear, for the catalogue.
 
         Args:
-            embed: Maps raw features [artworks, features] to the signature space, float32 [artworks, d]; called once,
-                after the charge.
+            embed: Maps raw features [1, features] to the signature space, float32 [1, d]; called after the charge, for
+                one artwork at a time.
             mechanism: A release of one artist alone: one tensor, one client.
 
         Returns:
@@ -189,7 +189,7 @@ class Artist:
         if (mechanism.mode, mechanism.unit, mechanism.clients) != (self.mode, self.unit, 1):
             raise PrivacyError(f"a {name} is released by one artist alone, in mode {self.mode} per {self.unit}")
         self.ledger.charge(Release.of(mechanism, name=name, iteration=self.last_iteration))
-        embeddings = embed(self.features.views[:, 0])
+        embeddings = one_by_one(embed, self.features.views[:, 0])
         update = protect(Contributions(embeddings, mechanism.layout), mechanism, self.random)
         return dequantize(update.values, mechanism)
 
@@ -253,12 +253,17 @@ def contribute(
         whitened: All views in the model's public style space, if they were brought there before.
     """
     if whitened is None:
-        whitened = model.whiten(features.views)
-    asked = {segment.name for segment in mechanism.layout.segments}
-    tensors: dict[str, NDArray[np.float32]] = {}
-    if HEAD in asked:
-        tensors[HEAD] = per_artwork_gradients(model.head, model.align(whitened[:, 1:]), codeword, codebook)
-    if MOMENTS in asked:
-        plain = whitened[:, 0]
-        tensors[MOMENTS] = outer_product_rows(plain if prototype is None else prototype.remove_from(plain))
-    return Contributions.join(tensors, mechanism.layout.segments)
+        whitened = one_by_one(model.whiten, features.views)
+    layout = mechanism.layout
+
+    def row(views: NDArray[np.float32]) -> NDArray[np.float32]:
+        tensors: dict[str, NDArray[np.float32]] = {}
+        asked = {segment.name for segment in layout.segments}
+        if HEAD in asked:
+            tensors[HEAD] = per_artwork_gradients(model.head, model.align(views[:, 1:]), codeword, codebook)
+        if MOMENTS in asked:
+            plain = views[:, 0]
+            tensors[MOMENTS] = outer_product_rows(plain if prototype is None else prototype.remove_from(plain))
+        return Contributions.join(tensors, layout.segments).rows
+
+    return Contributions(one_by_one(row, whitened), layout)

@@ -465,6 +465,35 @@ ABLATIONS = (
         f"{_TRANSFORMERS}::test_a_checkpoint_that_does_not_fit_is_refused_in_one_sentence",
     ),
     Ablation(
+        "features: crops are an artwork's own",
+        "fedstyle_secure/encoder/features.py",
+        'named_rng(0, "crops", artwork.digest.hex())',
+        'globals().setdefault("_rng", named_rng(0, "crops"))',
+        "tests/encoder/test_features.py::test_an_artworks_features_are_the_same_bits_whatever_else_is_there",
+    ),
+    Ablation(
+        "features: one artwork at a time",
+        "fedstyle_secure/encoder/features.py",
+        "backbone(_views(artwork, views, backbone.image_size))",
+        "backbone(torch.cat([_views(each, views, backbone.image_size) for each in artworks]))"
+        ".view(len(artworks), 1 + views, -1)[len(rows)]",
+        "tests/encoder/test_features.py::test_an_artworks_features_are_the_same_bits_whatever_else_is_there",
+    ),
+    Ablation(
+        "rows: one artwork at a time",
+        "fedstyle_secure/training/updates.py",
+        "rows = [compute(artwork[np.newaxis].copy()) for artwork in artworks]",
+        "rows = list(compute(artworks)[:, np.newaxis])",
+        "tests/test_artist.py::test_no_artwork_changes_a_bit_of_another_ones_row_under_a_hostile_model",
+    ),
+    Ablation(
+        "rows: one for each artwork",
+        "fedstyle_secure/training/updates.py",
+        "if any(len(row) != 1 for row in rows):",
+        "if False:",
+        "tests/test_artist.py::test_an_artwork_is_one_row_of_a_release_not_one_for_each_view",
+    ),
+    Ablation(
         "whitening: the first one stays",
         "fedstyle_secure/artist.py",
         "if self.whitening is not None and model.whitening.digest != self.whitening.digest:",

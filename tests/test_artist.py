@@ -9,11 +9,13 @@ from fedstyle_secure.aggregation import SupportError, session_params
 from fedstyle_secure.alignment import head_segment, moments_segment
 from fedstyle_secure.announcement import NO_RECEIPT, RECEIPT_BYTES
 from fedstyle_secure.artist import PROTOTYPE, SIGNATURE, contribute
-from fedstyle_secure.encoder.whitening import to_unit
+from fedstyle_secure.encoder.features import StyleFeatures
+from fedstyle_secure.encoder.whitening import Whitening, to_unit
 from fedstyle_secure.errors import InputError, PrivacyError
 from fedstyle_secure.privacy.clipping import Unit
 from fedstyle_secure.privacy.ledger import BudgetExceededError, Ledger, LedgerError
 from fedstyle_secure.privacy.mechanism import View, plan
+from fedstyle_secure.privacy.pipeline import protect
 from fedstyle_secure.privacy.sizing import Mode
 from fedstyle_secure.training.moments import Prototype, outer_product_rows
 from fedstyle_secure.training.updates import Layout, Segment, Support
@@ -278,11 +280,15 @@ def embeddings():
     return to_unit((rng.normal(size=6) + 0.2 * rng.normal(size=(10, 6))).astype(np.float32))
 
 
+def itself(raw):
+    return raw
+
+
 @pytest.mark.parametrize("mode", list(Mode))
 def test_a_signature_is_charged_unit_and_near_the_mean(mode, town, embeddings):
-    artist = town.artist(mode=mode)
+    artist = town.artist(mode=mode, features=StyleFeatures(embeddings[:, None]))
     mechanism = signature_mechanism(mode=mode, noise_multiplier=0.0 if mode is Mode.NONE else 1.0)
-    signature = artist.publish_signature(lambda _raw: embeddings, mechanism)
+    signature = artist.publish_signature(itself, mechanism)
     (release,) = artist.ledger.releases
     assert (release.name, release.events) == (SIGNATURE, {view: mechanism.event(view) for view in View})
     assert (signature.shape, signature.dtype) == ((6,), np.float32)
@@ -292,20 +298,18 @@ def test_a_signature_is_charged_unit_and_near_the_mean(mode, town, embeddings):
 
 @pytest.mark.parametrize("mode", [Mode.DISTRIBUTED, Mode.LOCAL])
 def test_two_signatures_of_the_same_artworks_differ_and_both_are_charged(mode, town, embeddings):
-    artist = town.artist(mode=mode)
-    first, second = (
-        artist.publish_signature(lambda _raw: embeddings, signature_mechanism(mode=mode)) for _ in range(2)
-    )
+    artist = town.artist(mode=mode, features=StyleFeatures(embeddings[:, None]))
+    first, second = (artist.publish_signature(itself, signature_mechanism(mode=mode)) for _ in range(2))
     assert np.abs(first - second).max() > 0.05
     assert len(artist.ledger.releases) == 2
 
 
-def test_a_signature_over_the_limit_is_refused_before_it_is_computed(town, embeddings, tmp_path):
+def test_a_signature_over_the_limit_is_refused_before_it_is_computed(town, tmp_path):
     ledger = Ledger.open(tmp_path / "strict.jsonl", limit=0.1, delta=1e-5, view=View.AGGREGATE)
     no_random = pytest.fail
     artist = town.artist(ledger=ledger, random=lambda _size: no_random("noise was drawn"))
     with pytest.raises(BudgetExceededError, match="signature"):
-        artist.publish_signature(lambda _raw: embeddings, signature_mechanism())
+        artist.publish_signature(itself, signature_mechanism())
     assert ledger.releases == ()
 
 
@@ -319,11 +323,11 @@ def test_a_signature_over_the_limit_is_refused_before_it_is_computed(town, embed
         {"unit": Unit.ARTIST},
     ],
 )
-def test_a_signature_sized_for_several_artists_or_another_promise_is_refused(changes, town, embeddings):
+def test_a_signature_sized_for_several_artists_or_another_promise_is_refused(changes, town):
     """Noise shared among artists protects only behind secure aggregation; a signature goes out in the clear."""
     artist = town.artist()
     with pytest.raises(PrivacyError, match="released by one artist alone, in mode distributed per artwork"):
-        artist.publish_signature(lambda _raw: embeddings, signature_mechanism(**changes))
+        artist.publish_signature(itself, signature_mechanism(**changes))
     assert artist.ledger.releases == ()
 
 
@@ -337,6 +341,65 @@ def test_a_signature_of_the_wrong_length_is_refused(town):
 def test_a_signature_cannot_be_asked_for_by_an_announcement(artist, town):
     mechanism = signature_mechanism(clients=8, min_survivors=6, corrupt=1)
     assert_refused(artist, town, town.announcement(mechanism), match="'signature' with support artist: refused")
+
+
+# UPD-2: rows and their neighbors
+
+HALF = 400
+
+
+def twin_features(town, artworks):
+    """Raw features that say everything twice, in two orders."""
+    rng = np.random.default_rng(2)
+    once = rng.normal(size=(artworks, 1 + town.VIEWS, HALF)).astype(np.float32)
+    return StyleFeatures(np.concatenate([once, once[:, :, ORDER]], axis=2))
+
+
+ORDER = np.random.default_rng(1).permutation(HALF)
+
+
+@pytest.fixture
+def hostile(town):
+    """A whitening that takes the two from each other, and scales how sums were rounded to length 1."""
+    weights = np.random.default_rng(3).normal(size=(HALF, town.D)).astype(np.float32)
+    projection = np.concatenate([weights, -weights[ORDER]])
+    return replace(town.model(), whitening=Whitening(center=np.zeros(2 * HALF, np.float32), projection=projection))
+
+
+@pytest.fixture
+def rows(monkeypatch):
+    """Whatever an artist hands over to be clipped, in order."""
+    seen = []
+
+    def note(contributions, mechanism, random):
+        seen.append(contributions.rows)
+        return protect(contributions, mechanism, random)
+
+    monkeypatch.setattr("fedstyle_secure.artist.protect", note)
+    return seen
+
+
+@pytest.mark.parametrize("kept", [[0], [1, 2, 3, 4], [3, 0]])
+def test_no_artwork_changes_a_bit_of_another_ones_row_under_a_hostile_model(kept, town, hostile, rows):
+    """All that an artist releases: prototype, iterations and signature."""
+    features = twin_features(town, 5)
+    together = hostile.whiten(features.views[:, 0])
+    assert not np.allclose(hostile.whiten(features.views[:1, 0]), together[:1], atol=0.5), "nothing hostile in it"
+    for chosen in (list(range(5)), kept):
+        artist = town.artist(features=StyleFeatures(features.views[chosen]), whitening=None)
+        artist.enrolment = replace(artist.enrolment, architectures=frozenset({hostile.architecture_digest}))
+        artist.release_prototype(hostile, signature_mechanism(town.D, name=PROTOTYPE))
+        artist._prototype = Prototype(np.eye(town.D, dtype=np.float32)[0], 0.5)  # its noise is not what is tested
+        artist.receive_announcement(town.announcement(model=hostile).encode())
+        artist.publish_signature(hostile.embed, signature_mechanism(town.D + town.H))
+    for whole, part in zip(rows[:3], rows[3:], strict=True):
+        np.testing.assert_array_equal(part, whole[kept])
+
+
+def test_an_artwork_is_one_row_of_a_release_not_one_for_each_view(town):
+    artist = town.artist()
+    with pytest.raises(PrivacyError, match="one row of a release, not 4"):
+        artist.publish_signature(lambda raw: np.repeat(raw[:, :6], 4, axis=0), signature_mechanism())
 
 
 # Whom it was with

@@ -71,7 +71,7 @@ def open_studio(encoder: str, side: int) -> Studio:
             backbone = wrap_small(SmallEncoder())
     else:
         backbone = load_backbone(BackboneSpec(name=encoder))
-    public = [extract(portfolio.artworks, backbone, views=VIEWS, seed=0) for portfolio in portfolios]
+    public = [extract(portfolio.artworks, backbone, views=VIEWS) for portfolio in portfolios]
     raw = np.concatenate([each.views[:, 0] for each in public])
     whitening = Whitening.fit(raw, pooled_size=backbone.pooled_size, dimensions=DIMENSIONS)
     codebook = Codebook.from_seed(b"fedstyle-secure codebook", dimensions=OUTPUTS)

@@ -1,6 +1,8 @@
 """From artworks to raw style features: the unaltered view and K augmented views of each artwork.
 
 FEA-1  What this module returns are numbers of a frozen public network; the pixels go no further.
+FEA-2  An artwork's features depend on that artwork alone: its crops are drawn from its own digest, and its images pass
+       the network by themselves. With one artwork more or less, all others keep every bit of theirs.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,10 +15,8 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
 from ..artworks.artwork import Artwork
+from ..artworks.seeding import named_rng
 from .backbones import IMAGE_SIZE, Backbone
-
-BATCH = 80
-"""Images a forward pass; smaller batches do not fill the processor, larger ones only cost memory."""
 
 MIN_CROP_AREA, MAX_CROP_RATIO = 0.35, 4 / 3
 
@@ -41,36 +41,34 @@ def extract(
     backbone: Backbone,
     *,
     views: int,
-    seed: int,
     on_progress: Callable[[int], None] = lambda _done: None,
 ) -> StyleFeatures:
-    """Summarize artworks, each as itself and as `views` random crops.
+    """Summarize artworks, each as itself and as `views` crops, one artwork at a time (FEA-2).
+
+    A network that is shown several artworks at once may round one artwork's numbers differently with other neighbors,
+    and weights can be made that turn a rounding into anything.
 
     Args:
         artworks: At least one artwork.
         backbone: A frozen public network.
         views: K, the number of augmented views (0 for queries).
-        seed: Makes the crops reproducible.
-        on_progress: Called with the number of artworks finished since the last call.
+        on_progress: Called with 1 after each artwork.
 
     Returns:
         Features of all artworks, in order.
     """
-    generator = torch.Generator().manual_seed(seed)
-    rows: list[Tensor] = []
-    step = max(1, BATCH // (1 + views))
+    rows: list[NDArray[np.float32]] = []
     with torch.inference_mode():
-        for start in range(0, len(artworks), step):
-            chunk = artworks[start : start + step]
-            images = [image for artwork in chunk for image in _views(artwork, views, generator, backbone.image_size)]
-            rows.append(backbone(torch.stack(images)).view(len(chunk), 1 + views, -1))
-            on_progress(len(chunk))
-    return StyleFeatures(torch.cat(rows).numpy())
+        for artwork in artworks:
+            rows.append(backbone(_views(artwork, views, backbone.image_size)).numpy())
+            on_progress(1)
+    return StyleFeatures(np.stack(rows))
 
 
-def _views(artwork: Artwork, views: int, generator: torch.Generator, size: int) -> list[Tensor]:
-    image = to_image(artwork)
-    return [to_square(image, size), *(random_crop(image, generator, size) for _ in range(views))]
+def _views(artwork: Artwork, views: int, size: int) -> Tensor:
+    """The whole artwork and the crops that are its own, whatever else is in its portfolio: [1 + K, 3, size, size]."""
+    image, rng = to_image(artwork), named_rng(0, "crops", artwork.digest.hex())
+    return torch.stack([to_square(image, size), *(random_crop(image, rng, size) for _ in range(views))])
 
 
 def to_image(artwork: Artwork) -> Tensor:
@@ -84,13 +82,13 @@ def to_square(image: Tensor, size: int = IMAGE_SIZE) -> Tensor:
     return _resize(square, size)
 
 
-def random_crop(image: Tensor, generator: torch.Generator, size: int = IMAGE_SIZE) -> Tensor:
+def random_crop(image: Tensor, rng: np.random.Generator, size: int = IMAGE_SIZE) -> Tensor:
     """A random part of [3, H, W], maybe mirrored, at the backbone's input size, [3, size, size].
 
     Colors are left alone: palette is style.
     """
     height, width = image.shape[1:]
-    area, ratio, top, left, mirror = torch.rand(5, generator=generator).tolist()
+    area, ratio, top, left, mirror = rng.random(5).tolist()
     side = np.sqrt((MIN_CROP_AREA + area * (1 - MIN_CROP_AREA)) * height * width)
     stretch = MAX_CROP_RATIO ** (ratio - 0.5)
     rows, columns = min(height, max(1, round(side / stretch))), min(width, max(1, round(side * stretch)))

@@ -173,7 +173,7 @@ def _measure(run: Path, artworks: Path | None, progress: Progress) -> dict[str, 
         raise InputError(f"no index in {place} names what every artwork shows: add index.csv with a column 'content'")
     portfolios = (*dataset.training, *dataset.held_out)
     with progress.stage("Encoding artworks", sum(len(p.artworks) for p in portfolios)) as advance:
-        raw = [extract(p.artworks, backbone, views=0, seed=0, on_progress=advance).views[:, 0] for p in portfolios]
+        raw = [extract(p.artworks, backbone, views=0, on_progress=advance).views[:, 0] for p in portfolios]
     training, held_out = dict(zip(names, raw, strict=False)), np.concatenate(raw[len(names) :])
     artists, contents = _labels(dataset.held_out)
     spaces = _spaces(model, backbone)

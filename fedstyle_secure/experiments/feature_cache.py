@@ -4,7 +4,7 @@ FCA-1  A chunk's file is named by what decides its content: encoder, number of v
        folder, encoder or number of views never finds it.
 FCA-2  A chunk is written beside its place and renamed when whole: a killed extraction goes on after the last one.
 
-Crops are seeded by the artworks, not by a run's seed: every seed splits the same features anew.
+An artwork's features are its own (FEA-2), whatever run or seed: every seed splits the same ones anew.
 """
 
 import hashlib
@@ -26,9 +26,9 @@ from ..errors import FedStyleError, InputError
 from .progress import Progress
 
 CHUNK: Final = 16
-"""Artworks in a file: with the default views they fill one forward pass."""
+"""Artworks in a file."""
 
-_VIEWS = "views"
+_FORMAT, _VIEWS = "fedstyle-features-2", "views"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +59,7 @@ class FeatureCache:
         with progress.stage("Encoding artworks", total) as advance:
             advance(total - todo)
             for chunk in missing:
-                seed = int.from_bytes(self._digest(chunk)[:8], "little") >> 1
-                features = extract(chunk, backbone, views=self.views, seed=seed)
+                features = extract(chunk, backbone, views=self.views)
                 self._write(self._path(chunk), features)
                 advance(len(chunk))
 
@@ -88,7 +87,7 @@ class FeatureCache:
         return self.folder / f"{self._digest(chunk).hex()[:32]}.safetensors"
 
     def _digest(self, chunk: Sequence[Artwork]) -> bytes:
-        facts = hashlib.sha256(f"{self.encoder}\0{self.views}\0".encode())
+        facts = hashlib.sha256(f"{_FORMAT}\0{self.encoder}\0{self.views}\0".encode())
         for artwork in chunk:
             facts.update(artwork.digest)
         return facts.digest()

@@ -122,7 +122,7 @@ def join(
         raise InputError(f"artist {name!r} is in the catalogue already: remove it first, or join under another --name")
     check_name(name)
     with progress.stage("Encoding artworks", len(portfolio.artworks)) as advance:
-        features = extract(portfolio.artworks, opened.backbone, views=0, seed=0, on_progress=advance)
+        features = extract(portfolio.artworks, opened.backbone, views=0, on_progress=advance)
     budget = budget_of(run, settings)
     ledger = _enter(run, name, settings, budget, limit)
     newcomer = Newcomer(name=name, features=features, ledger=ledger, settings=settings)

@@ -33,7 +33,7 @@ class OpenRun:
         Raises:
             InputError: The image cannot be read, or `top` is below 1.
         """
-        features = extract([read_artwork(image)], self.backbone, views=0, seed=0)
+        features = extract([read_artwork(image)], self.backbone, views=0)
         return search(self.index, self.model.embed(features.views[:, 0]), top)[0]
 
 

@@ -12,17 +12,16 @@ from typing import Final, NamedTuple
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from ..artworks.artwork import Artwork, Portfolio
+from ..artworks.artwork import Portfolio
 from ..artworks.atelier import Hand, make_hands, paint_subject
 from ..artworks.splits import split_by_content
 from ..artworks.subjects import SUBJECTS
 from ..encoder.backbones import Backbone
 from ..encoder.features import StyleFeatures, extract
 from ..errors import FedStyleError, InputError
-from .dataset import derive_seed
 from .files import write_whole
 
-FORMAT: Final = "fedstyle-studio-1"
+FORMAT: Final = "fedstyle-studio-2"
 STUDIO_FILE, FEATURES_FOLDER = "studio.json", "features"
 
 _TRAINING, _HELD_OUT = "training", "held_out"
@@ -46,7 +45,7 @@ class StudioPlan:
         public_artworks: Pictures of a public painter.
         views: Augmented views of a picture.
         encoder: Name of the backbone and digest of its weights.
-        seed: Of the atelier, of the split by subject and of the crops.
+        seed: Of the atelier and of the split by subject.
     """
 
     artworks: int
@@ -133,14 +132,13 @@ class Studio:
         subjects = list(SUBJECTS)[: plan.public_artworks if is_public else plan.artworks]
         portfolio = Portfolio(hand.artist, tuple(paint_subject(hand, name, seed=plan.seed) for name in subjects))
         if is_public:
-            features = self._extract(portfolio.artworks, hand, plan.views)
+            features = extract(portfolio.artworks, self._backbone, views=plan.views)
             return features, StyleFeatures(features.views[:, :1])
         (training,), (held_out,) = split_by_content([portfolio], seed=plan.seed)
-        return self._extract(training.artworks, hand, plan.views), self._extract(held_out.artworks, hand, 0)
-
-    def _extract(self, artworks: tuple[Artwork, ...], hand: Hand, views: int) -> StyleFeatures:
-        seed = derive_seed(self._plan.seed, "views", hand.artist)
-        return extract(artworks, self._backbone, views=views, seed=seed)
+        return (
+            extract(training.artworks, self._backbone, views=plan.views),
+            extract(held_out.artworks, self._backbone, views=0),
+        )
 
 
 def _check_same(folder: Path, content: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -29,16 +30,16 @@ def train_small(
         torch.manual_seed(seed)
         encoder = SmallEncoder()
         head = nn.Linear(encoder.channels[-1], max(2, len(public)), bias=False)
-    generator = torch.Generator().manual_seed(seed)
+    rng = np.random.Generator(np.random.PCG64(seed))
     codebook = Codebook.from_seed(b"small encoder", dimensions=head.out_features)
     anchors = torch.from_numpy(codebook.anchors)
     pairs = [(artwork, index) for index, portfolio in enumerate(public) for artwork in portfolio.artworks]
     optimizer = torch.optim.AdamW([*encoder.parameters(), *head.parameters()], lr=LEARNING_RATE)
     for _ in range(EPOCHS):
-        order = torch.randperm(len(pairs), generator=generator).tolist()
+        order = rng.permutation(len(pairs)).tolist()
         for start in range(0, len(order), BATCH):
             batch = [pairs[i] for i in order[start : start + BATCH]]
-            images = torch.stack([random_crop(to_image(artwork), generator) for artwork, _ in batch])
+            images = torch.stack([random_crop(to_image(artwork), rng) for artwork, _ in batch])
             codewords = torch.tensor([index for _, index in batch])
             loss = anchor_loss(_embed(encoder, head, images)[:, None], codewords, anchors).mean()
             optimizer.zero_grad()

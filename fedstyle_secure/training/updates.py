@@ -1,9 +1,11 @@
 """What training hands to privacy: one row per artwork, and a layout that declares each tensor's support.
 
 UPD-1  Every uploaded tensor declares its support rule; a layout cannot be built without it.
+UPD-2  What is computed of an artwork on the way to a release is computed of it alone (`one_by_one`): its row has the
+       same bits whatever other artworks there are.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import accumulate
@@ -12,7 +14,7 @@ from math import isclose
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
+from ..errors import InputError, PrivacyError
 
 
 class Support(StrEnum):
@@ -101,3 +103,27 @@ class Contributions:
         """Lay tensors [artworks, ...] side by side in the order of `segments`."""
         parts = [tensors[segment.name].reshape(len(tensors[segment.name]), -1) for segment in segments]
         return cls(np.concatenate(parts, axis=1, dtype=np.float32), Layout(tuple(segments)))
+
+
+def one_by_one(
+    compute: Callable[[NDArray[np.float32]], NDArray[np.float32]], artworks: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """What `compute` makes of each artwork, shown to it without the others (UPD-2).
+
+    Matrix products round differently for another number of rows, and a hostile model can turn the last bit of a number
+    into its first. Calls of one shape, on a fresh copy of one artwork, leave nothing for the others to change.
+
+    Args:
+        compute: Maps [1, ...] to [1, ...]; all but the first dimension may change.
+        artworks: At least one, [artworks, ...].
+
+    Returns:
+        [artworks, ...].
+
+    Raises:
+        PrivacyError: `compute` makes more or less than one row of an artwork.
+    """
+    rows = [compute(artwork[np.newaxis].copy()) for artwork in artworks]
+    if any(len(row) != 1 for row in rows):
+        raise PrivacyError(f"an artwork is one row of a release, not {len(rows[0])}: its views belong together")
+    return np.concatenate(rows)

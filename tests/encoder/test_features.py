@@ -1,47 +1,82 @@
-"""Views of an artwork: the plain one, and crops that a seed reproduces; any picture size works."""
+"""Views of an artwork: the plain one, and crops of its own; other artworks change no bit of them (FEA-2)."""
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
-from fedstyle_secure.encoder.backbones import IMAGE_SIZE
-from fedstyle_secure.encoder.features import BATCH, extract, random_crop, to_image, to_square
+from fedstyle_secure.artworks.seeding import named_rng
+from fedstyle_secure.encoder.backbones import IMAGE_SIZE, Backbone
+from fedstyle_secure.encoder.features import _views, extract, random_crop, to_image, to_square
 
 
-def test_views_are_reproducible_by_seed(small, make_artwork):
-    artworks = [make_artwork(phase=phase) for phase in range(3)]
-    first, again, other = (extract(artworks, small, views=2, seed=seed).views for seed in (5, 5, 6))
-    np.testing.assert_array_equal(first, again)
-    np.testing.assert_allclose(first[:, 0], other[:, 0], rtol=1e-5, atol=1e-5)
-    assert np.abs(first[:, 1:] - other[:, 1:]).max(axis=2).min() > 1e-4
+class Hostile(nn.Module):
+    """Weights made for it: the same sum in two orders, so that nothing is left but how it was rounded, times 2^40."""
+
+    def __init__(self):
+        super().__init__()
+        rng = np.random.default_rng(0)
+        weights = rng.normal(size=(4, 3 * 64 * 64)).astype(np.float32)
+        order = rng.permutation(weights.shape[1])
+        self.order = torch.from_numpy(order)
+        self.forth, self.back = (torch.from_numpy(np.ascontiguousarray(w.T)) for w in (weights, weights[:, order]))
+        self.stage = nn.Identity()
+
+    def forward(self, images):
+        flat = images[:, :, :64, :64].flatten(1)
+        return self.stage((flat @ self.forth - flat[:, self.order] @ self.back)[:, :, None, None] * 2.0**40)
+
+
+@pytest.fixture(scope="module")
+def hostile():
+    network = Hostile()
+    return Backbone(network, stages=[network.stage], channels=[4], pool=network.stage, mean=(0.0,) * 3, std=(1.0,) * 3)
+
+
+@pytest.mark.parametrize("views", [0, 2])
+@pytest.mark.parametrize("eye", ["small", "hostile"])
+def test_an_artworks_features_are_the_same_bits_whatever_else_is_there(eye, views, request, make_artwork):
+    """FEA-2: one artwork less, any subset, any order."""
+    backbone = request.getfixturevalue(eye)
+    artworks = [make_artwork(50 + phase, 70, phase=phase) for phase in range(6)]
+    whole = extract(artworks, backbone, views=views).views
+    for chosen in ([1, 2, 3, 4, 5], [0], [3, 1], [5, 4, 3, 2, 1, 0], [0, 2, 4, 5]):
+        part = extract([artworks[i] for i in chosen], backbone, views=views).views
+        np.testing.assert_array_equal(part, whole[chosen])
+
+
+def test_a_hostile_network_does_tell_how_many_it_is_shown(hostile):
+    """What the test above rests on: shown together, the same images come out otherwise."""
+    images = torch.rand(5, 3, IMAGE_SIZE, IMAGE_SIZE, generator=torch.Generator().manual_seed(0))
+    together = hostile(images)
+    assert any(not torch.equal(hostile(images[:count])[:1], together[:1]) for count in range(1, 5))
+
+
+def test_crops_are_the_artworks_own(make_artwork):
+    """FEA-2: they follow from its pixels, and more views only add to them."""
+    artwork, again, other = make_artwork(phase=1), make_artwork(phase=1), make_artwork(phase=2)
+    views = _views(artwork, 3, IMAGE_SIZE)
+    assert torch.equal(_views(again, 2, IMAGE_SIZE), views[:3])
+    assert not torch.equal(views[1], views[2])
+    rngs = [named_rng(0, "crops", each.digest.hex()).random(5) for each in (artwork, other)]
+    assert np.abs(rngs[0] - rngs[1]).max() > 0.01
 
 
 def test_shapes_and_order(small, make_artwork):
+    done = []
     artworks = [make_artwork(phase=phase) for phase in range(5)]
-    features = extract(artworks, small, views=3, seed=0)
+    features = extract(artworks, small, views=3, on_progress=done.append)
     assert features.views.dtype == np.float32
     assert features.views.shape[:2] == (5, 4)
-    assert len(features) == 5
-    plain = extract(artworks[::-1], small, views=0, seed=0).views[::-1]
+    assert len(features) == sum(done) == 5
+    plain = extract(artworks, small, views=0).views
     assert plain.shape[1] == 1
     np.testing.assert_allclose(features.views[:, 0], plain[:, 0], rtol=1e-4, atol=1e-4)
 
 
-def test_many_artworks_take_several_batches_and_report_progress(small, make_artwork):
-    done = []
-    views = BATCH // 2 - 1
-    features = extract([make_artwork(9, 9)] * 3, small, views=views, seed=0, on_progress=done.append)
-    assert features.views.shape[:2] == (3, 1 + views)
-    assert done == [2, 1]
-
-
-def test_more_views_than_a_batch_still_work(small, make_artwork):
-    assert extract([make_artwork(9, 9)], small, views=BATCH + 1, seed=0).views.shape[1] == BATCH + 2
-
-
 @pytest.mark.parametrize("size", [(1, 500), (500, 1), (7, 9), (1, 1), (192, 192), (1000, 3)])
 def test_odd_sizes_work(size, small, make_artwork):
-    features = extract([make_artwork(*size)], small, views=3, seed=0).views
+    features = extract([make_artwork(*size)], small, views=3).views
     assert features.shape[:2] == (1, 4)
     assert np.isfinite(features).all()
 
@@ -64,9 +99,9 @@ def test_an_image_is_its_pixels_between_0_and_1(make_artwork):
 
 
 def test_crops_differ_stay_inside_and_keep_the_palette():
-    generator = torch.Generator().manual_seed(0)
+    rng = np.random.default_rng(0)
     image = torch.tensor([0.2, 0.5, 0.8])[:, None, None].expand(3, 50, 70) + torch.linspace(0, 0.1, 70)
-    crops = [random_crop(image, generator) for _ in range(20)]
+    crops = [random_crop(image, rng) for _ in range(20)]
     starts = {round(float(crop[0, 0, 0]), 4) for crop in crops}
     assert len(starts) > 10
     mirrored = [bool(crop[0, 0, 0] > crop[0, 0, -1]) for crop in crops]

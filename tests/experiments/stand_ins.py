@@ -9,6 +9,7 @@ import pytest
 
 from fedstyle_secure.artworks.artwork import Artwork
 from fedstyle_secure.artworks.atelier import write_atelier
+from fedstyle_secure.artworks.seeding import named_rng
 from fedstyle_secure.config import Settings
 from fedstyle_secure.encoder.features import StyleFeatures
 from fedstyle_secure.experiments import bench, feature_cache, run, seek
@@ -27,17 +28,16 @@ def look(
     _backbone: object,
     *,
     views: int,
-    seed: int,
     on_progress: Callable[[int], None] = lambda _done: None,
 ) -> StyleFeatures:
     """Colors, contrasts and a coarse thumbnail; views differ a little."""
-    rng = np.random.default_rng(seed)
     rows = []
     for artwork in artworks:
         pixels = artwork.pixels.astype(np.float32) / 255
         strokes = [np.abs(np.diff(pixels, axis=axis)).mean((0, 1)) for axis in (0, 1)]
         thumbnail = pixels.reshape(4, 8, 4, 8, 3).mean((1, 3)).ravel()[:12]
         row = np.concatenate([pixels.mean((0, 1)), pixels.std((0, 1)), *strokes, thumbnail])
+        rng = named_rng(0, artwork.digest.hex())
         rows.append(row + np.vstack([np.zeros(len(row)), 0.01 * rng.normal(size=(views, len(row)))]))
     on_progress(len(artworks))
     return StyleFeatures(np.stack(rows).astype(np.float32))

@@ -28,12 +28,12 @@ def cache(tmp_path: Path) -> FeatureCache:
 
 @pytest.fixture
 def looked(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
-    """What was looked at, call by call; a feature is the artwork's brightness beside a number of the seed."""
+    """What was looked at, call by call; a feature is the artwork's brightness."""
     calls: list[list[int]] = []
 
-    def look(artworks: Sequence[Artwork], _backbone: object, *, views: int, seed: int) -> StyleFeatures:
+    def look(artworks: Sequence[Artwork], _backbone: object, *, views: int) -> StyleFeatures:
         calls.append([int(artwork.pixels[0, 0, 0]) for artwork in artworks])
-        rows = [[[float(number), seed % 997]] * (1 + views) for number in calls[-1]]
+        rows = [[[float(number), 1.0]] * (1 + views) for number in calls[-1]]
         return StyleFeatures(np.asarray(rows, dtype=np.float32))
 
     monkeypatch.setattr(feature_cache, "extract", look)
