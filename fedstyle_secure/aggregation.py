@@ -6,8 +6,9 @@ AGG-2  Nothing is masked whose layout has a tensor with fewer artists behind a c
 AGG-3  A client insists on at least as many survivors, and assumes at least as many corrupt clients, as its noise share
        was sized for.
 AGG-4  The server's side handles protocol bytes and the final sum, nothing else.
-AGG-5  A cohort stays together: where cohorts are chosen, and again by each client, one is refused whose sums, combined
-       with those of earlier cohorts, single out fewer artists than any one sum may (threat TM-7).
+AGG-5  A cohort stays together: where cohorts are chosen, over a register of all there ever were, and again by each
+       client over those that it uploaded to, one is refused that fewer artists than the minimum cohort joined or left
+       since an earlier one (threat TM-7).
 AGG-6  A sum that no honest uploads can reach ends its session like any other failure: nothing is made of it.
 """
 
@@ -35,7 +36,7 @@ from protocols import (
     parameters,
 )
 from protocols.audit import Exchange, Transcript, audit, omit_input
-from protocols.secagg.cohorts import fewest_singled_out
+from protocols.secagg.cohorts import Cohorts as Cohorts  # noqa: PLC0414  (whoever keeps one gets it from here)
 from protocols.secagg.masking import from_ring, to_ring
 
 from .engines.memory import Engine
@@ -58,7 +59,7 @@ class MaskedSession(Protocol):
 
     @property
     def roster(self) -> frozenset[bytes]:
-        """Identities in the session, once it was agreed to; empty before."""
+        """Identities in the session, once the masked update is on its way; empty before."""
         ...
 
     def receive(self, data: bytes) -> bytes:
@@ -148,7 +149,7 @@ def mask(
     last_iteration: int,
     enrolment: Enrolment,
     random: RandomBytes,
-    earlier: frozenset[frozenset[bytes]] = frozenset(),
+    earlier: Cohorts | None = None,
 ) -> MaskedSession:
     """Arm a protocol client with a noisy update.
 
@@ -158,7 +159,7 @@ def mask(
         last_iteration: Newest iteration this artist took part in before.
         enrolment: The artist's key and conditions.
         random: Source of secret random bytes.
-        earlier: Rosters of the sessions this artist took part in before (AGG-5).
+        earlier: Cohorts of the sessions this artist uploaded to before (AGG-5); None for none.
 
     Returns:
         A client that answers the server's requests, once.
@@ -176,7 +177,7 @@ def mask(
         min_survivors=max(enrolment.min_cohort, mechanism.min_survivors),
         min_corrupt=mechanism.corrupt,
         last_iteration=last_iteration,
-        earlier=earlier,
+        earlier=Cohorts() if earlier is None else earlier,
         architectures=enrolment.architectures,
         model_digest=subject.model_digest,
         anchors_digest=subject.anchors_digest,
@@ -205,23 +206,20 @@ def check_support(mechanism: Mechanism, min_cohort: int) -> None:
             )
 
 
-def check_cohort(identities: Sequence[bytes], earlier: Iterable[frozenset[bytes]], min_survivors: int) -> None:
-    """Refuse a cohort that earlier ones would single artists out of (AGG-5); every artist refuses it too.
+def check_cohort(identities: Collection[bytes], register: Cohorts, min_cohort: int) -> None:
+    """Refuse a cohort that differs from an earlier one in too few artists (AGG-5); every artist refuses it too.
 
     Args:
         identities: The cohort.
-        earlier: Cohorts of earlier sessions with any of these artists.
-        min_survivors: Fewest artists in a sum, and so in any combination of sums.
+        register: All cohorts of earlier sessions, whoever was in them.
+        min_cohort: Fewest artists that an artist hides among.
 
     Raises:
-        InputError: Says how many artists it singles out.
+        InputError: Says how many have left and joined.
     """
-    singled_out = fewest_singled_out((*earlier, identities))
-    if singled_out < min_survivors:
-        raise InputError(
-            f"sums over this cohort and over earlier ones single out {singled_out} artist(s), {min_survivors} is the "
-            f"least: keep the cohort as it was, or let {min_survivors} or more join or leave at once"
-        )
+    conflict = register.conflict(identities, min_cohort)
+    if conflict:
+        raise InputError(f"{conflict}; keep the cohort as it was, or let {min_cohort} or more join or leave at once")
 
 
 def session_params(identities: Sequence[bytes], subject: Subject, mechanism: Mechanism) -> SessionParams:

@@ -6,7 +6,8 @@ AGT-3  An iteration is taken part in once: numbers must rise.
 AGT-4  After a charge the server is given a receipt of the ledger, and an announcement brings the newest one back: a
        ledger restored from a backup is noticed before it is charged again. A server that forgets receipts on purpose
        brings none; then only a copy of the ledger's head, kept elsewhere, can tell.
-AGT-5  Whoever was in a session is remembered: a later cohort that this one would single artists out of is refused.
+AGT-5  The cohorts that this artist uploaded to are remembered: a later one that too few artists joined or left since is
+       refused. An announcement without an upload is not remembered, and locks nobody out.
 AGT-6  The prototype that an artist takes out of its artworks was charged for and made noisy, though nobody sees it.
 AGT-7  An artist trains in one style space: that of its enrolment, or else of the first iteration it takes part in;
        another whitening is refused, for a prototype as well.
@@ -20,7 +21,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from numpy.typing import NDArray
 
-from .aggregation import Enrolment, MaskedSession, Subject, mask
+from .aggregation import Cohorts, Enrolment, MaskedSession, Subject, mask
 from .alignment import HEAD, MOMENTS, kept_fraction
 from .announcement import NO_RECEIPT, Announcement
 from .encoder.features import StyleFeatures
@@ -63,7 +64,7 @@ class Artist:
         unit: What the artist agreed is protected.
         random: Source of secret random bytes.
         last_iteration: Newest iteration it took part in; whoever makes this object again hands it in.
-        rosters: Identities in each session it took part in; handed in likewise.
+        cohorts: Those of the sessions it uploaded to; handed in likewise.
         whitening: Pinned at enrolment, or else that of the first iteration it took part in; None before.
     """
 
@@ -76,7 +77,7 @@ class Artist:
     unit: Unit
     random: RandomBytes = field(repr=False)
     last_iteration: int = 0
-    rosters: frozenset[frozenset[bytes]] = frozenset()
+    cohorts: Cohorts = field(default_factory=Cohorts)
     whitening: Whitening | None = field(default=None, repr=False)
     _prototype: Prototype | None = field(default=None, init=False, repr=False)
     _whitened: NDArray[np.float32] | None = field(default=None, init=False, repr=False)
@@ -129,7 +130,7 @@ class Artist:
             last_iteration=previous,
             enrolment=self.enrolment,
             random=self.random,
-            earlier=self.rosters,
+            earlier=self.cohorts,
         )
         return self.ledger.receipt(self._receipt_key)
 
@@ -143,7 +144,8 @@ class Artist:
         if self._session is None:
             raise PrivacyError("a session's request came before its iteration was announced")
         response = self._session.receive(data)
-        self.rosters |= {self._session.roster}
+        if self._session.roster:
+            self.cohorts.add(self._session.roster)
         return response
 
     def release_prototype(self, model: StyleModel, mechanism: Mechanism) -> None:

@@ -4,16 +4,16 @@ ITE-1  All that comes from artists passes through `aggregation.aggregate`; annou
        which tell nothing and are brought back with the next announcement. Where the cohort is cut into buckets, each
        of them has a session of its own (`robust`).
 ITE-2  A cohort and its buckets are the same for all iterations of a run, and are refused before anything is announced
-       if cohorts of earlier runs would single artists out of them.
+       if they differ in too few artists from any cohort that ever was: each is entered in a register.
 """
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from .aggregation import Aggregate, AggregationAborted, Subject, aggregate, check_cohort, session_params
+from .aggregation import Aggregate, AggregationAborted, Cohorts, Subject, aggregate, check_cohort, session_params
 from .alignment import Alignment, head_segment, moments_segment
 from .announcement import NO_RECEIPT, RECEIPT_BYTES, Announcement
 from .encoder.model import StyleModel
@@ -40,6 +40,7 @@ class CohortPlan:
         unit: What is protected.
         clients: Artists in a session: the whole cohort, or its largest bucket.
         corrupt: Artists assumed to work with the server, at most.
+        min_cohort: Fewest artists that an artist hides among: so many join or leave at once, or none.
         min_survivors: Artists below which a session aborts.
         max_artworks: Public bound on an artist's artworks.
         noise: The law of noise shares.
@@ -53,6 +54,7 @@ class CohortPlan:
     unit: Unit
     clients: int
     corrupt: int
+    min_cohort: int
     min_survivors: int
     max_artworks: int
     noise: Noise
@@ -131,7 +133,7 @@ def run(
     artists: Sequence[str],
     on_session: Callable[[], None] = lambda: None,
     transcripts: Path | None = None,
-    earlier: Collection[frozenset[bytes]] = (),
+    register: Cohorts | None = None,
 ) -> Iterator[Outcome]:
     """Train, one iteration at each step of the iterator.
 
@@ -145,18 +147,21 @@ def run(
         artists: Mailbox names, in the order of `identities`.
         on_session: Called when all artists have prepared their uploads and the session begins.
         transcripts: Folder in which every session is written down as the server saw it; None for nowhere.
-        earlier: Cohorts of earlier runs that any of these artists were part of.
+        register: All cohorts there ever were; those of this run are added. None for none before.
 
     Yields:
         The outcome of each iteration. An aborted session changes nothing; what it cost stays charged.
 
     Raises:
-        InputError: The cohort cannot bear its own promises, or earlier ones single artists out of it.
+        InputError: The cohort cannot bear its own promises, or differs from an earlier one in too few artists.
     """
     buckets = deal(identities, cohort.buckets, cohort.seed)
+    register = Cohorts() if register is None else register
     summed_over = [[identities[index] for index in bucket] for bucket in buckets]
-    for number, members in enumerate(summed_over):
-        check_cohort(members, (*earlier, *map(frozenset, summed_over[:number])), cohort.min_survivors)
+    for members in summed_over:
+        check_cohort(members, register, cohort.min_cohort)
+    for members in summed_over:
+        register.add(members)
     receipts = {f"{name}/announcement": NO_RECEIPT for name in artists}
     answered: dict[str, bytes] = {}
     for iteration in range(1, len(cohort.multipliers) + 1):

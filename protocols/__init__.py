@@ -18,6 +18,7 @@ from .errors import (
 )
 from .params import SessionParams, VectorSpec
 from .secagg.client import CLIENT_RANDOM_BYTES, Client
+from .secagg.cohorts import Cohorts
 from .secagg.graph import Adversary, parameters
 from .secagg.policy import ClientPolicy
 from .secagg.server import Server
@@ -29,6 +30,7 @@ __all__ = [
     "Adversary",
     "Client",
     "ClientPolicy",
+    "Cohorts",
     "FaultyClientError",
     "FaultyServerError",
     "LocalProtocolError",

@@ -39,7 +39,7 @@ class PolicyRule(StrEnum):
     ITERATION = "iteration"
     """The iteration is newer than the last one this client took part in."""
     EARLIER = "earlier"
-    """Sums over its roster and the earlier ones, combined in any way, are over enough clients still."""
+    """Beside each earlier cohort nobody or enough clients have joined, and nobody or enough have left."""
     ARCHITECTURE = "architecture"
     """The model architecture is on this client's allow-list."""
     MODEL = "model"

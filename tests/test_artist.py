@@ -405,31 +405,47 @@ def test_an_artwork_is_one_row_of_a_release_not_one_for_each_view(town):
 # Whom it was with
 
 
-def test_an_artist_remembers_its_cohort_and_refuses_one_that_lacks_a_single_artist(artist, town):
+@pytest.fixture
+def veteran(town):
+    """An artist that was in one session, with seven others, to its end."""
+    federation = town.federation(mode=Mode.DISTRIBUTED, multipliers=(2.0,))
+    (outcome,) = federation.run()
+    assert outcome.aggregate.survivors == 8
+    return federation.artists["artist 0"]
+
+
+def invitation(town, identities, mechanism, **subject):
+    return Server(session_params(identities, town.subject(**subject), mechanism)).start()[0]
+
+
+def test_an_artist_remembers_its_cohort_and_refuses_one_that_lacks_a_single_artist(veteran, town):
     """AGT-5: eight artists, then seven of them: the sums' difference would be the eighth's."""
-    mechanism = town.mechanism()
-    artist.receive_announcement(town.announcement(mechanism).encode())
-    assert artist.rosters == frozenset()
-    artist.receive_request(first_request(town, mechanism))
-    eight = frozenset(town.public_key(number) for number in range(8))
-    assert artist.rosters == {eight}
-
+    identities = [town.public_key(number) for number in range(8)]
+    assert list(veteran.cohorts) == [frozenset(identities)]
     fewer = town.mechanism(clients=7)
-    artist.receive_announcement(town.announcement(fewer, iteration=2).encode())
-    identities = [town.public_key(number) for number in range(7)]
-    invitation = Server(session_params(identities, town.subject(iteration=2), fewer)).start()[0]
-    with pytest.raises(PolicyViolationError, match="single out 1 clients, 6 is the least") as caught:
-        artist.receive_request(invitation)
+    veteran.receive_announcement(town.announcement(fewer, iteration=2).encode())
+    with pytest.raises(PolicyViolationError, match="1 of an earlier cohort's clients have left") as caught:
+        veteran.receive_request(invitation(town, identities[:7], fewer, iteration=2))
     assert caught.value.rule is PolicyRule.EARLIER
-    assert artist.rosters == {eight}
+    assert list(veteran.cohorts) == [frozenset(identities)]
 
 
-def test_the_same_cohort_is_welcome_again(artist, town):
-    for iteration in (1, 2):
-        mechanism = town.mechanism()
-        artist.receive_announcement(town.announcement(mechanism, iteration=iteration).encode())
-        artist.receive_request(first_request(town, mechanism, iteration=iteration))
-    assert len(artist.rosters) == 1
+def test_the_same_cohort_is_welcome_again(veteran, town):
+    mechanism = town.mechanism()
+    veteran.receive_announcement(town.announcement(mechanism, iteration=2).encode())
+    assert veteran.receive_request(first_request(town, mechanism, iteration=2))
+    assert len(veteran.cohorts) == 1
+
+
+def test_a_session_that_ended_before_the_upload_locks_an_artist_out_of_nothing(artist, town):
+    """AGT-5: five were invited, then all eight: three have joined, where five would be enough."""
+    five, eight = town.mechanism(clients=5, min_survivors=5), town.mechanism()
+    identities = [town.public_key(number) for number in range(5)]
+    artist.receive_announcement(town.announcement(five).encode())
+    assert artist.receive_request(invitation(town, identities, five))
+    assert len(artist.cohorts) == 0
+    artist.receive_announcement(town.announcement(eight, iteration=2).encode())
+    assert artist.receive_request(first_request(town, eight, iteration=2))
 
 
 def prototype_mechanism(town, **changes):

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from fedstyle_secure import artist as artist_module
-from fedstyle_secure.aggregation import mask
+from fedstyle_secure.aggregation import Cohorts, mask
 from fedstyle_secure.announcement import NO_RECEIPT, RECEIPT_BYTES, Announcement
 from fedstyle_secure.encoder.whitening import Whitening
 from fedstyle_secure.engines.memory import Unreachable
@@ -246,30 +246,41 @@ def test_a_cohort_that_cannot_keep_its_promises_is_refused(town):
         town.federation(mode=Mode.DISTRIBUTED, multipliers=(1e9,)).run()
 
 
-@pytest.mark.parametrize(("joined", "left"), [(1, 0), (3, 2)])
-def test_a_cohort_that_earlier_ones_single_artists_out_of_is_refused_before_anything_is_charged(joined, left, town):
-    """AGG-5, ITE-2: one artist fewer than before; and three that left where two have joined, which is one too few."""
+@pytest.mark.parametrize(("more", "fewer"), [(1, 0), (0, 1), (4, 0), (5, 4)])
+def test_a_cohort_that_differs_in_too_few_artists_is_refused_before_anything_is_charged(more, fewer, town):
+    """AGG-5, ITE-2: of those that an earlier cohort had more, or fewer; five artists are enough."""
     federation = town.federation()
-    before = [*federation.identities[left:], *(town.public_key(8 + number) for number in range(joined))]
-    with pytest.raises(InputError, match="keep the cohort as it was, or let 6 or more join or leave"):
-        next(federation.loop(earlier=[frozenset(before)]))
+    before = [*federation.identities[fewer:], *(town.public_key(8 + number) for number in range(more))]
+    register = Cohorts([before])
+    with pytest.raises(InputError, match="keep the cohort as it was, or let 5 or more join or leave"):
+        next(federation.loop(register=register))
     assert all(not artist.ledger.releases for artist in federation.artists.values())
+    assert list(register) == [frozenset(before)]
 
 
-def test_buckets_are_refused_whose_sums_together_lack_one_artist_of_an_earlier_cohort(town):
-    """ITE-2: neither bucket alone singles anyone out of it."""
+def test_buckets_are_refused_of_which_one_lacks_one_artist_of_an_earlier_cohort(town):
+    """ITE-2: it had all of the first, and all but one of the second."""
     federation = town.federation(clients=18, buckets=3, min_survivors=5)
     first, second, _ = deal(federation.identities, 3, federation.cohort.seed)
     before = frozenset(federation.identities[number] for number in (*first, *second[1:]))
-    with pytest.raises(InputError, match="single out 1 artist"):
-        next(federation.loop(earlier=[before]))
+    with pytest.raises(InputError, match="6 of an earlier cohort's clients have left and 1 have joined"):
+        next(federation.loop(register=Cohorts([before])))
 
 
-def test_a_cohort_may_stay_or_change_altogether(town):
+def test_a_cohort_may_stay_or_change_altogether_and_is_registered(town):
     federation = town.federation(multipliers=(0.0,))
     strangers = frozenset(town.public_key(100 + number) for number in range(8))
-    (outcome,) = federation.loop(earlier=[frozenset(federation.identities), strangers])
-    assert outcome.problem == ""
+    register = Cohorts([strangers])
+    for _ in range(2):
+        (outcome,) = town.federation(multipliers=(0.0,)).loop(register=register)
+        assert outcome.problem == ""
+    assert list(register) == [strangers, frozenset(federation.identities)]
+
+
+def test_each_bucket_is_registered(town):
+    federation, register = town.federation(clients=18, buckets=3, min_survivors=5, multipliers=(0.0,)), Cohorts()
+    list(federation.loop(register=register))
+    assert [len(roster) for roster in register] == [6, 6, 6]
 
 
 def test_announcements_differ_by_nothing_but_the_receipt_they_bring_back(town, monkeypatch):

@@ -32,7 +32,7 @@ from fedstyle_secure.privacy.clipping import Unit
 from fedstyle_secure.privacy.mechanism import Mechanism
 from fedstyle_secure.privacy.sizing import Mode
 from fedstyle_secure.training.moments import outer_product_rows
-from protocols.secagg.cohorts import fewest_singled_out
+from protocols.primitives.algebra import lightest, reduce
 
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
 from .deployment import Deployment
@@ -48,7 +48,7 @@ _MOMENTS: Final = moments_segment(D, 1.0)
 _NOISE: Final = "noise for a whole artist"
 _POLICY: Final = "protocols.secagg.policy:ClientPolicy.check"
 _EDITS: Final = {
-    "cohort history": (Edit(_POLICY, "singled_out >= self.min_survivors,", "True,"),),
+    "cohort history": (Edit(_POLICY, "not conflict, conflict", "True, conflict"),),
     "restart limit": (
         Edit(_POLICY, "params.iteration > self.last_iteration,", "True,"),
         Edit(
@@ -119,7 +119,7 @@ def attack(without: frozenset[str], effort: Effort) -> Figures:
     trials = _TRIALS[effort]
     by_artist = _reidentified(mode, Unit.ARTIST, ARTISTS, trials) if dropouts else 0.0
     return {
-        "artists singled out by rosters": fewest_singled_out(rosters),
+        "artists singled out by rosters": _fewest_singled_out(rosters),
         "sums of one iteration": repeated,
         "re-identified": by_artist,
         "re-identified, noise per artwork": _reidentified(mode, Unit.ARTWORK, ARTISTS, trials),
@@ -197,6 +197,11 @@ def _rosters_that_gave_sums() -> list[frozenset[bytes]]:
             if hall.ask(iteration, cohort) is not None:
                 given.append(frozenset(hall.federation.identities[number] for number in cohort))
     return given
+
+
+def _fewest_singled_out(rosters: Collection[frozenset[bytes]]) -> int:
+    """Artists in the smallest combination of sums over these rosters."""
+    return len(lightest(reduce({int.from_bytes(identity): 1 for identity in roster} for roster in rosters)))
 
 
 def _sums_of_one_iteration() -> int:

@@ -229,6 +229,7 @@ def _train(poison: Poison | None, *, buckets: int, iterations: int, poisoner: in
             unit=Unit.ARTWORK,
             clients=ARTISTS // buckets,
             corrupt=1,
+            min_cohort=MIN_COHORT,
             min_survivors=ARTISTS // buckets,
             max_artworks=MAX_ARTWORKS,
             noise=Noise.GAUSSIAN,

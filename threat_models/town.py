@@ -175,6 +175,7 @@ class Federation:
             unit=self.unit,
             clients=-(-self.clients // self.buckets),
             corrupt=self.corrupt,
+            min_cohort=self.min_cohort,
             min_survivors=self.min_survivors,
             max_artworks=20,
             noise=Noise.GAUSSIAN,

@@ -150,6 +150,7 @@ def plan_budget(settings: Settings, *, clients: int, dimensions: int, outputs: i
         unit=settings.unit,
         clients=math.ceil(clients / settings.buckets),
         corrupt=corrupt,
+        min_cohort=settings.min_cohort,
         min_survivors=min_survivors,
         max_artworks=settings.max_artworks,
         noise=settings.noise,

@@ -140,7 +140,9 @@ class Client:
         client._identity = identity
         client._vault = vault
         client._last_iteration = position.iteration
-        client._roster = frozenset() if isinstance(state, Unmasked | Aborted) else frozenset(state.params.identities)
+        client._roster = (
+            frozenset(state.params.identities) if isinstance(state, InputMasked | SurvivorsSigned) else frozenset()
+        )
         client._state = state
         return client
 
@@ -151,9 +153,10 @@ class Client:
 
     @property
     def roster(self) -> frozenset[bytes]:
-        """Identities in the session that this client takes part in, for `earlier` in the next policies.
+        """Identities in the session that this client has uploaded to, for `earlier` in the next policies.
 
-        Empty before, in a session that was refused, and for a client restored after its session was over.
+        Empty before the upload, so that announcements alone lock nobody out, and for a client restored after its
+        session was over.
         """
         return self._roster
 
@@ -191,6 +194,7 @@ class Client:
             raise
         if isinstance(after, KeysAdvertised):
             self._last_iteration = after.params.iteration
+        if isinstance(after, InputMasked):
             self._roster = frozenset(after.params.identities)
         self._keep(after)
         self._state = after

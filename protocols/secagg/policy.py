@@ -5,18 +5,18 @@ POL-2  Digests are compared with what this client received and hashed itself: a 
        (Pasquini et al., CCS 2022) gets no upload from whoever's model is not the session's.
 POL-3  Degree and threshold are judged by the client itself, against the adversary it assumes: a graph in which some
        client could be unmasked with probability above 2^-40 is refused.
-POL-4  No combination of sums over the session's roster and over those this client was part of before singles out fewer
-       than `min_survivors` clients (`cohorts`).
+POL-4  Between the session's cohort and each earlier one that this client uploaded to, nobody or at least `min_cohort`
+       clients joined, and nobody or at least so many left (`cohorts`).
 POL-5  An iteration is taken part in once: no session of it is started again with other survivors, so no two sums hold
        the same vectors. Whoever wants to try again announces another iteration: fresh noise, another charge.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..errors import ParametersError, PolicyRule, PolicyViolationError
 from ..params import DIGEST_SIZE, NOTHING, SessionParams
 from ..primitives.signing import IDENTITY_SIZE
-from .cohorts import fewest_singled_out
+from .cohorts import Cohorts
 from .graph import Adversary, check
 
 
@@ -32,7 +32,7 @@ class ClientPolicy:
         adversary: What the server is assumed to be able to do (`graph.Adversary`).
         last_iteration: Newest iteration it took part in, 0 for none. The caller must store it durably, before the
             client's first response leaves.
-        earlier: Rosters of the sessions it took part in, stored like `last_iteration`.
+        earlier: Cohorts of the sessions it uploaded to, each stored durably before the upload leaves.
         architectures: SHA-256 digests of the model architectures it agrees to train.
         model_digest: SHA-256 of the model it received; like the other two, `params.NOTHING` if there is none.
         anchors_digest: SHA-256 of the anchors it received.
@@ -48,17 +48,15 @@ class ClientPolicy:
     min_corrupt: int
     adversary: Adversary = Adversary.MALICIOUS
     last_iteration: int
-    earlier: frozenset[frozenset[bytes]] = frozenset()
+    earlier: Cohorts = field(default_factory=Cohorts)
     architectures: frozenset[bytes] = frozenset({NOTHING})
     model_digest: bytes = NOTHING
     anchors_digest: bytes = NOTHING
     privacy_digest: bytes = NOTHING
 
     def __post_init__(self) -> None:
-        if any(len(identity) != IDENTITY_SIZE for roster in (self.roster, *self.earlier) for identity in roster):
-            raise ParametersError(f"policy: every identity in a roster is {IDENTITY_SIZE} bytes")
-        if frozenset() in self.earlier:
-            raise ParametersError("policy: an earlier roster is empty: a session has at least two clients")
+        if any(len(identity) != IDENTITY_SIZE for identity in self.roster):
+            raise ParametersError(f"policy: every identity in the roster is {IDENTITY_SIZE} bytes")
         digests = (*self.architectures, self.model_digest, self.anchors_digest, self.privacy_digest)
         if any(len(digest) != DIGEST_SIZE for digest in digests):
             raise ParametersError(f"policy: every digest is {DIGEST_SIZE} bytes")
@@ -75,7 +73,7 @@ class ClientPolicy:
         Raises:
             PolicyViolationError: names the first line that the session breaks.
         """
-        singled_out = fewest_singled_out((*self.earlier, params.identities))
+        conflict = self.earlier.conflict(params.identities, self.min_cohort)
         unknown = [index for index, identity in enumerate(params.identities) if identity not in self.roster]
         lines = (
             (PolicyRule.ROSTER, not unknown, f"clients {unknown} are not in the pinned roster"),
@@ -99,11 +97,7 @@ class ClientPolicy:
                 params.iteration > self.last_iteration,
                 f"iteration {params.iteration} is not after {self.last_iteration}, the last one taken part in",
             ),
-            (
-                PolicyRule.EARLIER,
-                singled_out >= self.min_survivors,
-                f"sums over it and earlier rosters single out {singled_out} clients, {self.min_survivors} is the least",
-            ),
+            (PolicyRule.EARLIER, not conflict, conflict),
             (
                 PolicyRule.ARCHITECTURE,
                 params.architecture_digest in self.architectures,

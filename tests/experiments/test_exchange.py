@@ -27,6 +27,7 @@ def masked() -> MaskedExchange:
         unit=Unit.ARTWORK,
         clients=ARTISTS,
         corrupt=1,
+        min_cohort=5,
         min_survivors=ARTISTS,
         max_artworks=50,
         noise=Noise.GAUSSIAN,

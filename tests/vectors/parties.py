@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from protocols import Adversary, Client, ClientPolicy, Server, SessionParams
+from protocols import Adversary, Client, ClientPolicy, Cohorts, Server, SessionParams
 from protocols.errors import ProtocolError
 
 from .notation import bytes_of, integer_of, number
@@ -72,7 +72,7 @@ def make_client(facts: Mapping, policy: Mapping) -> Client:
             min_corrupt=policy["min_corrupt"],
             adversary=Adversary(policy["adversary"]),
             last_iteration=policy["last_iteration"],
-            earlier=frozenset(frozenset(map(bytes_of, roster)) for roster in policy["earlier"]),
+            earlier=Cohorts(map(bytes_of, roster) for roster in policy["earlier"]),
             architectures=frozenset(map(bytes_of, policy["architectures"])),
             **{name: bytes_of(policy[name]) for name in _DIGESTS},
         ),

@@ -53,7 +53,7 @@ def _policy(client: Tricked) -> None:
         ("iteration", "the iteration is before the last one", {"last_iteration": 8}),
         ("earlier", "three of the four were in a sum before", {"earlier": [roster[:3]]}),
         ("earlier", "one of the four took another's place", {"earlier": [[*roster[:3], identity_hex(9)]]}),
-        ("earlier", "two earlier sums and this one, combined", {"earlier": [halves[0], halves[1]]}),
+        ("earlier", "three others were in a sum with the four before", {"earlier": [[*roster, *strangers[:3]]]}),
         ("architecture", "an architecture not on the list", {"architectures": [other]}),
         ("architecture", "an empty list of architectures", {"architectures": []}),
         ("model", "another model than the one received", {"model_digest": other}),
@@ -68,11 +68,13 @@ def _policy(client: Tricked) -> None:
         ("model", "several lines broken, others than the first", {"model_digest": other, "privacy_digest": other}),
     ):
         client.refuses(comment, 0, request, error=_rule(rule), policy=policy)
-    for comment, earlier in (
-        ("the same four before", [roster]),
-        ("four others and client 0", [[*strangers, roster[0]]]),
+    for comment, least, earlier in (
+        ("the same four before", 4, [roster]),
+        ("four others were in a sum with the four before", 4, [[*roster, *strangers]]),
+        ("four others and client 0, where three are enough", 3, [[*strangers, roster[0]]]),
+        ("two cohorts that differ in two from this one: no three sums are combined", 2, list(halves)),
     ):
-        client.accepts(comment, 0, request, policy={"earlier": earlier})
+        client.accepts(comment, 0, request, policy={"earlier": earlier, "min_cohort": least})
     invited = {"changes": stranger, "policy": {"roster": [*roster, identity_hex(9)]}}
     client.refuses("a client that is not invited", 0, request, error=_rule("roster"), **invited)
     for comment, coordinates in (("a vector at its bounds", [1000, -1000, 1000]), ("a vector of zeros", [0, 0, 0])):

@@ -1,57 +1,115 @@
-from itertools import combinations
+from collections import Counter
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocols.primitives import algebra
-from protocols.secagg.cohorts import fewest_singled_out
+from protocols import Cohorts, ParametersError
+from protocols.secagg import cohorts as cohorts_module
+
+
+def identity(number: int) -> bytes:
+    return number.to_bytes(32, "big")
 
 
 def roster(*numbers: int) -> frozenset[bytes]:
-    return frozenset(bytes((number,)) for number in numbers)
+    return frozenset(map(identity, numbers))
 
 
-def by_brute_force(rosters) -> int:
-    """The smallest support in the row space: a set of people is singled out by what vanishes on all others."""
-    people = sorted(frozenset().union(*rosters))
-    matrix = np.array([[person in each for person in people] for each in rosters], dtype=float)
-    rank = np.linalg.matrix_rank(matrix)
-    for size in range(1, len(people) + 1):
-        for kept in combinations(range(len(people)), size):
-            others = [place for place in range(len(people)) if place not in kept]
-            if not others or np.linalg.matrix_rank(matrix[:, others]) < rank:
-                return size
-    raise AssertionError("the sum of everybody is a sum")
+def plain_rule(earlier, new, least) -> bool:
+    """Set by set, as COH-1 says it."""
+    return any(0 < len(only) < least for old in earlier for only in (old - new, new - old))
 
 
 @pytest.mark.parametrize(
-    ("rosters", "fewest"),
+    ("earlier", "new", "refused"),
     [
-        ([roster(*range(8))], 8),
-        ([roster(*range(8)), roster(*range(8))], 8),
-        ([roster(*range(8)), roster(*range(7))], 1),
-        ([roster(*range(8)), roster(*range(1, 9))], 2),
-        ([roster(*range(8)), roster(*range(8, 16))], 8),
-        ([roster(*range(8)), roster(*range(4, 12))], 8),
-        ([roster(0, 1, 2, 3), roster(2, 3, 4, 5), roster(4, 5, 0, 1)], 2),
-        ([roster(0, 1), roster(1, 2), roster(2, 0)], 1),
+        ([], range(8), False),
+        ([range(8)], range(8), False),
+        ([range(8)], range(7), True),
+        ([range(8)], range(9), True),
+        ([range(8)], range(1, 9), True),
+        ([range(8)], range(11), False),
+        ([range(8)], range(5), False),
+        ([range(8)], range(3, 11), False),
+        ([range(8)], range(3, 10), True),
+        ([range(8)], range(2, 10), True),
+        ([range(8)], range(8, 16), False),
+        ([range(8)], range(8, 10), True),
+        ([range(8), range(4, 12)], range(8, 16), False),
+        ([range(8), range(7, 15), range(8, 16)], range(16, 24), False),
+        ([range(8), range(7, 15), range(8, 16)], range(9, 17), True),
+        ([range(2), range(20)], range(20), False),
+        ([range(2), range(20)], [*range(1, 20)], True),
+        ([range(2), range(20, 40)], range(40, 60), True),
     ],
 )
-def test_the_smallest_combination_of_sums_is_found(rosters, fewest):
-    """The last but one needs all three sums: (a + b - c) / 2 is over two clients, though any two differ by four."""
-    assert fewest_singled_out(rosters) == fewest == by_brute_force(rosters)
-
-
-@given(st.lists(st.frozensets(st.integers(0, 6), min_size=1).map(lambda each: roster(*each)), min_size=1, max_size=4))
-def test_no_combination_is_over_fewer(rosters):
-    assert fewest_singled_out(rosters) == by_brute_force(rosters)
-
-
-def test_where_there_are_too_many_combinations_the_worst_is_assumed(monkeypatch):
+def test_nobody_or_at_least_three_join_and_leave(earlier, new, refused):
     """COH-1."""
-    rosters = [roster(*range(8)), roster(*range(8, 16))]
-    monkeypatch.setattr(algebra, "_SUBSETS", 0)
-    assert fewest_singled_out(rosters) == 1
-    assert fewest_singled_out(rosters[:1]) == 8
+    history = Cohorts(roster(*each) for each in earlier)
+    assert bool(history.conflict(roster(*new), 3)) is refused
+    assert plain_rule([roster(*each) for each in earlier], roster(*new), 3) is refused
+
+
+def test_a_conflict_says_how_many_left_and_joined():
+    said = Cohorts([roster(*range(8))]).conflict(roster(*range(1, 14)), 5)
+    assert said.startswith("1 of an earlier cohort's clients have left and 6 have joined: ")
+    assert "at least 5" in said
+
+
+rosters = st.frozensets(st.integers(0, 9), min_size=1).map(lambda each: roster(*each))
+
+
+@given(st.lists(rosters, max_size=6), rosters, st.integers(1, 6))
+def test_entries_tell_what_sets_tell(earlier, new, least):
+    history = Cohorts(earlier)
+    assert list(history) == list(dict.fromkeys(earlier))
+    assert len(history) == len(set(earlier))
+    assert bool(history.conflict(new, least)) is plain_rule(earlier, new, least)
+
+
+@given(st.lists(rosters, min_size=1, max_size=5))
+def test_a_client_in_all_of_them_changes_nothing(earlier):
+    """Its own entry is passed over, and counts all the same."""
+    owner = identity(99)
+    history = Cohorts(each | {owner} for each in earlier)
+    for new in earlier:
+        assert bool(history.conflict(new | {owner}, 3)) is plain_rule(earlier, new, 3)
+
+
+@pytest.mark.parametrize("bad", [frozenset(), frozenset({b"short"}), [identity(1), bytes(33)]])
+def test_what_is_no_roster_is_refused(bad):
+    with pytest.raises(ParametersError, match="an earlier cohort is one or more identities of 32 bytes"):
+        Cohorts([bad])
+
+
+def test_a_cohort_of_forty_grows_to_four_hundred_in_steps_of_ten():
+    history = Cohorts([roster(*range(40))])
+    for size in range(50, 401, 10):
+        assert history.conflict(roster(*range(size - 1)), 10)
+        assert history.conflict(roster(*range(size)), 10) == ""
+        history.add(roster(*range(size)))
+    assert len(history) == 37
+
+
+def test_ten_thousand_rolling_cohorts_cost_what_they_share(monkeypatch):
+    """COH-2: of 10,000 cohorts, each a new ten beside thirty of the last, an artist looks at 160 entries for each.
+
+    A cohort that is compared roster by roster looks at two million on the way, and at fifty million pairs.
+    """
+    seen = 0
+
+    class Counting(Counter):
+        def update(self, numbers=None, /, **_):
+            nonlocal seen
+            seen += len(numbers or ())
+            super().update(numbers)
+
+    monkeypatch.setattr(cohorts_module, "Counter", Counting)
+    history, cohorts = Cohorts(), 10_000
+    for number in range(cohorts):
+        new = roster(1_000_000, *range(10 * number, 10 * number + 40))
+        assert history.conflict(new, 10) == ""
+        history.add(new)
+    assert len(history) == cohorts
+    assert 0 < seen <= 2 * 160 * cohorts  # once to compare, once to see whether it is there already

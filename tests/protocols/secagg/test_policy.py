@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from protocols import Adversary, ParametersError, PolicyRule, PolicyViolationError, parameters
+from protocols import Adversary, Cohorts, ParametersError, PolicyRule, PolicyViolationError, parameters
 from protocols.secagg import client as client_module
 from protocols.secagg.messages import AdvertiseKeysRequest
 from protocols.secagg.states import Aborted
@@ -25,7 +25,7 @@ VIOLATIONS = [
     (PolicyRule.GRAPH, WEAK_GRAPH, {}),
     (PolicyRule.ITERATION, {}, {"last_iteration": 7}),
     (PolicyRule.ITERATION, {"iteration": 1}, {}),
-    (PolicyRule.EARLIER, {}, {"earlier": frozenset({ROSTER_WITH_ONE_MORE})}),
+    (PolicyRule.EARLIER, {}, {"earlier": Cohorts([ROSTER_WITH_ONE_MORE])}),
     (PolicyRule.ARCHITECTURE, {"architecture_digest": bytes(32)}, {}),
     (PolicyRule.ARCHITECTURE, {}, {"architectures": frozenset()}),
     (PolicyRule.MODEL, {"model_digest": bytes(32)}, {}),
@@ -243,28 +243,49 @@ def test_a_client_may_have_taken_part_in_almost_any_number_of_iterations(house):
     assert house.policy(last_iteration=2**64 - 1).last_iteration == 2**64 - 1
 
 
-def test_a_roster_that_one_earlier_session_singles_a_client_out_of_is_refused(house):
-    """POL-4: the same four, of whom five were in a sum before; and three of them, whom the difference leaves one of."""
-    five, four = (frozenset(house.public(index) for index in range(size)) for size in (5, 4))
-    client = house.client(house.params(), 1, earlier=frozenset({four, five}))
-    refuses(client, house.params(), PolicyRule.EARLIER, match="single out 1 clients, 2 is the least")
+def rosters(house, *members):
+    return Cohorts(frozenset(house.public(index) for index in each) for each in members)
 
 
-def test_a_roster_that_leaves_as_many_as_may_survive_is_accepted(house):
-    """POL-4: the same four, of whom six were in a sum before: a sum over two, as few as may survive."""
-    earlier = frozenset({frozenset(house.public(index) for index in range(6))})
-    client = house.client(house.params(), 1, earlier=earlier)
+@pytest.mark.parametrize(
+    ("earlier", "said"),
+    [
+        ((range(4), range(5)), "1 of an earlier cohort's clients have left and 0 have joined"),
+        ((range(4), range(3)), "0 of an earlier cohort's clients have left and 1 have joined"),
+        (((0, 1, 2, 5, 6),), "2 of an earlier cohort's clients have left and 1 have joined"),
+    ],
+)
+def test_a_roster_that_differs_in_one_client_from_an_earlier_one_is_refused(house, earlier, said):
+    """POL-4: where two are enough."""
+    client = house.client(house.params(), 1, earlier=rosters(house, *earlier))
+    refuses(client, house.params(), PolicyRule.EARLIER, match=f"{said}.*at least 2")
+
+
+@pytest.mark.parametrize(("least", "accepted"), [(2, True), (3, False)])
+def test_what_is_enough_is_the_clients_own_minimum_cohort(house, least, accepted):
+    """POL-4: two who left, of whom sums of two could be made; the session's promise of survivors does not count."""
+    client = house.client(house.params(), 1, earlier=rosters(house, range(6)), min_cohort=least)
+    if accepted:
+        assert client.receive(AdvertiseKeysRequest(params=house.params()).encode())
+    else:
+        refuses(client, house.params(), PolicyRule.EARLIER, match="at least 3")
+
+
+@pytest.mark.parametrize("earlier", [(range(4),), (range(4), (1, 4, 5, 6)), ((1, 4, 5, 6),)])
+def test_the_same_roster_again_and_a_wholly_different_one_are_accepted(house, earlier):
+    client = house.client(house.params(), 1, earlier=rosters(house, *earlier))
     assert client.receive(AdvertiseKeysRequest(params=house.params()).encode())
 
 
-def test_the_same_roster_again_and_a_wholly_different_one_are_accepted(house):
-    four = frozenset(house.public(index) for index in range(4))
-    others = frozenset(house.public(index) for index in (1, *range(4, 7)))
-    for earlier in ({four}, {four, others}, {others}):
-        client = house.client(house.params(), 1, earlier=frozenset(earlier))
-        assert client.roster == frozenset()
-        client.receive(AdvertiseKeysRequest(params=house.params()).encode())
-        assert client.roster == four
+def test_a_cohort_is_remembered_from_the_upload_on_and_not_for_an_announcement(house):
+    """POL-4: whoever was in a session that went no further than its keys is locked out of nothing by it."""
+    cohort = house.cohort()
+    for number in range(5):
+        uploaded = number > 2
+        assert {client.roster for client in cohort.clients} == {
+            frozenset(cohort.params.identities) if uploaded else frozenset()
+        }
+        cohort.run(number + 1)
 
 
 def test_a_refused_session_is_not_remembered(house):
@@ -279,9 +300,3 @@ def test_an_iteration_is_not_started_again_with_other_survivors(house):
     first.receive(AdvertiseKeysRequest(params=house.params()).encode())
     again = house.client(house.params(), 1, last_iteration=first.last_iteration)
     refuses(again, house.params(min_survivors=4), PolicyRule.ITERATION, match="is not after 7")
-
-
-@pytest.mark.parametrize("earlier", [frozenset({frozenset()}), frozenset({frozenset({b"short"})})])
-def test_a_policy_remembers_whole_rosters(house, earlier):
-    with pytest.raises(ParametersError, match="policy: "):
-        house.policy(earlier=earlier)

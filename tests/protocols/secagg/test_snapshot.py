@@ -332,11 +332,11 @@ def test_the_last_iteration_counts_from_the_first_answer_on(house):
         assert cohort.clients[0].last_iteration == restored(house, disk).last_iteration == 7
 
 
-def test_whom_a_client_is_with_outlives_a_crash_until_the_session_is_over(snapshots, house):
+def test_whom_a_client_uploaded_with_outlives_a_crash_until_the_session_is_over(snapshots, house):
     everyone = frozenset(house.public(index) for index in range(CLIENTS))
-    for snapshot in snapshots.values():
-        client = restored(house, Disk(), snapshot)
-        assert client.roster == (frozenset() if client.finished else everyone)
+    for state, snapshot in snapshots.items():
+        uploaded = state in (states.InputMasked, states.SurvivorsSigned)
+        assert restored(house, Disk(), snapshot).roster == (everyone if uploaded else frozenset())
 
 
 def test_a_snapshot_older_than_the_caller_knows_is_refused(snapshots, house):
