@@ -77,7 +77,7 @@ class Artist:
     unit: Unit
     random: RandomBytes = field(repr=False)
     last_iteration: int = 0
-    cohorts: Cohorts = field(default_factory=Cohorts)
+    cohorts: Cohorts = field(default_factory=Cohorts, repr=False)
     whitening: Whitening | None = field(default=None, repr=False)
     _prototype: Prototype | None = field(default=None, init=False, repr=False)
     _whitened: NDArray[np.float32] | None = field(default=None, init=False, repr=False)
