@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
-from fedstyle_secure import cli
+from fedstyle_secure.cli import main as cli
 
 
 class Ended(NamedTuple):

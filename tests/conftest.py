@@ -1,4 +1,4 @@
-"""Hypothesis' profile, and the town of `threat_models.town` as fixtures; its imports wait until a test asks for one."""
+"""Hypothesis' profile, a tiny atelier and a town as fixtures, whose imports wait until a test asks for one."""
 
 from __future__ import annotations
 
@@ -33,12 +33,28 @@ def shared_town(tmp_path_factory: pytest.TempPathFactory) -> Town:
     return Town(tmp_path_factory.mktemp("town"))
 
 
+@pytest.fixture(scope="session")
+def art(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny atelier, painted once."""
+    from tests import stand_ins
+
+    return stand_ins.paint(tmp_path_factory.mktemp("painted") / "atelier")
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A quick eye in place of a neural network."""
+    from tests import stand_ins
+
+    stand_ins.install(monkeypatch)
+
+
 @pytest.fixture
 def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Call:
     """Runs the command line in an empty folder, its tables 200 columns wide."""
     from rich.console import Console
 
-    from fedstyle_secure import cli
+    from fedstyle_secure.cli import main as cli
     from tests.command_line import make_call
 
     monkeypatch.chdir(tmp_path)

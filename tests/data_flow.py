@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, is_dataclass
 from typing import get_args, get_type_hints
 
-from fedstyle_secure.aggregation import aggregate, mask
-from fedstyle_secure.alignment import Alignment
+from fedstyle_secure.aggregation.masking import mask
+from fedstyle_secure.aggregation.summing import aggregate
 from fedstyle_secure.announcement import Announcement
-from fedstyle_secure.artist import contribute
+from fedstyle_secure.artist.artist import contribute
 from fedstyle_secure.artworks.reader import read_artwork
 from fedstyle_secure.catalogue.search import search
 from fedstyle_secure.catalogue.signature import Signature, SignatureSpace
@@ -20,6 +20,7 @@ from fedstyle_secure.encoder.features import extract
 from fedstyle_secure.encoder.model import read_model
 from fedstyle_secure.privacy.ledger import Ledger
 from fedstyle_secure.privacy.pipeline import protect
+from fedstyle_secure.server.alignment import Alignment
 from protocols.audit import Transcript
 from protocols.secagg.states import CLIENT_TRANSITIONS, SERVER_TRANSITIONS
 from threat_models.claim import Claim, Linddun, Stride
@@ -55,19 +56,19 @@ ELEMENTS = {
     "artworks": Element(kind="store", name="artworks", boundary="house"),
     "gate": Element(kind="process", name="gate", boundary="house", where="fedstyle_secure/artworks/reader.py"),
     "studio": Element(kind="process", name="studio", boundary="house", where="fedstyle_secure/encoder/features.py"),
-    "desk": Element(kind="process", name="desk", boundary="house", where="fedstyle_secure/artist.py"),
+    "desk": Element(kind="process", name="desk", boundary="house", where="fedstyle_secure/artist/artist.py"),
     "ledger": Element(kind="store", name="ledger", boundary="house", where="fedstyle_secure/privacy/ledger.py"),
     "scales": Element(kind="process", name="scales", boundary="house", where="fedstyle_secure/privacy/pipeline.py"),
     "enrolment": Element(kind="store", name="identity key, roster", boundary="house"),
     "client": Element(kind="process", name="cloakroom", boundary="house", where="protocols/secagg/client.py"),
     "engine": Element(kind="process", name="engine", boundary="wall", where="fedstyle_secure/engines/memory.py"),
     "server": Element(kind="process", name="session", boundary="hall", where="protocols/secagg/server.py"),
-    "loop": Element(kind="process", name="loop", boundary="hall", where="fedstyle_secure/iterations.py"),
-    "stairs": Element(kind="process", name="alignment", boundary="hall", where="fedstyle_secure/alignment.py"),
+    "loop": Element(kind="process", name="loop", boundary="hall", where="fedstyle_secure/server/iterations.py"),
+    "stairs": Element(kind="process", name="alignment", boundary="hall", where="fedstyle_secure/server/alignment.py"),
     "transcripts": Element(kind="store", name="transcripts, if asked for", boundary="hall"),
     "model": Element(kind="store", name="style model", boundary="library", where="fedstyle_secure/encoder/model.py"),
     "index": Element(kind="store", name="signatures", boundary="library", where="fedstyle_secure/catalogue/index.py"),
-    "room": Element(kind="process", name="search", boundary="buyer", where="fedstyle_secure/experiments/seek.py"),
+    "room": Element(kind="process", name="search", boundary="buyer", where="fedstyle_secure/runs/search.py"),
     "person": Element(kind="person", name="buyer", boundary="buyer"),
 }
 

@@ -8,8 +8,8 @@ import re
 import sys
 from pathlib import Path
 
+from fedstyle_secure.experiments.markdown import render_table
 from fedstyle_secure.experiments.outcomes import read_results
-from fedstyle_secure.experiments.report.markdown import render_table
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "experiments.md"
 NAMES = ("paintings", "emoji", "paintings-budget", "emoji-budget")

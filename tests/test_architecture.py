@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 import fedstyle_secure
 import protocols
-from fedstyle_secure.aggregation import Aggregate
-from fedstyle_secure.aggregation import aggregate as run_session
-from fedstyle_secure.alignment import Alignment
+from fedstyle_secure.aggregation.summing import Aggregate
+from fedstyle_secure.aggregation.summing import aggregate as run_session
 from fedstyle_secure.announcement import RECEIPT_BYTES
 from fedstyle_secure.engines.memory import Engine, MemoryEngine
 from fedstyle_secure.privacy.sizing import Mode
+from fedstyle_secure.server.alignment import Alignment
 from protocols import Server, SessionParams, VectorSpec
 from protocols.secagg.messages import AdvertiseKeysRequest, Response, response_type
 
@@ -25,10 +25,10 @@ ROOTS = {"fedstyle_secure": Path(fedstyle_secure.__file__).parent, "protocols": 
 PYPROJECT = Path(__file__).resolve().parents[1] / "pyproject.toml"
 
 SERVER_ROOMS = [
-    "fedstyle_secure.iterations",
-    "fedstyle_secure.robust",
-    "fedstyle_secure.alignment",
-    "fedstyle_secure.aggregation",
+    "fedstyle_secure.server.iterations",
+    "fedstyle_secure.server.robust",
+    "fedstyle_secure.server.alignment",
+    "fedstyle_secure.aggregation.summing",
 ]
 HOUSE_OF_AN_ARTIST = {
     "fedstyle_secure.artist",
@@ -39,6 +39,7 @@ HOUSE_OF_AN_ARTIST = {
     "fedstyle_secure.privacy.pipeline",
     "fedstyle_secure.privacy.local",
     "fedstyle_secure.experiments",
+    "fedstyle_secure.runs",
     "fedstyle_secure.artworks",
 }
 
@@ -149,9 +150,9 @@ def test_the_servers_rooms_reach_nothing_of_an_artists_house(module):
 
 
 def test_the_imports_are_really_followed():
-    assert "fedstyle_secure.privacy.mechanism" in reachable("fedstyle_secure.iterations")
-    assert "protocols.secagg.server" in reachable("fedstyle_secure.aggregation")
-    assert inside(reachable("fedstyle_secure.artist"), HOUSE_OF_AN_ARTIST)
+    assert "fedstyle_secure.privacy.mechanism" in reachable("fedstyle_secure.server.iterations")
+    assert "protocols.secagg.server" in reachable("fedstyle_secure.aggregation.summing")
+    assert inside(reachable("fedstyle_secure.artist.artist"), HOUSE_OF_AN_ARTIST)
 
 
 def test_the_protocols_server_never_reaches_a_client():

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from fedstyle_secure import cli
+from fedstyle_secure.cli import main as cli
 from fedstyle_secure.config import Settings, Split, read_toml, setting_names
 from fedstyle_secure.errors import InputError
 from fedstyle_secure.privacy.clipping import Unit

@@ -22,8 +22,8 @@ from rich.table import Table
 
 from fedstyle_secure.config import Settings, read_toml
 from fedstyle_secure.errors import FedStyleError, InputError
-from fedstyle_secure.experiments.files import SUMMARY_FILE, read_summary
-from fedstyle_secure.experiments.seek import read_settings
+from fedstyle_secure.runs.files import SUMMARY_FILE, read_summary
+from fedstyle_secure.runs.search import read_settings
 
 from .claim import Effort, Verdict
 from .deployment import Deployment

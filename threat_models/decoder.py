@@ -18,8 +18,8 @@ from fedstyle_secure.encoder.features import StyleFeatures, extract
 from fedstyle_secure.encoder.model import StyleModel
 from fedstyle_secure.encoder.small import SMALL, SmallEncoder
 from fedstyle_secure.encoder.whitening import Whitening
-from fedstyle_secure.experiments.budget import SIGNATURE_DIMENSIONS
-from fedstyle_secure.experiments.run import DIMENSIONS, OUTPUTS, RESIDUAL, style_scatter
+from fedstyle_secure.runs.budget import SIGNATURE_DIMENSIONS
+from fedstyle_secure.runs.train import DIMENSIONS, OUTPUTS, RESIDUAL, style_scatter
 from fedstyle_secure.training.codebook import Codebook
 from fedstyle_secure.training.objective import warm_start
 

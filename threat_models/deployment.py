@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from fedstyle_secure.aggregation import Subject, session_params
+from fedstyle_secure.aggregation.session import Subject, session_params
 from fedstyle_secure.config import Settings
-from fedstyle_secure.experiments.budget import plan_budget
-from fedstyle_secure.experiments.run import DIMENSIONS, OUTPUTS
 from fedstyle_secure.privacy.sizing import Mode, Noise
+from fedstyle_secure.runs.budget import plan_budget
+from fedstyle_secure.runs.train import DIMENSIONS, OUTPUTS
 from protocols.errors import ParametersError
 from protocols.secagg.graph import Adversary, check
 

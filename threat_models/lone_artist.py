@@ -2,8 +2,8 @@
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from fedstyle_secure.aggregation import Enrolment
-from fedstyle_secure.artist import Artist
+from fedstyle_secure.aggregation.masking import Enrolment
+from fedstyle_secure.artist.artist import Artist
 from fedstyle_secure.encoder.features import StyleFeatures
 from fedstyle_secure.privacy.clipping import Unit
 from fedstyle_secure.privacy.ledger import Ledger

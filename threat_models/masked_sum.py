@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from fedstyle_secure.aggregation import REFUSALS, Aggregate, Enrolment, Subject, aggregate, mask, session_params
+from fedstyle_secure.aggregation.masking import REFUSALS, Enrolment, mask
+from fedstyle_secure.aggregation.session import Subject, session_params
+from fedstyle_secure.aggregation.summing import Aggregate, aggregate
 from fedstyle_secure.config import Settings
 from fedstyle_secure.engines.memory import MemoryEngine
 from fedstyle_secure.errors import PrivacyError
-from fedstyle_secure.experiments.budget import Budget, plan_budget
-from fedstyle_secure.experiments.run import DIMENSIONS, OUTPUTS
 from fedstyle_secure.privacy.clipping import FRACTION_BITS, ClippedUpdate
 from fedstyle_secure.privacy.mechanism import Mechanism, plan
 from fedstyle_secure.privacy.noise import NoisyUpdate, add_noise_share, without_noise
@@ -27,6 +27,8 @@ from fedstyle_secure.privacy.quantization import quantize
 from fedstyle_secure.privacy.randomness import RandomBytes
 from fedstyle_secure.privacy.sealing import SEAL
 from fedstyle_secure.privacy.sizing import Mode
+from fedstyle_secure.runs.budget import Budget, plan_budget
+from fedstyle_secure.runs.train import DIMENSIONS, OUTPUTS
 from fedstyle_secure.training.updates import Contributions, Layout
 
 from .scripted import scripted

@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 from PIL import Image
 
-from fedstyle_secure.aggregation import Aggregate
+from fedstyle_secure.aggregation.summing import Aggregate
 
 from .claim import Effort
 from .masked_sum import CLIPPING, NOISE, noiseless

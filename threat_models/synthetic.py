@@ -9,10 +9,10 @@ from functools import cached_property
 
 import numpy as np
 
-from fedstyle_secure.alignment import Alignment
 from fedstyle_secure.encoder.features import StyleFeatures
 from fedstyle_secure.encoder.model import StyleModel
 from fedstyle_secure.encoder.whitening import Whitening
+from fedstyle_secure.server.alignment import Alignment
 from fedstyle_secure.training.codebook import Codebook
 
 

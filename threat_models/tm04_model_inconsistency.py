@@ -12,9 +12,9 @@ from typing import Final
 
 import numpy as np
 
-from fedstyle_secure.aggregation import Subject, session_params
+from fedstyle_secure.aggregation.session import Subject, session_params
 from fedstyle_secure.announcement import Announcement
-from fedstyle_secure.artist import contribute
+from fedstyle_secure.artist.artist import contribute
 from fedstyle_secure.encoder.model import StyleModel
 from fedstyle_secure.encoder.whitening import Whitening
 from fedstyle_secure.errors import FedStyleError

@@ -16,17 +16,9 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
 
-from fedstyle_secure.aggregation import (
-    REFUSALS,
-    AggregationAborted,
-    Enrolment,
-    MaskedSession,
-    Subject,
-    aggregate,
-    mask,
-    ring_sum,
-    session_params,
-)
+from fedstyle_secure.aggregation.masking import REFUSALS, Enrolment, MaskedSession, mask
+from fedstyle_secure.aggregation.session import Subject, session_params
+from fedstyle_secure.aggregation.summing import AggregationAborted, aggregate, ring_sum
 from fedstyle_secure.engines.memory import MemoryEngine, Unreachable
 from fedstyle_secure.experiments.privacy_audit import Probe, claim_of, make_probe
 from fedstyle_secure.privacy.auditing import judge, thresholds
@@ -45,7 +37,7 @@ CLIENTS, CORRUPT, SURVIVORS, MIN_COHORT = 12, 3, 9, 5
 DELTA, CONFIDENCE = 1e-5, 0.9999
 _TRIALS: Final = {Effort.FAST: 1500, Effort.SLOW: 6000}
 NOISE_FOR_HONEST: Final = Edit("fedstyle_secure.privacy.sizing:Sizing.sigma_share", "/ self.honest)", "/ self.clients)")
-_MASK: Final = "fedstyle_secure.aggregation:mask"
+_MASK: Final = "fedstyle_secure.aggregation.masking:mask"
 _EDITS: Final = {
     "noise for honest survivors": (NOISE_FOR_HONEST,),
     "the client holds the session to its noise": (
@@ -66,7 +58,7 @@ CLAIM = Claim(
     "with n - 1",
     defenses={
         "noise for honest survivors": "privacy/sizing.py, Sizing.honest: shares for n - c - dropouts, not for n",
-        "the client holds the session to its noise": "aggregation.py, mask: AGG-3",
+        "the client holds the session to its noise": "aggregation/masking.py, mask: AGG-3",
     },
     power=(Limit(figure="c sybils: measured / claimed", at_least=1.2),),
     protected=(

@@ -16,15 +16,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from fedstyle_secure.aggregation import (
-    REFUSALS,
-    Aggregate,
-    AggregationAborted,
-    Subject,
-    aggregate,
-    session_params,
-)
-from fedstyle_secure.alignment import moments_segment
+from fedstyle_secure.aggregation.masking import REFUSALS
+from fedstyle_secure.aggregation.session import Subject, session_params
+from fedstyle_secure.aggregation.summing import Aggregate, AggregationAborted, aggregate
 from fedstyle_secure.announcement import Announcement
 from fedstyle_secure.engines.memory import MemoryEngine, Unreachable
 from fedstyle_secure.errors import FedStyleError
@@ -32,6 +26,7 @@ from fedstyle_secure.privacy.clipping import Unit
 from fedstyle_secure.privacy.mechanism import Mechanism
 from fedstyle_secure.privacy.sizing import Mode
 from fedstyle_secure.training.moments import outer_product_rows
+from fedstyle_secure.training.tensors import moments_segment
 from protocols.primitives.algebra import lightest, reduce
 
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
@@ -52,7 +47,9 @@ _EDITS: Final = {
     "restart limit": (
         Edit(_POLICY, "params.iteration > self.last_iteration,", "True,"),
         Edit(
-            "fedstyle_secure.artist:Artist._consent", "if announcement.iteration <= self.last_iteration:", "if False:"
+            "fedstyle_secure.artist.artist:Artist._consent",
+            "if announcement.iteration <= self.last_iteration:",
+            "if False:",
         ),
     ),
     _NOISE: (),
@@ -69,9 +66,9 @@ CLAIM = Claim(
     promise="no artist joins cohorts whose sums, however combined, single out fewer artists than one sum may, nor one "
     "iteration twice; what dropouts leave open names an artist no more often than two guesses would",
     defenses={
-        "cohort history": "protocols/secagg/policy.py, POL-4, over what fedstyle_secure/artist.py remembers, AGT-5; "
-        "and where cohorts are chosen: fedstyle_secure/aggregation.py, check_cohort",
-        "restart limit": "none is allowed: protocols/secagg/policy.py, POL-5, and fedstyle_secure/artist.py, AGT-3",
+        "cohort history": "protocols/secagg/policy.py, POL-4, over what an artist remembers, AGT-5; "
+        "and where cohorts are chosen: fedstyle_secure/aggregation/session.py, check_cohort",
+        "restart limit": "none is allowed: protocols/secagg/policy.py, POL-5, and artist/artist.py, AGT-3",
         _NOISE: "fedstyle_secure/privacy, --unit artist",
     },
     power=(
@@ -92,8 +89,8 @@ CLAIM = Claim(
     tests=(
         "tests/protocols/secagg/test_cohorts.py",
         "tests/protocols/secagg/test_policy.py::test_an_iteration_is_not_started_again_with_other_survivors",
-        "tests/test_artist.py::test_an_artist_remembers_its_cohort_and_refuses_one_that_lacks_a_single_artist",
-        "tests/test_iterations.py",
+        "tests/artist/test_artist.py::test_an_artist_remembers_its_cohort_and_refuses_one_that_lacks_a_single_artist",
+        "tests/server/test_iterations.py",
     ),
     linddun=(Linddun.LINKING, Linddun.IDENTIFYING, Linddun.DATA_DISCLOSURE),
     stride=(Stride.INFORMATION_DISCLOSURE,),

@@ -13,21 +13,16 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from fedstyle_secure.aggregation import (
-    REFUSALS,
-    AggregationAborted,
-    SupportError,
-    aggregate,
-    mask,
-    session_params,
-)
-from fedstyle_secure.alignment import head_segment
-from fedstyle_secure.artist import contribute
+from fedstyle_secure.aggregation.masking import REFUSALS, mask
+from fedstyle_secure.aggregation.session import SupportError, session_params
+from fedstyle_secure.aggregation.summing import AggregationAborted, aggregate
+from fedstyle_secure.artist.artist import contribute
 from fedstyle_secure.engines.memory import MemoryEngine
 from fedstyle_secure.privacy.clipping import Unit
 from fedstyle_secure.privacy.mechanism import Mechanism
 from fedstyle_secure.privacy.pipeline import protect
 from fedstyle_secure.privacy.sizing import Mode
+from fedstyle_secure.training.tensors import head_segment
 from fedstyle_secure.training.updates import Contributions, Segment, Support
 
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
@@ -54,7 +49,7 @@ _HEAD: Final = head_segment(D, H, 1.0)
 _TRIALS: Final = {Effort.FAST: 320, Effort.SLOW: 2_400}
 _RULE, _NOISE = "support rule", "noise for a whole artist"
 _EDITS: Final = {
-    _RULE: (Edit("fedstyle_secure.aggregation:check_support", "if support < min_cohort:", "if False:"),),
+    _RULE: (Edit("fedstyle_secure.aggregation.session:check_support", "if support < min_cohort:", "if False:"),),
     _NOISE: (),
 }
 
@@ -69,7 +64,7 @@ CLAIM = Claim(
     promise="nothing is masked whose coordinates have fewer artists behind them than the minimum cohort; whom dropouts "
     "single out, four guesses at the codeword would find as often",
     defenses={
-        _RULE: "fedstyle_secure/aggregation.py, check_support, AGG-2; and AGT-2, by which an artist asks its own code",
+        _RULE: "aggregation/session.py, check_support, AGG-2; and AGT-2, by which an artist asks its own code",
         _NOISE: "fedstyle_secure/privacy, --unit artist",
     },
     power=(
@@ -84,7 +79,7 @@ CLAIM = Claim(
     "between two and four guesses' worth; with --unit artwork, the default, it links far more (the figure "
     "'codewords linked, noise per artwork'). In a cohort that stays there is nothing to subtract, so a run "
     "keeps its own.",
-    tests=("tests/test_aggregation.py::test_support_rule_nothing_is_masked_that_one_artist_fills_alone",),
+    tests=("tests/aggregation/test_aggregation.py::test_support_rule_nothing_is_masked_that_one_artist_fills_alone",),
     linddun=(Linddun.LINKING, Linddun.IDENTIFYING),
     stride=(Stride.INFORMATION_DISCLOSURE,),
 )

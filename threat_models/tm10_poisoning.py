@@ -16,14 +16,12 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
 
-from fedstyle_secure import artist as artist_module
-from fedstyle_secure.aggregation import REFUSALS, Enrolment
+from fedstyle_secure.aggregation.masking import REFUSALS, Enrolment
 from fedstyle_secure.announcement import Announcement
-from fedstyle_secure.artist import Artist, contribute
+from fedstyle_secure.artist import artist as artist_module
+from fedstyle_secure.artist.artist import Artist, contribute
 from fedstyle_secure.encoder.model import StyleModel
 from fedstyle_secure.engines.memory import MemoryEngine
-from fedstyle_secure.experiments.evaluation import prototypes, rank
-from fedstyle_secure.iterations import CohortPlan, Outcome, run
 from fedstyle_secure.privacy.clipping import FRACTION_BITS, Unit, clip
 from fedstyle_secure.privacy.ledger import Ledger
 from fedstyle_secure.privacy.mechanism import Mechanism, View
@@ -32,6 +30,8 @@ from fedstyle_secure.privacy.randomness import RandomBytes
 from fedstyle_secure.privacy.rotation import rotate
 from fedstyle_secure.privacy.sealing import SEAL
 from fedstyle_secure.privacy.sizing import Mode, Noise
+from fedstyle_secure.runs.evaluation import prototypes, rank
+from fedstyle_secure.server.iterations import CohortPlan, Outcome, run
 from fedstyle_secure.training.updates import Contributions
 from protocols.secagg import client as client_module
 
@@ -51,7 +51,7 @@ FACTORS = (10.0, 1000.0, -1.0, -2.0, -2.8, -12.0)
 _ITERATIONS: Final = {Effort.FAST: 3, Effort.SLOW: 6}
 _POISONERS: Final = {Effort.FAST: (0,), Effort.SLOW: (0, 3, 7)}
 _WORLD: Final = World(raw=40, dimensions=24, outputs=8, loud=6, between=1.3, publics=8)
-_COMBINE: Final = "fedstyle_secure.robust:combine"
+_COMBINE: Final = "fedstyle_secure.server.robust:combine"
 _EDITS: Final = {
     "median of buckets": (
         Edit(
@@ -65,7 +65,7 @@ _EDITS: Final = {
             "math.hypot(*(each.noise[name] for each in sums))",
         ),
     ),
-    "norm gate": (Edit("fedstyle_secure.robust:too_long", "if norm > NORM_GATE * usual:", "if False:"),),
+    "norm gate": (Edit("fedstyle_secure.server.robust:too_long", "if norm > NORM_GATE * usual:", "if False:"),),
 }
 
 CLAIM = Claim(
@@ -77,8 +77,8 @@ CLAIM = Claim(
     assumption=f"fewer than half of {BUCKETS} buckets hold a poisoner; in mode none, where no noise hides a poison",
     promise="the worst of these attacks costs the honest artists at most 3 points of accuracy at 1",
     defenses={
-        "median of buckets": "robust.py, combine: ROB-4; without it, the buckets' sums are added",
-        "norm gate": "robust.py, too_long: ROB-3",
+        "median of buckets": "server/robust.py, combine: ROB-4; without it, the buckets' sums are added",
+        "norm gate": "server/robust.py, too_long: ROB-3",
     },
     power=(
         Limit(figure="points gained by training", at_least=10.0),
@@ -96,7 +96,7 @@ CLAIM = Claim(
     "bucket. The backdoor gains next to nothing even undefended, because the head is a residual of small weight: that "
     "is reported and nothing is claimed of it. With one bucket, the default, a poison out of bounds ends the session "
     "and any other is learned",
-    tests=("tests/threat_models/test_tm10_poisoning.py", "tests/test_robust.py"),
+    tests=("tests/threat_models/test_tm10_poisoning.py", "tests/server/test_robust.py"),
     linddun=(Linddun.NON_COMPLIANCE,),
     stride=(Stride.TAMPERING, Stride.DENIAL_OF_SERVICE),
 )

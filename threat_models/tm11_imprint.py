@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from fedstyle_secure.aggregation import Aggregate, Enrolment
-from fedstyle_secure.alignment import head_segment
+from fedstyle_secure.aggregation.masking import Enrolment
+from fedstyle_secure.aggregation.summing import Aggregate
 from fedstyle_secure.announcement import Announcement
-from fedstyle_secure.artist import Artist
+from fedstyle_secure.artist.artist import Artist
 from fedstyle_secure.encoder.features import StyleFeatures
 from fedstyle_secure.encoder.model import StyleModel
 from fedstyle_secure.encoder.whitening import Whitening
@@ -36,6 +36,7 @@ from fedstyle_secure.privacy.sizing import Mode
 from fedstyle_secure.training.codebook import Codebook
 from fedstyle_secure.training.objective import anchor_loss
 from fedstyle_secure.training.per_example import per_example_gradients
+from fedstyle_secure.training.tensors import head_segment
 from fedstyle_secure.training.updates import Contributions, Layout, Segment, Support
 
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
@@ -381,7 +382,7 @@ CLAIM: Final = Claim(
     "bright or dark. At epsilon 8 nothing forbids that but the allow-list.",
     tests=(
         "tests/threat_models/test_tm11_imprint.py::test_a_real_artist_refuses_to_train_a_model_that_sees_pixels",
-        "tests/test_artist.py",
+        "tests/artist/test_artist.py",
     ),
     linddun=(Linddun.DATA_DISCLOSURE,),
     stride=(Stride.TAMPERING, Stride.INFORMATION_DISCLOSURE),

@@ -18,15 +18,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from fedstyle_secure.aggregation import Aggregate
-from fedstyle_secure.alignment import HEAD, MOMENTS
-from fedstyle_secure.artist import contribute
+from fedstyle_secure.aggregation.summing import Aggregate
+from fedstyle_secure.artist.artist import contribute
 from fedstyle_secure.encoder.features import StyleFeatures, extract
 from fedstyle_secure.privacy.mechanism import Mechanism
 from fedstyle_secure.training.codebook import Codebook
 from fedstyle_secure.training.moments import unpack_moments
 from fedstyle_secure.training.objective import anchor_loss, per_artwork_gradients
 from fedstyle_secure.training.per_example import per_example_gradients
+from fedstyle_secure.training.tensors import HEAD, MOMENTS
 from fedstyle_secure.training.updates import Contributions, Layout, Segment, Support
 
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride

@@ -46,7 +46,9 @@ _EDITS: Final = {
     "noise for honest survivors": (NOISE_FOR_HONEST,),
     "views inside the artwork": (
         Edit(
-            "fedstyle_secure.artist:contribute", "whitened[:, 1:]", "whitened[:, 1:].reshape(-1, 1, whitened.shape[2])"
+            "fedstyle_secure.artist.artist:contribute",
+            "whitened[:, 1:]",
+            "whitened[:, 1:].reshape(-1, 1, whitened.shape[2])",
         ),
     ),
     "secret sampling": (Edit("fedstyle_secure.privacy.sampling:sample", "if rate == 1:", "if True:"),),
@@ -65,7 +67,7 @@ CLAIM = Claim(
         "whole noise": "privacy/noise.py, add_noise_share: half of it is drawn",
         "noise share": "privacy/noise.py, add_noise_share: none of it is drawn",
         "noise for honest survivors": "privacy/sizing.py, Sizing.sigma_share",
-        "views inside the artwork": "artist.py, contribute: K views are one row",
+        "views inside the artwork": "artist/artist.py, contribute: K views are one row",
         "secret sampling": "privacy/sampling.py, sample: at rate 1 where less is claimed",
     },
     power=(Limit(figure="two worlds / claim", at_least=1.5), Limit(figure="one run / claim", at_least=1.5)),

@@ -17,21 +17,21 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fedstyle_secure.aggregation import Aggregate, ring_sum
-from fedstyle_secure.alignment import HEAD, head_segment
-from fedstyle_secure.artist import SIGNATURE, contribute
+from fedstyle_secure.aggregation.summing import Aggregate, ring_sum
+from fedstyle_secure.artist.artist import SIGNATURE, contribute
 from fedstyle_secure.catalogue.signature import SignatureSpace
 from fedstyle_secure.encoder.features import StyleFeatures
 from fedstyle_secure.encoder.model import StyleModel
-from fedstyle_secure.experiments.budget import SIGNATURE_SHARE
-from fedstyle_secure.experiments.run import style_scatter
 from fedstyle_secure.privacy.accounting import mu_of
 from fedstyle_secure.privacy.clipping import Unit
 from fedstyle_secure.privacy.mechanism import Mechanism, plan
 from fedstyle_secure.privacy.pipeline import protect
 from fedstyle_secure.privacy.quantization import dequantize
 from fedstyle_secure.privacy.sizing import Mode
+from fedstyle_secure.runs.budget import SIGNATURE_SHARE
+from fedstyle_secure.runs.train import style_scatter
 from fedstyle_secure.training.objective import StyleHead, anchor_loss
+from fedstyle_secure.training.tensors import HEAD, head_segment
 from fedstyle_secure.training.updates import Contributions, Layout, Segment, Support
 
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride

@@ -18,19 +18,19 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from fedstyle_secure.aggregation import ring_sum
-from fedstyle_secure.artist import Artist, contribute
+from fedstyle_secure.aggregation.summing import ring_sum
+from fedstyle_secure.artist.artist import Artist, contribute
 from fedstyle_secure.artworks.subjects import SUBJECTS, creatures
 from fedstyle_secure.config import Settings
 from fedstyle_secure.encoder.features import StyleFeatures, extract
-from fedstyle_secure.experiments.budget import Budget, plan_budget
-from fedstyle_secure.experiments.run import DIMENSIONS, OUTPUTS
 from fedstyle_secure.privacy.clipping import Unit
 from fedstyle_secure.privacy.ledger import Ledger
 from fedstyle_secure.privacy.mechanism import Mechanism, View
 from fedstyle_secure.privacy.pipeline import protect
 from fedstyle_secure.privacy.quantization import dequantize
 from fedstyle_secure.privacy.sizing import Mode
+from fedstyle_secure.runs.budget import Budget, plan_budget
+from fedstyle_secure.runs.train import DIMENSIONS, OUTPUTS
 
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
 from .decoder import VIEWS, Studio, open_studio

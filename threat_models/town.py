@@ -11,20 +11,22 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
 
-from fedstyle_secure.aggregation import REFUSALS, Enrolment, Subject
-from fedstyle_secure.alignment import Alignment, head_segment, moments_segment
+from fedstyle_secure.aggregation.masking import REFUSALS, Enrolment
+from fedstyle_secure.aggregation.session import Subject
 from fedstyle_secure.announcement import Announcement
-from fedstyle_secure.artist import Artist
+from fedstyle_secure.artist.artist import Artist
 from fedstyle_secure.encoder.features import StyleFeatures
 from fedstyle_secure.encoder.model import StyleModel
 from fedstyle_secure.encoder.whitening import Whitening
 from fedstyle_secure.engines.memory import MemoryEngine
-from fedstyle_secure.iterations import CohortPlan, Outcome, run
 from fedstyle_secure.privacy.clipping import Unit
 from fedstyle_secure.privacy.ledger import Ledger
 from fedstyle_secure.privacy.mechanism import Mechanism, View, plan
 from fedstyle_secure.privacy.sizing import Mode, Noise
+from fedstyle_secure.server.alignment import Alignment
+from fedstyle_secure.server.iterations import CohortPlan, Outcome, run
 from fedstyle_secure.training.codebook import Codebook
+from fedstyle_secure.training.tensors import head_segment, moments_segment
 from fedstyle_secure.training.updates import Layout
 
 from .scripted import scripted

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from fedstyle_secure.aggregation import ring_sum
+from fedstyle_secure.aggregation.summing import ring_sum
 from fedstyle_secure.privacy.accounting import plan_multipliers
 from fedstyle_secure.privacy.clipping import Unit
 from fedstyle_secure.privacy.mechanism import Mechanism, plan

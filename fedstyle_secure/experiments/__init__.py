@@ -1,1 +1,1 @@
-"""Whole runs: data in, report out."""
+"""Grids and studies over runs, beside rivals and against the claims."""

@@ -14,13 +14,13 @@ from ..config import Settings, Split
 from ..encoder.features import StyleFeatures
 from ..encoder.small import SMALL
 from ..errors import InputError
-from .budget import plan_budget
+from ..runs.budget import plan_budget
+from ..runs.dataset import Dataset, divide, read_galleries
+from ..runs.progress import Progress
+from ..runs.stages import Prepared
+from ..runs.train import DIMENSIONS, OUTPUTS, choose_backbone, new_codebook
 from .cells import Cell
-from .dataset import Dataset, divide, read_galleries
 from .feature_cache import FeatureCache, gather
-from .progress import Progress
-from .run import DIMENSIONS, OUTPUTS, choose_backbone, new_codebook
-from .stages import Prepared
 
 FEATURES_FOLDER = "features"
 _UNFILLED = "features were not extracted yet"

@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 from ..config import Settings
 from ..privacy.mechanism import View
 from ..privacy.sizing import Mode
+from ..runs.dataset import derive_seed
+from ..runs.evaluation import score
+from ..runs.progress import Silent
+from ..runs.stages import Prepared
+from ..runs.summary import finite, score_signatures
+from ..runs.train import first_model, walk
 from ..training.baselines import BASELINES
-from .dataset import derive_seed
-from .evaluation import score
-from .progress import Silent
 from .rivals import EMBEDDINGS, HEAD_ALONE, RESIDUAL, compare, fit, ranked
-from .run import first_model, walk
-from .stages import Prepared
-from .summary import finite, score_signatures
 
 FORMAT: Final = "fedstyle-cell-1"
 FEDSTYLE: Final = "fedstyle"

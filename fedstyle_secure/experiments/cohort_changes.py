@@ -26,15 +26,15 @@ from ..errors import InputError
 from ..privacy.ledger import Ledger
 from ..privacy.mechanism import View
 from ..privacy.sizing import Mode
-from .budget import plan_budget
-from .dataset import derive_seed
-from .evaluation import Embed, prototypes, rank
-from .members import Newcomer
-from .progress import Progress, Silent
-from .report.cohort_changes import render_changes
-from .run import DIMENSIONS, OUTPUTS, _prepare, _whole_or_nothing, walk
-from .stages import Prepared
-from .summary import finite
+from ..report.cohort_changes import render_changes
+from ..runs.budget import plan_budget
+from ..runs.dataset import derive_seed
+from ..runs.evaluation import Embed, prototypes, rank
+from ..runs.members import Newcomer
+from ..runs.progress import Progress, Silent
+from ..runs.stages import Prepared
+from ..runs.summary import finite
+from ..runs.train import DIMENSIONS, OUTPUTS, _prepare, _whole_or_nothing, walk
 
 FORMAT: Final = "fedstyle-cohort-changes-1"
 

@@ -26,14 +26,14 @@ from ..encoder.features import extract
 from ..encoder.model import StyleModel
 from ..encoder.whitening import to_unit
 from ..errors import InputError
-from .dataset import read_dataset
-from .evaluation import Embed, prototypes
-from .files import CATALOGUE_FOLDER, read_summary
-from .progress import Progress, Silent
-from .report.content import render_content
-from .run import _whole_or_nothing
-from .seek import open_model, read_settings
-from .spending import read_listing
+from ..report.content import render_content
+from ..runs.dataset import read_dataset
+from ..runs.evaluation import Embed, prototypes
+from ..runs.files import CATALOGUE_FOLDER, read_summary
+from ..runs.progress import Progress, Silent
+from ..runs.search import open_model, read_settings
+from ..runs.spending import read_listing
+from ..runs.train import _whole_or_nothing
 
 FORMAT: Final = "fedstyle-content-1"
 RESULTS_FILE, REPORT_FILE = "content.json", "report.html"

@@ -13,14 +13,16 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
 
-from ..aggregation import REFUSALS, Enrolment, Subject, aggregate, mask, session_params
+from ..aggregation.masking import REFUSALS, Enrolment, mask
+from ..aggregation.session import Subject, session_params
+from ..aggregation.summing import aggregate
 from ..engines.memory import MemoryEngine
-from ..iterations import CohortPlan
 from ..privacy.clipping import Unit
 from ..privacy.mechanism import Mechanism, plan
 from ..privacy.noise import NoisyUpdate
 from ..privacy.pipeline import protect
 from ..privacy.sizing import Mode
+from ..server.iterations import CohortPlan
 from ..training.baselines.task import Upload
 from ..training.updates import Contributions, Layout, Segment, Support
 

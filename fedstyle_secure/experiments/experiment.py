@@ -13,10 +13,10 @@ from typing import Any, Final, Protocol
 from ..config import Settings, Split
 from ..errors import FedStyleError, InputError
 from ..privacy.sizing import Mode
+from ..runs.progress import Progress, Silent
 from ..training.baselines import BASELINES
 from .bench import Bench, identity, with_split
 from .cells import FEDSTYLE, FORMAT, UNTRAINED, Cell, run_cell
-from .progress import Progress, Silent
 
 SETTINGS_FILE: Final = "experiment.json"
 CELLS_FOLDER: Final = "cells"

@@ -23,7 +23,7 @@ from ..artworks.artwork import Artwork, Portfolio
 from ..encoder.backbones import Backbone
 from ..encoder.features import StyleFeatures, extract
 from ..errors import FedStyleError, InputError
-from .progress import Progress
+from ..runs.progress import Progress
 
 CHUNK: Final = 16
 """Artworks in a file."""

@@ -23,15 +23,15 @@ from ..encoder.backbones import Backbone, BackboneSpec, load_backbone
 from ..errors import FedStyleError, InputError
 from ..privacy.mechanism import View
 from ..privacy.sizing import Mode
-from .budget import plan_budget
-from .dataset import Dataset
-from .files import write_whole
-from .progress import Progress, Silent
-from .report.growth import write_growth
-from .run import DIMENSIONS, OUTPUTS, new_codebook, walk
-from .stages import Prepared
+from ..report.growth import write_growth
+from ..runs.budget import plan_budget
+from ..runs.dataset import Dataset
+from ..runs.progress import Progress, Silent
+from ..runs.stages import Prepared
+from ..runs.summary import evaluate, finite
+from ..runs.train import DIMENSIONS, OUTPUTS, new_codebook, walk
+from ..writing import write_whole
 from .studio import Painter, Studio, StudioPlan
-from .summary import evaluate, finite
 
 FORMAT: Final = "fedstyle-growth-1"
 CELLS_FOLDER, RESULTS_FILE = "cells", "growth.json"

@@ -11,8 +11,8 @@ from pyarrow import parquet
 
 from ..errors import InputError
 from ..privacy.mechanism import View
+from .comparison import render_experiment
 from .experiment import write_whole
-from .report.comparison import render_experiment
 from .statistics import SCORES, Row, tabulate
 
 RESULTS_FILE, REPORT_FILE, OUTCOMES_FILE = "results.parquet", "report.html", "results.json"

@@ -30,8 +30,10 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
 
-from .. import artist
-from ..aggregation import REFUSALS, Enrolment, MaskedSession, Subject, aggregate, mask, ring_sum, session_params
+from ..aggregation.masking import REFUSALS, Enrolment, MaskedSession, mask
+from ..aggregation.session import Subject, session_params
+from ..aggregation.summing import aggregate, ring_sum
+from ..artist import artist
 from ..config import Settings
 from ..encoder.features import StyleFeatures
 from ..encoder.model import StyleModel
@@ -45,12 +47,12 @@ from ..privacy.noise import add_noise_share
 from ..privacy.pipeline import protect
 from ..privacy.quantization import QuantizedUpdate, dequantize
 from ..privacy.sizing import Mode
+from ..report.audit_plot import draw_audit
+from ..runs.budget import plan_budget
+from ..runs.progress import Progress, Silent
+from ..runs.train import DIMENSIONS, OUTPUTS, _whole_or_nothing
 from ..training.codebook import Codebook
 from ..training.updates import Contributions
-from .budget import plan_budget
-from .progress import Progress, Silent
-from .report.audit_plot import draw_audit
-from .run import DIMENSIONS, OUTPUTS, _whole_or_nothing
 
 ARTISTS: Final = 24
 """Default size of the cohort."""

@@ -15,13 +15,13 @@ from ..encoder.features import StyleFeatures
 from ..encoder.model import StyleModel
 from ..encoder.whitening import to_unit
 from ..errors import InputError
+from ..runs.dataset import derive_seed
+from ..runs.evaluation import prototypes, score
+from ..runs.stages import Prepared
 from ..training.baselines.fedavg import CLASSIFIER, COUNT, HEAD
 from ..training.baselines.task import Baseline, Recipe, Task
 from ..training.updates import Support
-from .dataset import derive_seed
-from .evaluation import prototypes, score
 from .exchange import ClearExchange, MaskedExchange, upload_mechanism
-from .stages import Prepared
 
 LEARNING_RATES: Final = (0.3, 1.0, 3.0, 10.0)
 """What is tried on the public artists, with every number of local steps of the baseline."""

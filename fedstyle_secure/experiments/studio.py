@@ -19,7 +19,7 @@ from ..artworks.subjects import SUBJECTS
 from ..encoder.backbones import Backbone
 from ..encoder.features import StyleFeatures, extract
 from ..errors import FedStyleError, InputError
-from .files import write_whole
+from ..writing import write_whole
 
 FORMAT: Final = "fedstyle-studio-2"
 STUDIO_FILE, FEATURES_FOLDER = "studio.json", "features"

@@ -10,10 +10,10 @@ from fedstyle_secure.config import Settings
 from fedstyle_secure.errors import InputError
 from fedstyle_secure.experiments import cohort_changes
 from fedstyle_secure.experiments.cohort_changes import Change, measure_changes
-from fedstyle_secure.experiments.stages import Prepared
 from fedstyle_secure.privacy.sizing import Mode
-from tests.experiments import stand_ins
-from tests.experiments.stand_ins import listing
+from fedstyle_secure.runs.stages import Prepared
+from tests import stand_ins
+from tests.stand_ins import listing
 
 pytestmark = pytest.mark.usefixtures("quick")
 

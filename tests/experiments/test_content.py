@@ -12,10 +12,11 @@ import pytest
 from fedstyle_secure.artworks.atelier import make_hands, read_hands, style_distance
 from fedstyle_secure.encoder.whitening import to_unit
 from fedstyle_secure.errors import InputError
-from fedstyle_secure.experiments import content, run
+from fedstyle_secure.experiments import content
 from fedstyle_secure.experiments.content import Works, judge, mantel, measure_content, share_above
-from tests.experiments import stand_ins
-from tests.experiments.stand_ins import listing
+from fedstyle_secure.runs import train as run
+from tests import stand_ins
+from tests.stand_ins import listing
 
 
 def crossed(artists: int = 4, contents: int = 6) -> tuple[np.ndarray, np.ndarray]:

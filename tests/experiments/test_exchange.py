@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 
-from fedstyle_secure.aggregation import SupportError, ring_sum
+from fedstyle_secure.aggregation.session import SupportError
+from fedstyle_secure.aggregation.summing import ring_sum
 from fedstyle_secure.experiments import exchange as exchange_module
 from fedstyle_secure.experiments.exchange import ClearExchange, MaskedExchange, prepare
-from fedstyle_secure.iterations import CohortPlan
 from fedstyle_secure.privacy.clipping import Unit
 from fedstyle_secure.privacy.quantization import dequantize
 from fedstyle_secure.privacy.sizing import Mode, Noise
+from fedstyle_secure.server.iterations import CohortPlan
 from fedstyle_secure.training.baselines import BASELINES
 from fedstyle_secure.training.baselines.task import Recipe
 from fedstyle_secure.training.updates import Support

@@ -16,7 +16,6 @@ from fedstyle_secure.errors import InputError, PrivacyError
 from fedstyle_secure.experiments import cells as cells_module
 from fedstyle_secure.experiments import experiment as experiment_module
 from fedstyle_secure.experiments import rivals
-from fedstyle_secure.experiments import run as run_module
 from fedstyle_secure.experiments.bench import Bench, with_split
 from fedstyle_secure.experiments.cells import FEDSTYLE, Cell
 from fedstyle_secure.experiments.exchange import ClearExchange
@@ -26,16 +25,17 @@ from fedstyle_secure.experiments.experiment import (
     cell_path,
     run_experiment,
 )
-from fedstyle_secure.experiments.files import LEDGER_FOLDER
 from fedstyle_secure.experiments.outcomes import write_results
 from fedstyle_secure.experiments.pool import Serial, choose_engine
-from fedstyle_secure.experiments.progress import Silent
-from fedstyle_secure.experiments.run import first_model
 from fedstyle_secure.experiments.statistics import tabulate
 from fedstyle_secure.privacy.sizing import Mode
+from fedstyle_secure.runs import train as run_module
+from fedstyle_secure.runs.files import LEDGER_FOLDER
+from fedstyle_secure.runs.progress import Silent
+from fedstyle_secure.runs.train import first_model
 from fedstyle_secure.training.baselines import BASELINES
 from fedstyle_secure.training.baselines.task import Recipe, Task
-from tests.experiments import stand_ins
+from tests import stand_ins
 
 
 @pytest.fixture(autouse=True)

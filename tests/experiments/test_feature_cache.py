@@ -12,7 +12,7 @@ from fedstyle_secure.encoder.features import StyleFeatures
 from fedstyle_secure.errors import InputError
 from fedstyle_secure.experiments import feature_cache
 from fedstyle_secure.experiments.feature_cache import CHUNK, FeatureCache, gather
-from fedstyle_secure.experiments.progress import Silent
+from fedstyle_secure.runs.progress import Silent
 
 COUNT = 2 * CHUNK + 3
 

@@ -11,8 +11,8 @@ from fedstyle_secure.encoder.features import StyleFeatures
 from fedstyle_secure.errors import FedStyleError, InputError, PrivacyError
 from fedstyle_secure.experiments import growth, studio
 from fedstyle_secure.experiments.growth import GrowthPlan, measure_growth, needed_artists
-from tests.experiments import stand_ins
-from tests.experiments.stand_ins import listing
+from tests import stand_ins
+from tests.stand_ins import listing
 
 
 @pytest.fixture

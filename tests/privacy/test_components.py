@@ -20,8 +20,7 @@ from scipy import stats
 from torch import Tensor
 from torch.nn import functional as F
 
-from fedstyle_secure.aggregation import _open
-from fedstyle_secure.alignment import head_segment
+from fedstyle_secure.aggregation.summing import _open
 from fedstyle_secure.privacy.clipping import FRACTION_BITS, Unit, clip
 from fedstyle_secure.privacy.local import clip_and_noise, quantize_local
 from fedstyle_secure.privacy.mechanism import Mechanism
@@ -32,6 +31,7 @@ from fedstyle_secure.privacy.sampling import sample
 from fedstyle_secure.privacy.sizing import Mode, Noise
 from fedstyle_secure.training.codebook import Codebook
 from fedstyle_secure.training.objective import per_artwork_gradients
+from fedstyle_secure.training.tensors import head_segment
 from fedstyle_secure.training.updates import Contributions, Layout, Segment, Support
 
 FALSE_ALARM = 1e-7

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from dp_accounting import GaussianDpEvent, ZCDpEvent
 
-from fedstyle_secure.aggregation import ring_sum
+from fedstyle_secure.aggregation.summing import ring_sum
 from fedstyle_secure.privacy.accounting import epsilon, mu_of
 from fedstyle_secure.privacy.clipping import Unit, clip
 from fedstyle_secure.privacy.mechanism import Mechanism, View

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from fedstyle_secure.experiments.files import FORMAT, SUMMARY_FILE
+from fedstyle_secure.runs.files import FORMAT, SUMMARY_FILE
 from tests.threat_models.doors import closed, honest, make_claim
 from threat_models import __main__ as cli
 from threat_models.register import Threat

@@ -12,8 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from fedstyle_secure.alignment import head_segment, moments_segment
-from fedstyle_secure.artist import contribute
+from fedstyle_secure.artist.artist import contribute
 from fedstyle_secure.encoder.features import StyleFeatures
 from fedstyle_secure.privacy.clipping import Unit, clip
 from fedstyle_secure.training.codebook import Codebook
@@ -24,6 +23,7 @@ from fedstyle_secure.training.objective import (
     per_artwork_gradients,
     warm_start,
 )
+from fedstyle_secure.training.tensors import head_segment, moments_segment
 from fedstyle_secure.training.updates import Contributions, Layout
 
 D, H = 12, 4

@@ -1,0 +1,126 @@
+"""The server's side: protocol bytes come in, one aggregate comes out.
+
+AGG-4  The server's side handles protocol bytes and the final sum, nothing else.
+AGG-6  A sum that no honest uploads can reach ends its session like any other failure: nothing is made of it.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import iadd
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from protocols import FaultyClientError, Server, SessionAborted, SessionParams
+from protocols.audit import Exchange, Transcript, omit_input
+from protocols.secagg.masking import from_ring, to_ring
+
+from ..engines.memory import Engine
+from ..errors import FedStyleError, InputError
+from ..privacy.mechanism import Mechanism
+from ..privacy.quantization import dequantize
+from .session import UPDATE
+
+
+class AggregationAborted(FedStyleError):  # noqa: N818 - an outcome the caller plans for
+    """The session ended without a sum; the message says why. Nothing was learned and nothing is lost but the time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Aggregate:
+    """The sum over the survivors: all the server ever learns of an iteration.
+
+    Attributes:
+        tensors: Each tensor's sum of clipped rows with noise, float64, in the tensor's own units.
+        noise: Standard deviation of the noise in a coordinate of each tensor.
+        survivors: Number of artists in the sum.
+    """
+
+    tensors: Mapping[str, NDArray[np.float64]]
+    noise: Mapping[str, float]
+    survivors: int
+
+
+def aggregate(
+    params: SessionParams,
+    mechanism: Mechanism,
+    engine: Engine,
+    mailboxes: Sequence[str],
+    *,
+    transcripts: Path | None = None,
+) -> Aggregate:
+    """Run one session as the server: only protocol bytes come in, only the sum comes out (AGG-4).
+
+    Args:
+        params: The session.
+        mechanism: How the sum is read back.
+        engine: Moves the bytes; whoever does not reply in a round has dropped out.
+        mailboxes: The artists' mailbox names, in the order of `params.identities`.
+        transcripts: Folder in which to write down all that was sent and received, masked vectors left out; None for
+            nowhere. Aborted sessions are written down too.
+
+    Raises:
+        AggregationAborted: Too few artists stayed, a recovered secret was not what had been promised, or the sum is
+            none of honest uploads (AGG-5).
+        OSError: The transcript cannot be written.
+    """
+    server = Server(params)
+    index_of = {name: index for index, name in enumerate(mailboxes)}
+    exchanges: list[Exchange] = []
+    requests = server.start()
+    try:
+        while requests:
+            sent = {mailboxes[index]: request for index, request in requests.items()}
+            replies = engine.exchange(sent)
+            if transcripts is not None:
+                exchanges += [
+                    Exchange(index_of[name], request, omit_input(replies.get(name))) for name, request in sent.items()
+                ]
+            for name, reply in replies.items():
+                _receive(server, index_of[name], reply)
+            requests = server.close_round()
+    except SessionAborted as error:
+        raise AggregationAborted(f"iteration {params.iteration}: {error}") from error
+    finally:
+        if transcripts is not None:
+            path = transcripts / f"iteration-{params.iteration:04d}.json"
+            path.write_bytes(Transcript(params, tuple(exchanges)).encode())
+    try:
+        return _open(server.aggregate()[UPDATE], len(server.survivors), mechanism)
+    except InputError as error:
+        raise AggregationAborted(
+            f"iteration {params.iteration}: some artist's upload is out of bounds: {error}"
+        ) from error
+
+
+def ring_sum(uploads: Iterable[NDArray[np.int64]], mechanism: Mechanism) -> NDArray[np.int64]:
+    """What a session would sum these uploads to, without masks: modulo 2^modulus_bits, read back as signed numbers.
+
+    For auditors, who hold all uploads and need thousands of sums.
+
+    Args:
+        uploads: At least one, each int64 [..., mechanism.dimension].
+        mechanism: Names the ring.
+
+    Returns:
+        int64 [..., mechanism.dimension].
+    """
+    bits = mechanism.modulus_bits
+    return from_ring(reduce(iadd, (to_ring(upload, bits) for upload in uploads)), bits)
+
+
+def _receive(server: Server, index: int, reply: bytes) -> None:
+    """A faulty reply makes its sender a dropout; the session goes on as long as enough others stay."""
+    try:
+        server.receive(index, reply)
+    except FaultyClientError:
+        return
+
+
+def _open(total: NDArray[np.int64], survivors: int, mechanism: Mechanism) -> Aggregate:
+    tensors = mechanism.layout.split(dequantize(total, mechanism))
+    unit = np.sqrt(survivors) * mechanism.sigma_own / mechanism.scale
+    noise = {s.name: float(unit * s.clip_norm / np.sqrt(s.share)) for s in mechanism.layout.segments}
+    return Aggregate(tensors=tensors, noise=noise, survivors=survivors)

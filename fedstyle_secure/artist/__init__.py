@@ -1,0 +1,1 @@
+"""The artist's house: what an artist keeps never leaves it."""

@@ -1,0 +1,1 @@
+"""The door to the street: every command of `fedstyle`."""

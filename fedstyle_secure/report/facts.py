@@ -1,0 +1,237 @@
+"""``summary.json`` as typed values: the one place where the report touches JSON."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from ..errors import InputError
+
+FORMAT: Final = "fedstyle-run-1"
+VIEWS: Final = ("aggregate", "local", "worst_case")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scores:
+    """Quality of one way to rank artists; each number between 0 and 1."""
+
+    accuracy_at_1: float
+    recall_at_5: float
+    mrr: float
+    macro_f1: float
+    chance: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Privacy:
+    """What was promised; an epsilon is infinite where nothing was."""
+
+    mode: str
+    unit: str
+    delta: float
+    epsilon: Mapping[str, float]
+    limit: float | None
+    corrupt: int
+    min_survivors: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One iteration, and what an artist had spent after it."""
+
+    iteration: int
+    outcome: str
+    survivors: int
+    epsilon: Mapping[str, float]
+
+    @property
+    def is_completed(self) -> bool:
+        """Whether a sum came out."""
+        return self.outcome == "completed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """One query: whose work it was, the first artists named, and the position of the right one."""
+
+    artist: str
+    ranking: Sequence[str]
+    position: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """A run, as its summary tells it. `signatures` is None where nobody published one."""
+
+    artists: int
+    public_artists: int
+    artworks: int
+    queries: int
+    retrieval: Scores
+    no_training: Scores
+    random_head: Scores
+    signatures: Scores | None
+    privacy: Privacy
+    bytes_up: float
+    bytes_down: float
+    aggregation: Mapping[str, float]
+    seconds: Mapping[str, float]
+    history: Sequence[Step]
+    examples: Sequence[Example]
+    settings: Mapping[str, str]
+    command: str
+    versions: Mapping[str, str]
+    warnings: Sequence[str]
+
+
+def read_facts(path: Path) -> Facts:
+    """Read ``summary.json``.
+
+    Raises:
+        InputError: Missing, not JSON, of another format, or a value is missing or of the wrong type; says which.
+    """
+    try:
+        content = json.loads(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"cannot read {path} ({error.strerror}); is this the folder of a finished run?") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is not JSON: {error}") from error
+    root = _Section(content, str(path))
+    if root.text("format") != FORMAT:
+        raise InputError(f"{path} is of format {root.text('format')!r}, this version reports on {FORMAT}")
+    communication = root.section("communication")
+    return Facts(
+        artists=root.count("artists"),
+        public_artists=root.count("public_artists"),
+        artworks=root.count("artworks"),
+        queries=root.count("queries"),
+        retrieval=_scores(root.section("retrieval")),
+        no_training=_scores(root.section("no_training")),
+        random_head=_scores(root.section("random_head")),
+        signatures=_scores(root.section("signatures")) if root.has("signatures") else None,
+        privacy=_privacy(root.section("privacy")),
+        bytes_up=communication.number("bytes_up_per_artist"),
+        bytes_down=communication.number("bytes_down_per_artist"),
+        aggregation=root.section("aggregation").numbers(),
+        seconds=root.section("seconds").numbers(),
+        history=[_step(step) for step in root.sections("history")],
+        examples=[_example(example) for example in root.sections("examples")],
+        settings=root.section("settings").shown(),
+        command=root.text("command"),
+        versions=root.section("versions").shown(),
+        warnings=root.texts("warnings"),
+    )
+
+
+class _Section:
+    """One JSON object whose values are checked as they are taken out."""
+
+    def __init__(self, values: object, where: str) -> None:
+        if not isinstance(values, dict):
+            raise InputError(f"{where} must be an object with named values")
+        self._values, self._where = values, where
+
+    def has(self, key: str) -> bool:
+        return self._values.get(key) is not None
+
+    def number(self, key: str) -> float:
+        value = self._take(key)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise self._wrong(key, "a number")
+        return float(value)
+
+    def bound(self, key: str) -> float:
+        """A number, or infinity where it is null."""
+        return math.inf if self._take(key) is None else self.number(key)
+
+    def count(self, key: str) -> int:
+        value = self.number(key)
+        if value < 0 or value != int(value):
+            raise self._wrong(key, "a whole number, at least 0")
+        return int(value)
+
+    def text(self, key: str) -> str:
+        value = self._take(key)
+        if not isinstance(value, str):
+            raise self._wrong(key, "text")
+        return value
+
+    def texts(self, key: str) -> list[str]:
+        values = self._items(key)
+        if not all(isinstance(value, str) for value in values):
+            raise self._wrong(key, "a list of texts")
+        return [str(value) for value in values]
+
+    def section(self, key: str) -> "_Section":
+        return _Section(self._take(key), f"{self._where}: {key}")
+
+    def sections(self, key: str) -> list["_Section"]:
+        return [
+            _Section(value, f"{self._where}: {key}, entry {number}") for number, value in enumerate(self._items(key), 1)
+        ]
+
+    def numbers(self) -> dict[str, float]:
+        return {key: self.number(key) for key in self._values}
+
+    def shown(self) -> dict[str, str]:
+        """All values, written the way a person would."""
+        words = {None: "none", True: "yes", False: "no"}
+        return {
+            key: words[value] if value is None or isinstance(value, bool) else str(value)
+            for key, value in self._values.items()
+        }
+
+    def _items(self, key: str) -> list[object]:
+        value = self._take(key)
+        if not isinstance(value, list):
+            raise self._wrong(key, "a list")
+        return value
+
+    def _take(self, key: str) -> object:
+        if key not in self._values:
+            raise InputError(f"{self._where} has no {key!r}; write the run anew")
+        return self._values[key]
+
+    def _wrong(self, key: str, wanted: str) -> InputError:
+        return InputError(f"{self._where}: {key!r} must be {wanted}, got {self._values[key]!r}")
+
+
+def _scores(section: _Section) -> Scores:
+    return Scores(
+        accuracy_at_1=section.number("accuracy_at_1"),
+        recall_at_5=section.number("recall_at_5"),
+        mrr=section.number("mrr"),
+        macro_f1=section.number("macro_f1"),
+        chance=section.number("chance"),
+    )
+
+
+def _epsilons(section: _Section) -> dict[str, float]:
+    return {view: section.bound(view) for view in VIEWS}
+
+
+def _privacy(section: _Section) -> Privacy:
+    return Privacy(
+        mode=section.text("mode"),
+        unit=section.text("unit"),
+        delta=section.number("delta"),
+        epsilon=_epsilons(section.section("epsilon")),
+        limit=section.number("limit") if section.has("limit") else None,
+        corrupt=section.count("corrupt"),
+        min_survivors=section.count("min_survivors"),
+    )
+
+
+def _step(section: _Section) -> Step:
+    return Step(
+        iteration=section.count("iteration"),
+        outcome=section.text("outcome"),
+        survivors=section.count("survivors"),
+        epsilon=_epsilons(section.section("epsilon")),
+    )
+
+
+def _example(section: _Section) -> Example:
+    return Example(artist=section.text("artist"), ranking=section.texts("ranking"), position=section.count("position"))

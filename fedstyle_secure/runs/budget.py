@@ -1,0 +1,240 @@
+"""Plan a run's noise before anything is read or computed, and refuse what cannot be kept."""
+
+import math
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ..aggregation.session import Subject, check_support, fewest_survivors, session_params
+from ..artist.artist import PROTOTYPE, SIGNATURE
+from ..config import Settings
+from ..errors import InputError, PrivacyError
+from ..privacy.accounting import is_within, plan_multipliers
+from ..privacy.mechanism import Mechanism, View, plan
+from ..privacy.sizing import BETA, Mode, Noise
+from ..server.iterations import CohortPlan, training_shares
+from ..training.updates import Layout, Segment, Support
+
+PROTOTYPE_SHARE = 0.06
+"""A prototype's share of the whole budget, counted in mu squared: a rough one serves."""
+
+SIGNATURE_SHARE = 0.4
+"""A signature's share of the whole budget, counted in mu squared; with more, TM-15 names artworks behind it."""
+
+SIGNATURE_DIMENSIONS = 128
+"""Longest signature."""
+
+SIGNATURE_LEAST, SIGNATURE_DETAIL = 24, 2.5
+"""Shortest signature; and how many numbers are worth their noise for each deviation of it in an artist's sum."""
+
+_SLACK_RESERVE = 1e-3  # of delta, set aside for the mechanisms' failure probabilities; more where delta is tiny
+_LEAST, _MOST, _STEPS = 0.02, 1.5, 1024  # noise, over what a Gaussian that takes all artworks would need
+_SIGNATURE_SEED = b"\0" * 32  # a rotation needs a public seed, not a secret one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """The promises of a run.
+
+    Attributes:
+        cohort: The training's part.
+        prototype_multiplier: Noise multiplier of a prototype; 0 in mode none.
+        signature_multiplier: Noise multiplier of a signature; 0 in mode none, None where nobody signs.
+        view: The view that `Settings.epsilon` limits.
+    """
+
+    cohort: CohortPlan
+    prototype_multiplier: float
+    signature_multiplier: float | None
+    view: View
+
+    def prototype_mechanism(self, dimensions: int) -> Mechanism:
+        """The release of one prototype, before training: one artist alone, so that all views are the same."""
+        return self._alone(PROTOTYPE, dimensions, self.prototype_multiplier)
+
+    def signature_mechanism(self, dimensions: int) -> Mechanism:
+        """The release of one signature, after training: one artist alone as well."""
+        return self._alone(SIGNATURE, dimensions, self.signature_multiplier or 0.0)
+
+    def signature_length(self, artworks: float) -> int:
+        """How many numbers a signature should have: noise grows with them, detail too.
+
+        Args:
+            artworks: Of an artist, as many as it sums in the mean; 1 where noise hides a whole artist.
+        """
+        if not self.signature_multiplier:
+            return SIGNATURE_DIMENSIONS
+        worth = SIGNATURE_DETAIL * artworks / self.signature_multiplier
+        return round(min(max(worth, SIGNATURE_LEAST), SIGNATURE_DIMENSIONS))
+
+    def _alone(self, name: str, dimensions: int, noise_multiplier: float) -> Mechanism:
+        segment = Segment(name=name, length=dimensions, support=Support.ARTIST, clip_norm=1.0, share=1.0)
+        return plan(
+            mode=self.cohort.mode,
+            unit=self.cohort.unit,
+            layout=Layout((segment,)),
+            noise_multiplier=noise_multiplier,
+            clients=1,
+            corrupt=0,
+            min_survivors=1,
+            max_artworks=self.cohort.max_artworks,
+            noise=self.cohort.noise,
+            rotation_seed=_SIGNATURE_SEED,
+        )
+
+    def mechanisms(self, *, dimensions: int, outputs: int, artworks: float = math.inf) -> list[Mechanism]:
+        """All releases of an artist: the iterations', the prototype, and the signature last.
+
+        Args:
+            dimensions: d of the style space, at most.
+            outputs: h of the head.
+            artworks: Decides how long a signature is, as in `signature_length`; the longest, unless said.
+
+        Raises:
+            PrivacyError: No ring holds a release.
+        """
+        training = [
+            self.cohort.mechanism(iteration, dimensions=dimensions, outputs=outputs)
+            for iteration in range(1, len(self.cohort.multipliers) + 1)
+        ]
+        releases = [*training, self.prototype_mechanism(dimensions)]
+        if self.signature_multiplier is not None:
+            releases.append(self.signature_mechanism(self.signature_length(artworks)))
+        return releases
+
+    def scaled(self, factor: float) -> "Budget":
+        """The same with all noise multiplied by `factor`."""
+        multipliers = [factor * multiplier for multiplier in self.cohort.multipliers]
+        alone = None if self.signature_multiplier is None else factor * self.signature_multiplier
+        return replace(
+            self,
+            cohort=replace(self.cohort, multipliers=multipliers),
+            prototype_multiplier=factor * self.prototype_multiplier,
+            signature_multiplier=alone,
+        )
+
+
+def plan_budget(settings: Settings, *, clients: int, dimensions: int, outputs: int) -> Budget:
+    """Size everything for a cohort, and try every release on for size.
+
+    Args:
+        settings: The user's wishes.
+        clients: Artists in the cohort.
+        dimensions: d of the style space, at most.
+        outputs: h of the head.
+
+    Raises:
+        InputError: The cohort cannot bear the dropouts or corrupt clients asked for.
+        PrivacyError: No noise that fits a ring meets epsilon.
+    """
+    corrupt, min_survivors = _cohort_sizes(settings, clients)
+    shares = training_shares(settings.iterations)
+    signature_multiplier: float | None = 0.0 if settings.sign else None
+    multipliers, prototype_multiplier = [0.0] * settings.iterations, 0.0
+    if settings.privacy is not Mode.NONE:
+        training = 1 - PROTOTYPE_SHARE - (SIGNATURE_SHARE if settings.sign else 0.0)
+        parts = {str(index): share * training for index, share in enumerate(shares)} | {PROTOTYPE: PROTOTYPE_SHARE}
+        if settings.sign:
+            parts[SIGNATURE] = SIGNATURE_SHARE
+        slack = max(settings.delta * _SLACK_RESERVE, 2 * BETA * len(parts))
+        if slack >= settings.delta:
+            raise PrivacyError(
+                f"--delta {settings.delta:g} is smaller than the {slack:.1g} by which {len(parts)} releases may fail: "
+                "raise --delta or lower --iterations"
+            )
+        planned = plan_multipliers(settings.epsilon, settings.delta, parts, delta_slack=slack)
+        multipliers = [planned[str(index)] for index in range(settings.iterations)]
+        prototype_multiplier, signature_multiplier = planned[PROTOTYPE], planned.get(SIGNATURE)
+    cohort = CohortPlan(
+        mode=settings.privacy,
+        unit=settings.unit,
+        clients=math.ceil(clients / settings.buckets),
+        corrupt=corrupt,
+        min_cohort=settings.min_cohort,
+        min_survivors=min_survivors,
+        max_artworks=settings.max_artworks,
+        noise=settings.noise,
+        sampling_rate=settings.sampling_rate,
+        multipliers=multipliers,
+        seed=settings.seed.to_bytes(8, "big", signed=True),
+        buckets=settings.buckets,
+    )
+    view = View.LOCAL if settings.privacy is Mode.LOCAL else View.AGGREGATE
+    budget = Budget(
+        cohort=cohort,
+        prototype_multiplier=prototype_multiplier,
+        signature_multiplier=signature_multiplier,
+        view=view,
+    )
+    try:
+        if settings.noise is not Noise.GAUSSIAN or (settings.sampling_rate < 1 and settings.privacy is not Mode.NONE):
+            budget = _calibrate(budget, settings, dimensions=dimensions, outputs=outputs)
+        mechanisms = budget.mechanisms(dimensions=dimensions, outputs=outputs)
+    except (InputError, PrivacyError) as error:
+        raise type(error)(
+            f"--epsilon {settings.epsilon:g} cannot be met by {clients} artists, --iterations {settings.iterations} "
+            f"and --max-artworks {settings.max_artworks}: raise the first or lower the others ({error})"
+        ) from error
+    if settings.privacy is not Mode.NONE and not _meets(settings, budget, mechanisms):
+        raise PrivacyError(
+            f"--epsilon {settings.epsilon:g} at --delta {settings.delta:g} is beyond what ledgers can account for: "
+            "choose an epsilon below 700, or a larger --delta"
+        )
+    for mechanism in mechanisms[: settings.iterations]:
+        check_support(mechanism, settings.min_cohort)
+        _check_session(mechanism)
+    return budget
+
+
+def _calibrate(budget: Budget, settings: Settings, *, dimensions: int, outputs: int) -> Budget:
+    """The least noise, to one part in `_STEPS`, that meets epsilon where no closed form says how much is needed."""
+    factors = [_LEAST * (_MOST / _LEAST) ** (step / _STEPS) for step in range(_STEPS + 1)]
+
+    def is_enough(factor: float) -> bool:
+        candidate = budget.scaled(factor)
+        try:
+            return _meets(settings, candidate, candidate.mechanisms(dimensions=dimensions, outputs=outputs))
+        except PrivacyError:  # noise too narrow for its grid
+            return False
+
+    step = bisect_left(factors, True, key=is_enough)
+    return budget.scaled(factors[min(step, _STEPS)])
+
+
+def _meets(settings: Settings, budget: Budget, mechanisms: Sequence[Mechanism]) -> bool:
+    """Charge all releases at once, as every artist's ledger will one by one."""
+    events = [mechanism.event(budget.view) for mechanism in mechanisms]
+    slack = sum(mechanism.delta_slack for mechanism in mechanisms)
+    return is_within(events, settings.epsilon, settings.delta, delta_slack=slack)
+
+
+def _check_session(mechanism: Mechanism) -> None:
+    """Whether the protocol bears such a cohort; names and digests do not matter for that."""
+    nothing = bytes(32)
+    subject = Subject(iteration=1, model_digest=nothing, architecture_digest=nothing, anchors_digest=nothing)
+    session_params([number.to_bytes(32, "big") for number in range(mechanism.clients)], subject, mechanism)
+
+
+def _cohort_sizes(settings: Settings, clients: int) -> tuple[int, int]:
+    """Corrupt clients and minimum survivors of a session; all corrupt ones may be in one bucket."""
+    corrupt = settings.corrupt if settings.corrupt is not None else max(1, clients // 10)
+    if clients < settings.buckets * settings.min_cohort:
+        buckets = f"{settings.buckets} buckets of at least " if settings.buckets > 1 else ""
+        raise InputError(
+            f"{clients} artists are fewer than {buckets}the minimum cohort of {settings.min_cohort}: add artists, or "
+            f"lower {'--buckets or ' if buckets else ''}--min-cohort"
+        )
+    smallest, clients = clients // settings.buckets, math.ceil(clients / settings.buckets)
+    min_survivors = smallest - int(settings.drop_rate * clients)
+    if min_survivors < settings.min_cohort:
+        raise InputError(
+            f"with --drop-rate {settings.drop_rate:g} only {min_survivors} of {clients} artists are sure to stay, "
+            f"fewer than the minimum cohort of {settings.min_cohort}: lower --drop-rate or --min-cohort, or add artists"
+        )
+    needed = fewest_survivors(clients, corrupt)
+    if needed > min_survivors:
+        raise InputError(
+            f"{corrupt} corrupt artists among {clients} need at least {needed} survivors to be safe, but only "
+            f"{min_survivors} are sure to stay: lower --corrupt or --drop-rate, or add artists"
+        )
+    return corrupt, min_survivors

@@ -1,0 +1,236 @@
+"""A model card (Mitchell et al., FAT* 2019) and a data sheet (Gebru et al., CACM 2021), written from a run.
+
+CRD-1  Every figure comes from the run's summary; whatever the summary holds is data, and is escaped for Markdown.
+CRD-2  Neither names an artist's artworks, nor a path on the machine of whoever ran it.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path, PurePath
+from typing import Final
+
+from ..errors import InputError
+from ..privacy.mechanism import View
+from ..privacy.promises import Promises
+from ..report.charts import bound, percentage
+from ..report.facts import Facts, Scores, read_facts
+from ..writing import write_whole
+from .files import SUMMARY_FILE
+from .train import _whole_or_nothing
+
+CARD_FILE, SHEET_FILE = "MODEL_CARD.md", "DATA_SHEET.md"
+
+_PATHS: Final = ("artworks", "out", "public_art", "weights", "transcripts")
+_ACTIVE: Final = re.compile(r"([\\`*_{}\[\]()<>#+!|~&:.@$=])")  # CommonMark 2.4, and what begins a link in GitHub's
+_VIEWS: Final = {View.AGGREGATE: "aggregate", View.LOCAL: "local", View.WORST_CASE: "worst case"}
+
+
+def write_cards(run: Path, *, out: Path | None = None) -> tuple[Path, Path]:
+    """Write both documents, into the run's folder or a new one.
+
+    Args:
+        run: Folder of a finished run.
+        out: Folder to write to, which must not exist; None for the run's own, where older ones are replaced.
+
+    Returns:
+        The paths of the model card and of the data sheet.
+
+    Raises:
+        InputError: Not a run, or the folder exists or cannot be written.
+    """
+    facts = read_facts(run / SUMMARY_FILE)
+    documents = {CARD_FILE: model_card(facts), SHEET_FILE: data_sheet(facts)}
+    if out is not None:
+        with _whole_or_nothing(out) as folder:
+            _write(documents, folder)
+    else:
+        _write(documents, run)
+    place = run if out is None else out
+    return place / CARD_FILE, place / SHEET_FILE
+
+
+def model_card(facts: Facts) -> str:
+    """The model card of a run, in Markdown."""
+    return _document("Model card: a federated style model", _card_parts(facts))
+
+
+def data_sheet(facts: Facts) -> str:
+    """The data sheet of the artworks a run learned from, in Markdown."""
+    return _document("Data sheet: the artworks a style model learned from", _sheet_parts(facts))
+
+
+def escape(text: str) -> str:
+    """Data as one line of plain Markdown text: nothing in it is markup, a link, or a new cell of a table."""
+    line = "".join(c if c.isprintable() else " " for c in text)
+    return _ACTIVE.sub(r"\\\1", line)
+
+
+def _card_parts(facts: Facts) -> Mapping[str, str]:
+    settings, privacy = facts.settings, facts.privacy
+    encoder = escape(settings.get("encoder", "unknown"))
+    versions = ", ".join(f"{escape(name)} {escape(version)}" for name, version in facts.versions.items())
+    return {
+        "Model details": _bullets(
+            f"A style model: a frozen public encoder ({encoder}), a public whitening, an alignment and a linear head "
+            "learned from many artists without collecting their artworks.",
+            f"Trained in {facts.aggregation.get('completed', 0):g} sessions of secure aggregation, privacy mode "
+            f"{escape(privacy.mode)}, among {facts.artists} artists; {facts.public_artists} more were declared public.",
+            f"Software: {versions or 'unknown'}. License of the software: Apache-2.0; see the data sheet for the art.",
+        ),
+        "Intended use": (
+            "Finding artists by style: a buyer asks with a picture, the catalogue answers with a ranking of artists "
+            "who chose to be found. Users are platforms, buyers, and artists who want to be found.\n\n"
+            "**It must not be used**\n\n"
+            + _bullets(
+                "to attribute a work to an artist, or as evidence of forgery, plagiarism or infringement: a rank says "
+                "whose published style is nearest among those who signed, not who made a work;",
+                "to train, steer or reward generators that imitate the artists in it;",
+                "to identify or unmask artists who are anonymous, use a pseudonym, or did not publish a signature;",
+                "to infer anything about an artist as a person: origin, health, politics, age;",
+                "to decide automatically who is shown, paid or removed, without someone who looks.",
+            )
+        ),
+        "Factors": (
+            "Accuracy varies with the number of artworks of an artist, with how much artists share a school or a "
+            "medium, and with how far their art is from the public art that the encoder and whitening were made from. "
+            "Photographs of works differ by camera and light. Encoders trained on Western photographs may tell styles "
+            "apart less well elsewhere; this run does not measure that."
+        ),
+        "Metrics": (
+            "accuracy@1, recall@5, mean reciprocal rank and macro-F1 of a ranking of all "
+            f"{facts.artists} artists, for each of {facts.queries:,} held-out artworks. Macro-F1 counts small "
+            "portfolios as much as large ones."
+        ),
+        "Evaluation data": _split_sentence(facts),
+        "Training data": (
+            f"{facts.artworks - facts.queries:,} artworks of {facts.artists} artists, which stayed with them; "
+            f"public artworks of {facts.public_artists} artists. The data sheet says more."
+        ),
+        "Quantitative analyses": _score_table(facts)
+        + "\n\nExact prototypes and what was not trained are an experimenter's view; a buyer gets the published "
+        "signatures. One run on one split: differences of a few artworks are chance.",
+        "Privacy": _privacy_text(facts),
+        "Ethical considerations": (
+            "Style is close to an artist's livelihood. Whoever signs can be found by style by everyone who holds the "
+            "catalogue, and a signature that was copied cannot be called back: leaving removes it from the next "
+            "catalogue, not from copies. What the model learned from an artist stays in it, bounded by the epsilon "
+            "above. Nobody should be signed who did not ask to be."
+        ),
+        "Caveats and recommendations": _bullets(
+            *(f"Warning of the run: {escape(warning)}" for warning in facts.warnings),
+            "Artists' programs bound what they upload; under masks nobody else can check that. A dishonest artist can "
+            "distort the model.",
+            "An epsilon is a bound on what can be learned, not a measurement of it; smaller is better, and 8 is not "
+            "small.",
+            "Ask again with several works before concluding anything, and show more than one answer.",
+        ),
+    }
+
+
+def _sheet_parts(facts: Facts) -> Mapping[str, str]:
+    settings = {
+        name: PurePath(value).name if name in _PATHS and value != "none" else value
+        for name, value in facts.settings.items()
+    }
+    shown = [f"| {escape(name)} | {escape(value)} |" for name, value in settings.items()]
+    asked = "*To be answered by whoever holds the artworks; the run cannot know:*"
+    return {
+        "Motivation": (
+            "Artworks were brought together, each at its artist's own place, to learn what tells styles apart and to "
+            f"find artists by it.\n\n{asked} who asked for it, and who paid for it?"
+        ),
+        "Composition": _bullets(
+            f"{facts.artworks:,} artworks of {facts.artists} artists who took part: at least "
+            f"{escape(settings.get('min_artworks', '?'))} each, of which at most "
+            f"{escape(settings.get('max_artworks', '?'))} train.",
+            f"Artworks of {facts.public_artists} more artists, declared public: they are protected by nothing.",
+            "An instance is one picture: pixels, what they depict where an index says so, and as label the artist.",
+            _split_sentence(facts),
+            "Metadata, file names and paths are dropped when a picture is read.",
+        )
+        + f"\n\n{asked} are there duplicates, minors' works, works that show people who can be recognized, or works "
+        "that may offend?",
+        "Collection process": (
+            "Every artist keeps the artworks; a run reads them in place and collects none. What leaves an artist is a "
+            f"masked sum with noise, and a signature if the artist signs.\n\n{asked} how were the works made or "
+            "photographed, did every artist consent, to what, and how can they revoke it?"
+        ),
+        "Preprocessing": (
+            "Pictures are decoded to sRGB, cropped to a square and resized; "
+            f"{escape(settings.get('views', '?'))} random crops of each training artwork are added, some of them "
+            "mirrored. Colors are left alone, because palette is style. A frozen public encoder turns each into style "
+            "statistics; nothing else is used."
+        ),
+        "Uses": (
+            "For learning and searching style, and for measuring both. They must not be used to train generators, to "
+            "attribute works, or to identify artists who did not sign: see the model card."
+        ),
+        "Distribution": (
+            "The run distributes a model and the signatures of artists who opted in, not artworks."
+            f"\n\n{asked} under which licenses are the artworks, and may they be shown?"
+        ),
+        "Maintenance": (
+            "An artist joins without retraining (`fedstyle catalogue add`), and leaves (`fedstyle catalogue remove`): "
+            "the signature is gone from the next catalogue, the ledger of what was released is kept."
+            f"\n\n{asked} who maintains the artworks, and who answers artists?"
+        ),
+        "Settings of the run": "\n".join(("| setting | value |", "|---|---|", *shown)),
+    }
+
+
+def _privacy_text(facts: Facts) -> str:
+    privacy = facts.privacy
+    promises = Promises.read(asdict(privacy) | {"clients": facts.artists})
+    rows = [
+        f"| {name} | {bound(privacy.epsilon[view])} | {promises.trusts(view)} | "
+        f"{promises.in_words(view, privacy.epsilon[view])} |"
+        for view, name in _VIEWS.items()
+    ]
+    limit = "There was no limit." if privacy.limit is None else f"The run was limited to epsilon {privacy.limit:g}."
+    protected = "one artwork" if privacy.unit == "artwork" else "all that one artist contributed"
+    return (
+        f"Differential privacy of {protected}, at delta {privacy.delta:g}. {limit} Three views, never one without the "
+        "others:\n\n| view | epsilon | trusts | what it promises |\n|---|---|---|---|\n" + "\n".join(rows)
+    )
+
+
+def _split_sentence(facts: Facts) -> str:
+    if facts.settings.get("split") == "content":
+        how = "the same subjects for every artist, so that subjects cannot help"
+    else:
+        how = "at random within each artist"
+    return f"{facts.queries:,} artworks were held out, {how}; they trained nothing."
+
+
+def _score_table(facts: Facts) -> str:
+    listed: dict[str, Scores | None] = {
+        "random head": facts.random_head,
+        "no training": facts.no_training,
+        "trained, exact prototypes": facts.retrieval,
+        "trained, published signatures": facts.signatures,
+    }
+    rows = [
+        f"| {name} | {percentage(s.accuracy_at_1)} | {percentage(s.recall_at_5)} | {s.mrr:.3f} | {s.macro_f1:.3f} |"
+        for name, s in listed.items()
+        if s is not None
+    ]
+    head = "| | accuracy@1 | recall@5 | MRR | macro-F1 |\n|---|---|---|---|---|\n"
+    return head + "\n".join([*rows, f"| chance | {percentage(facts.retrieval.chance)} | | | |"])
+
+
+def _document(title: str, parts: Mapping[str, str]) -> str:
+    text = "\n\n".join([f"# {title}", *(f"## {name}\n\n{part}" for name, part in parts.items())])
+    return f"{text}\n"
+
+
+def _bullets(*items: str) -> str:
+    return "\n".join(f"* {item}" for item in items)
+
+
+def _write(documents: Mapping[str, str], folder: Path) -> None:
+    for name, text in documents.items():
+        try:
+            write_whole(folder / name, text.encode())
+        except OSError as error:
+            raise InputError(f"{folder / name} cannot be written ({error.strerror}); check the folder") from error

@@ -1,0 +1,57 @@
+"""What lies where in a run's folder."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+from ..writing import write_whole
+
+FORMAT = "fedstyle-run-1"
+SUMMARY_FILE, MODEL_FILE, ENCODER_FILE = "summary.json", "model.safetensors", "encoder.safetensors"
+CATALOGUE_FOLDER, LEDGER_FOLDER = "catalogue", "ledger"
+
+
+def refuse_existing(out: Path, *, option: str = "--out") -> None:
+    """Runs are never overwritten.
+
+    Raises:
+        InputError: Something is at `out` already, be it a link that leads nowhere.
+    """
+    if os.path.lexists(out):
+        raise InputError(
+            f"{out} exists already; choose another {option}, or remove it first: runs are never overwritten"
+        )
+
+
+def write_summary(run: Path, summary: Mapping[str, Any]) -> None:
+    """Replace ``summary.json`` at once or not at all.
+
+    Raises:
+        InputError: It cannot be written.
+    """
+    path = run / SUMMARY_FILE
+    try:
+        write_whole(path, (json.dumps(summary, indent=2, allow_nan=False) + "\n").encode())
+    except OSError as error:
+        raise InputError(f"{path} cannot be written ({error.strerror}); check the folder") from error
+
+
+def read_summary(run: Path) -> dict[str, Any]:
+    """The content of ``summary.json``.
+
+    Raises:
+        InputError: The folder holds no run.
+    """
+    path = run / SUMMARY_FILE
+    try:
+        summary = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{run} is not a run: cannot read {path} ({error.strerror})") from error
+    except ValueError as error:
+        raise InputError(f"{path} is damaged: {error}") from error
+    if not isinstance(summary, dict) or summary.get("format") != FORMAT:
+        raise InputError(f"{path} is not a summary of format {FORMAT}")
+    return summary

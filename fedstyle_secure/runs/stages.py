@@ -1,0 +1,111 @@
+"""What a run has come to know, stage by stage."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from time import perf_counter
+
+import numpy as np
+
+from ..artist.artist import Artist
+from ..config import Settings
+from ..encoder.features import StyleFeatures
+from ..encoder.model import StyleModel
+from ..engines.memory import MemoryEngine
+from ..errors import FedStyleError
+from ..server.iterations import Outcome
+from ..training.codebook import Codebook
+from ..training.moments import unpack_moments
+from ..training.tensors import MOMENTS
+from .budget import Budget
+from .dataset import Dataset
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Prepared:
+    """Before training.
+
+    Attributes:
+        settings: The user's wishes.
+        dataset: Portfolios by role.
+        budget: Promises and noise.
+        codebook: Public anchors.
+        public: Raw features of public artists, all views.
+        training: Raw features of the clients' training artworks, all views.
+        held_out: Raw features of the clients' queries, unaltered view only.
+        encoder: Name of the backbone and digest of its weights.
+        pooled_size: How many of the last raw features are the pooled embedding.
+        seconds: Time by stage; later stages add theirs.
+    """
+
+    settings: Settings
+    dataset: Dataset
+    budget: Budget
+    codebook: Codebook
+    public: Mapping[str, StyleFeatures]
+    training: Mapping[str, StyleFeatures]
+    held_out: Mapping[str, StyleFeatures]
+    encoder: str
+    pooled_size: int
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Trained:
+    """After training.
+
+    Attributes:
+        start: The model before any iteration.
+        outcomes: One entry for each iteration.
+        artists: The clients, by name.
+        engine: Knows how many bytes went where.
+    """
+
+    start: StyleModel
+    outcomes: Sequence[Outcome]
+    artists: Mapping[str, Artist]
+    engine: MemoryEngine
+
+    def check(self) -> list[str]:
+        """Sentences about sessions that aborted and buckets that were left out; none if all completed.
+
+        Raises:
+            FedStyleError: No session completed, so that nothing was learned.
+        """
+        problems = [outcome.problem for outcome in self.outcomes if outcome.aggregate is None]
+        notes = [f"iteration {each.iteration}: {reason}" for each in self.outcomes for reason in each.left_out]
+        if not problems:
+            return notes
+        reason = f"{problems[0]}{self._refused()}"
+        if len(problems) == len(self.outcomes):
+            raise FedStyleError(f"none of {len(problems)} sessions completed, so nothing was learned: {reason}")
+        return [f"{len(problems)} of {len(self.outcomes)} sessions aborted and changed nothing: {reason}", *notes]
+
+    def artworks_each(self) -> float:
+        """How many artworks an artist sums in the mean, as far as noisy moments tell; 0 where none came.
+
+        An artwork's row adds 1 to their trace; where noise hides a whole artist, its rows together add at most 1. They
+        are released already, so that knowing this costs no privacy.
+        """
+        for outcome in self.outcomes:
+            if outcome.aggregate is not None and MOMENTS in outcome.aggregate.tensors:
+                moments = unpack_moments(outcome.aggregate.tensors[MOMENTS], outcome.model.whitening.dimensions)
+                artworks = max(float(np.trace(moments)), 0.0) / outcome.mechanism.sampling_rate
+                return artworks / outcome.aggregate.survivors
+        return 0.0
+
+    def _refused(self) -> str:
+        """How many artists refused, and why the first did."""
+        refusals = self.engine.refusals
+        artists = {mailbox.rpartition("/")[0] for mailbox in refusals}
+        return f"; {len(artists)} artists refused, the first because {next(iter(refusals.values()))}" if artists else ""
+
+
+@contextmanager
+def stopwatch(seconds: dict[str, float], name: str) -> Iterator[None]:
+    """Add the time spent inside to `seconds[name]`."""
+    start = perf_counter()
+    try:
+        yield
+    finally:
+        seconds[name] = seconds.get(name, 0.0) + perf_counter() - start

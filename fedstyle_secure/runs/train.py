@@ -1,0 +1,329 @@
+"""One run, gate to reading room: artworks in, a trained model, a catalogue, ledgers and a report out.
+
+RUN-1  A run is written to a hidden folder beside its place and renamed when it is whole: whatever stops it, Ctrl-C
+       included, leaves nothing half-written.
+RUN-2  `Settings.seed` decides splits, codewords, the head's start and simulated dropouts. Keys, masks, shares,
+       dithers and privacy noise come from the operating system, so two private runs differ; without privacy, none do.
+"""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
+from importlib.metadata import version
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from numpy.typing import NDArray
+from safetensors.numpy import save_file
+
+from ..aggregation.masking import REFUSALS, Enrolment
+from ..artist.artist import Artist
+from ..artworks.artwork import Portfolio
+from ..catalogue.index import StyleIndex
+from ..catalogue.signature import Signature, SignatureSpace
+from ..config import Settings
+from ..encoder.backbones import Backbone, BackboneSpec, load_backbone, wrap_small
+from ..encoder.features import StyleFeatures, extract
+from ..encoder.model import StyleModel
+from ..encoder.small import SMALL
+from ..encoder.whitening import Whitening
+from ..engines.memory import MemoryEngine
+from ..errors import FedStyleError
+from ..privacy.ledger import Ledger
+from ..privacy.sizing import Mode
+from ..report import write_report
+from ..server.alignment import Alignment
+from ..server.iterations import run
+from ..training.codebook import Codebook
+from ..training.moments import Prototype
+from ..training.objective import warm_start
+from ..training.scratch import EPOCHS, train_small
+from .budget import plan_budget
+from .dataset import Dataset, derive_seed, read_dataset
+from .dropouts import Dropouts
+from .files import CATALOGUE_FOLDER, ENCODER_FILE, LEDGER_FOLDER, MODEL_FILE, SUMMARY_FILE, refuse_existing
+from .progress import Progress, Silent
+from .stages import Prepared, Trained, stopwatch
+from .summary import summarize
+
+DIMENSIONS, OUTPUTS = 468, 44
+"""Sizes of the style space and of the head: their moments and gradient together just fill 2^17 coordinates."""
+
+CROP_WEIGHT = 2.0
+"""Against what varies between artworks, the weight of what varies between crops of one."""
+
+RESIDUAL = 0.25
+"""Weight of the head's output beside the aligned features."""
+
+_VERSIONS = ("fedstyle-secure", "torch", "opacus", "cryptography", "dp-accounting")
+
+
+def train(settings: Settings, *, command: str = "", progress: Progress | None = None) -> dict[str, Any]:
+    """Run everything and write the run's folder.
+
+    Args:
+        settings: What to do.
+        command: The command that reproduces the run, for the report.
+        progress: Where to show how far it is.
+
+    Returns:
+        The summary, as written to ``summary.json``.
+
+    Raises:
+        InputError: The artworks or settings cannot make a run; nothing was written.
+        PrivacyError: The budget cannot be kept; nothing was written.
+        FedStyleError: No session completed, or the disk failed; nothing was written.
+    """
+    progress = progress or Silent()
+    wanted = settings.transcripts
+    kept = nullcontext() if wanted is None else _whole_or_nothing(wanted, option="--transcripts")
+    with kept as transcripts, _whole_or_nothing(settings.out) as folder:
+        prepared = _prepare(settings, folder, progress)
+        trained, index = walk(prepared, folder, transcripts, progress)
+        model = trained.outcomes[-1].model
+        summary = summarize(prepared, trained, index)
+        summary |= {"command": command, "versions": {name: version(name) for name in _VERSIONS}}
+        (folder / MODEL_FILE).write_bytes(model.encode())
+        if index is not None:
+            index.save(folder / CATALOGUE_FOLDER)
+        (folder / SUMMARY_FILE).write_text(json.dumps(summary, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        write_report(folder)
+    return summary
+
+
+@contextmanager
+def _whole_or_nothing(out: Path, *, option: str = "--out") -> Iterator[Path]:
+    """A hidden folder beside `out` that becomes `out` on success and vanishes on anything else (RUN-1)."""
+    refuse_existing(out, option=option)
+    made = [parent for parent in out.parents if not parent.exists()]
+    folder = None
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+        yield folder
+        folder.chmod(0o755)
+        folder.rename(out)
+    except OSError as error:
+        raise FedStyleError(f"the run {out} cannot be written ({error}); nothing is left of it") from error
+    finally:
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+        for parent in made:
+            with suppress(OSError):  # holds the finished run
+                parent.rmdir()
+
+
+def _prepare(settings: Settings, folder: Path, progress: Progress) -> Prepared:
+    """Read, plan, encode; whatever cannot work is refused before the long work begins."""
+    with progress.stage("Reading artworks", None):
+        dataset = read_dataset(settings)
+    budget = plan_budget(settings, clients=len(dataset.training), dimensions=DIMENSIONS, outputs=OUTPUTS)
+    seconds: dict[str, float] = {}
+    with stopwatch(seconds, "features"):
+        backbone, encoder = choose_backbone(settings, dataset.public, folder, progress)
+        public, training, held_out = _extract_all(settings, dataset, backbone, progress)
+    return Prepared(
+        settings=settings,
+        dataset=dataset,
+        budget=budget,
+        codebook=new_codebook(),
+        public=public,
+        training=training,
+        held_out=held_out,
+        encoder=encoder,
+        pooled_size=backbone.pooled_size,
+        seconds=seconds,
+    )
+
+
+def new_codebook() -> Codebook:
+    """The public anchors of every run."""
+    return Codebook.from_seed(b"fedstyle-secure codebook", dimensions=OUTPUTS)
+
+
+def choose_backbone(
+    settings: Settings, public: Sequence[Portfolio], folder: Path, progress: Progress
+) -> tuple[Backbone, str]:
+    """The backbone and its name with a digest of its weights."""
+    if settings.encoder == SMALL:
+        count = EPOCHS * sum(len(portfolio.artworks) for portfolio in public)
+        with progress.stage("Training the small encoder on public artists", count) as advance:
+            encoder = train_small(public, seed=derive_seed(settings.seed, "small"), on_progress=advance)
+        save_file({name: tensor.numpy() for name, tensor in encoder.state_dict().items()}, folder / ENCODER_FILE)
+        backbone = wrap_small(encoder)
+    else:
+        backbone = load_backbone(
+            BackboneSpec(name=settings.encoder, weights=settings.weights, download=settings.download_weights)
+        )
+    return backbone, f"{settings.encoder}@{backbone.digest()}"
+
+
+def _extract_all(
+    settings: Settings, dataset: Dataset, backbone: Backbone, progress: Progress
+) -> tuple[dict[str, StyleFeatures], ...]:
+    """Raw features of public, training and held-out artworks, by artist."""
+    roles = ((dataset.public, True), (dataset.training, True), (dataset.held_out, False))
+    total = sum(len(portfolio.artworks) for portfolios, _ in roles for portfolio in portfolios)
+    with progress.stage("Encoding artworks", total) as advance:
+        return tuple(
+            {
+                portfolio.artist: extract(
+                    portfolio.artworks,
+                    backbone,
+                    views=settings.views if augmented else 0,
+                    on_progress=advance,
+                )
+                for portfolio in portfolios
+            }
+            for portfolios, augmented in roles
+        )
+
+
+def first_model(prepared: Prepared) -> StyleModel:
+    """The model before any iteration: whitening and a head warm-started, both on public artists alone."""
+    public, codebook = prepared.public.values(), prepared.codebook
+    raw = np.concatenate([features.views[:, 0] for features in public])
+    whitening = Whitening.fit(raw, pooled_size=prepared.pooled_size, dimensions=DIMENSIONS)
+    d = whitening.dimensions
+    rng = np.random.Generator(np.random.PCG64(derive_seed(prepared.settings.seed, "head")))
+    head = np.linalg.qr(rng.normal(size=(max(d, OUTPUTS), OUTPUTS)))[0].T[:, :d].astype(np.float32)
+    inputs = [whitening.apply(features.views[:, 1:]) for features in public]
+    codewords = [int(codeword) for codeword in rng.permutation(len(codebook))[: len(inputs)]]
+    return StyleModel(
+        whitening=whitening,
+        alignment=np.eye(d, dtype=np.float32),
+        head=warm_start(head, inputs, codewords, codebook),
+        residual=RESIDUAL,
+        encoder=prepared.encoder,
+    )
+
+
+def walk(
+    prepared: Prepared, folder: Path, transcripts: Path | None, progress: Progress
+) -> tuple[Trained, StyleIndex | None]:
+    """From features to a trained model and a catalogue, the artists' ledgers in `folder`.
+
+    Raises:
+        FedStyleError: No session completed.
+    """
+    (folder / LEDGER_FOLDER).mkdir()
+    trained = _iterate(prepared, folder, transcripts, progress)
+    trained.check()
+    return trained, _sign(prepared, trained) if prepared.settings.sign else None
+
+
+def _iterate(prepared: Prepared, folder: Path, transcripts: Path | None, progress: Progress) -> Trained:
+    """Enrol the artists and run all iterations through the embedded engine."""
+    settings, cohort = prepared.settings, prepared.budget.cohort
+    start = first_model(prepared)
+    artists = _enrol(prepared, start, folder)
+    dropouts = Dropouts(
+        list(artists), count=int(settings.drop_rate * len(artists)), seed=derive_seed(settings.seed, "drop")
+    )
+    engine = MemoryEngine(
+        {f"{name}/announcement": artist.receive_announcement for name, artist in artists.items()}
+        | {f"{name}/session": dropouts.guard(name, artist.receive_request) for name, artist in artists.items()},
+        refusals=REFUSALS,
+    )
+    mechanism = prepared.budget.prototype_mechanism(start.whitening.dimensions)
+    for artist in artists.values():
+        artist.release_prototype(start, mechanism)
+    whitened = [start.whiten(features.views[:, 0]) for features in prepared.public.values()]
+    public = np.concatenate([Prototype.exact(rows).remove_from(rows) for rows in whitened])
+    moments = [perf_counter()]
+
+    def session_begins() -> None:
+        dropouts.next_session()
+        moments.append(perf_counter())
+
+    loop = run(
+        model=start,
+        alignment=Alignment.start(start, public),
+        cohort=cohort,
+        anchors_digest=prepared.codebook.digest,
+        identities=[artist.enrolment.identity.public_key().public_bytes_raw() for artist in artists.values()],
+        engine=engine,
+        artists=list(artists),
+        on_session=session_begins,
+        transcripts=transcripts,
+    )
+    outcomes = []
+    with progress.stage("Training iterations", settings.iterations) as advance:
+        for outcome in loop:
+            outcomes.append(outcome)
+            moments.append(perf_counter())
+            advance(1)
+    spans = np.diff(moments)
+    prepared.seconds.update({"training": float(spans[0::2].sum()), "aggregation": float(spans[1::2].sum())})
+    return Trained(start=start, outcomes=outcomes, artists=artists, engine=engine)
+
+
+def _enrol(prepared: Prepared, start: StyleModel, folder: Path) -> dict[str, Artist]:
+    """Give every artist a key, the pinned roster and style space, a secret codeword and a ledger."""
+    settings, budget, training = prepared.settings, prepared.budget, prepared.training
+    keys = {name: Ed25519PrivateKey.generate() for name in training}
+    roster = frozenset(key.public_key().public_bytes_raw() for key in keys.values())
+    limit = float("inf") if settings.privacy is Mode.NONE else settings.epsilon
+    # A simulation must be repeatable, so here codewords follow the seed; an artist's own agent asks os.urandom.
+    rng = np.random.Generator(np.random.PCG64(derive_seed(settings.seed, "codewords")))
+    return {
+        name: Artist(
+            features=features,
+            codebook=prepared.codebook,
+            codeword=prepared.codebook.draw(rng.bytes),
+            enrolment=Enrolment(
+                identity=keys[name],
+                roster=roster,
+                architectures=frozenset({start.architecture_digest}),
+                min_cohort=settings.min_cohort,
+            ),
+            ledger=Ledger.open(
+                folder / LEDGER_FOLDER / f"{number:04d}.jsonl", limit=limit, delta=settings.delta, view=budget.view
+            ),
+            mode=settings.privacy,
+            unit=settings.unit,
+            random=os.urandom,
+            whitening=start.whitening,
+        )
+        for number, (name, features) in enumerate(training.items())
+    }
+
+
+def _sign(prepared: Prepared, trained: Trained) -> StyleIndex:
+    """Every artist opts in and publishes a private signature; the catalogue indexes them."""
+    model = trained.outcomes[-1].model
+    scatter = style_scatter([model.embed(features.views) for features in prepared.public.values()])
+    dimensions = min(prepared.budget.signature_length(trained.artworks_each()), len(scatter))
+    space = SignatureSpace.fit(scatter, dimensions)
+    mechanism = prepared.budget.signature_mechanism(dimensions)
+
+    def embed(raw: NDArray[np.float32]) -> NDArray[np.float32]:
+        return space.apply(model.embed(raw))
+
+    signatures = [
+        Signature(name, artist.publish_signature(embed, mechanism)) for name, artist in trained.artists.items()
+    ]
+    return StyleIndex(space, signatures)
+
+
+def style_scatter(embeddings: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
+    """How much public artworks differ, minus how much crops of one artwork do: directions that carry style are large.
+
+    Args:
+        embeddings: For each public artist, [artworks, 1 + K, e].
+
+    Returns:
+        Symmetric float64 [e, e], the difference of two matrices of trace 1, the second counted CROP_WEIGHT times.
+    """
+    views = np.concatenate(embeddings).astype(np.float64)
+    artworks = views[:, 0]
+    crops = (views - views.mean(axis=1, keepdims=True)).reshape(-1, views.shape[2])
+    between, within = artworks.T @ artworks, crops.T @ crops
+    scatter: NDArray[np.float64] = between / np.trace(between) - CROP_WEIGHT * within / np.trace(within)
+    return scatter

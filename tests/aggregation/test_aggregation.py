@@ -1,0 +1,399 @@
+"""The one door: what may be masked, that masks change no integer of the sum, and what artists refuse to be part of."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+
+from fedstyle_secure.aggregation import summing
+from fedstyle_secure.aggregation.masking import REFUSALS, mask
+from fedstyle_secure.aggregation.session import SupportError, check_support, fewest_survivors, session_params
+from fedstyle_secure.aggregation.summing import AggregationAborted, aggregate
+from fedstyle_secure.artist.artist import contribute
+from fedstyle_secure.engines.memory import MemoryEngine, Unreachable
+from fedstyle_secure.errors import InputError, PrivacyError
+from fedstyle_secure.privacy.clipping import Unit, clip
+from fedstyle_secure.privacy.local import clip_and_noise
+from fedstyle_secure.privacy.pipeline import protect
+from fedstyle_secure.privacy.quantization import dequantize, quantize
+from fedstyle_secure.privacy.sizing import Mode
+from fedstyle_secure.training.tensors import head_segment, moments_segment
+from fedstyle_secure.training.updates import Layout, Support
+from protocols import ClientPolicy, PolicyRule, PolicyViolationError
+from protocols.secagg.messages import HEADER_SIZE, MaskedInputResponse
+
+ARTISTS = 8
+NAMES = [f"artist {number}" for number in range(ARTISTS)]
+MASKED_INPUT = 2
+"""Number of the message by which an artist's update leaves; who answers it is in the sum."""
+
+
+def silent_from(message, session):
+    """A mailbox whose owner vanishes before its answer number `message`."""
+    answered = []
+
+    def mailbox(request):
+        if len(answered) == message:
+            raise Unreachable
+        answered.append(request)
+        return session(request)
+
+    return mailbox
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """Eight artists, each with the real way from features to a session."""
+
+    town: object
+
+    def mechanism(self, *arguments, **changes):
+        return self.town.mechanism(*arguments, **changes)
+
+    def contributions(self, number, mechanism):
+        town = self.town
+        return contribute(town.features(number), town.model(), mechanism, town.codebook(), codeword=number)
+
+    def updates(self, mechanism):
+        return [
+            protect(self.contributions(number, mechanism), mechanism, self.town.scripted(f"noise {number}"))
+            for number in range(ARTISTS)
+        ]
+
+    def mailboxes(self, updates):
+        return {
+            name: mask(
+                update,
+                subject=self.town.subject(),
+                last_iteration=0,
+                enrolment=self.town.enrolment(number, artists=ARTISTS),
+                random=self.town.scripted(f"mask {number}"),
+            ).receive
+            for number, (name, update) in enumerate(zip(NAMES, updates, strict=True))
+        }
+
+    def params(self, mechanism, **subject):
+        identities = [self.town.public_key(number) for number in range(ARTISTS)]
+        return session_params(identities, self.town.subject(**subject), mechanism)
+
+    def run(self, mechanism, mailboxes):
+        return aggregate(self.params(mechanism), mechanism, MemoryEngine(mailboxes, REFUSALS), NAMES)
+
+    def clipped_sum(self, mechanism):
+        clipped = (clip(self.contributions(n, mechanism), Unit.ARTWORK, max_artworks=20) for n in range(ARTISTS))
+        return mechanism.layout.split(np.sum([each.values for each in clipped], axis=0))
+
+
+@pytest.fixture
+def cohort(town):
+    return Cohort(town)
+
+
+@pytest.fixture
+def totals(monkeypatch):
+    """Every integer sum that is read back, as it comes out of the protocol."""
+    seen = []
+
+    def recorded(total, mechanism):
+        seen.append(total.copy())
+        return dequantize(total, mechanism)
+
+    monkeypatch.setattr(summing, "dequantize", recorded)
+    return seen
+
+
+# The same integers
+
+
+@pytest.mark.parametrize("unit", list(Unit))
+@pytest.mark.parametrize("mode", list(Mode))
+def test_masked_and_unmasked_aggregates_are_identical_to_the_integer(mode, unit, cohort, totals):
+    mechanism = cohort.mechanism(mode=mode, unit=unit)
+    made = cohort.updates(mechanism)
+    summed = cohort.run(mechanism, cohort.mailboxes(made))
+    plain = np.sum([update.values for update in made], axis=0)
+    np.testing.assert_array_equal(totals[0], plain)
+    assert summed.survivors == ARTISTS
+    for name, tensor in mechanism.layout.split(dequantize(plain, mechanism)).items():
+        np.testing.assert_array_equal(summed.tensors[name], tensor)
+
+
+@pytest.mark.parametrize("message", range(5))
+@pytest.mark.parametrize("mode", list(Mode))
+def test_the_integers_are_the_same_with_dropouts(mode, message, cohort, totals):
+    """Two artists vanish, one a message before the other; whoever's update was out already is in the sum."""
+    mechanism = cohort.mechanism(mode=mode)
+    made = cohort.updates(mechanism)
+    mailboxes = cohort.mailboxes(made)
+    vanish = {1: message, 6: max(0, message - 1)}
+    for number, when in vanish.items():
+        mailboxes[NAMES[number]] = silent_from(when, mailboxes[NAMES[number]])
+    summed = cohort.run(mechanism, mailboxes)
+    survivors = [number for number in range(ARTISTS) if vanish.get(number, 9) > MASKED_INPUT]
+    np.testing.assert_array_equal(totals[0], np.sum([made[number].values for number in survivors], axis=0))
+    assert summed.survivors == len(survivors)
+
+
+def test_an_upload_by_itself_looks_uniform(cohort):
+    mechanism = cohort.mechanism(mode=Mode.NONE)
+    packed = []
+
+    def listen(session):
+        def mailbox(request):
+            reply = session(request)
+            if reply[0] == MaskedInputResponse.TAG:
+                packed.append(reply[HEADER_SIZE:])
+            return reply
+
+        return mailbox
+
+    made = cohort.updates(mechanism)
+    mailboxes = {name: listen(session) for name, session in cohort.mailboxes(made).items()}
+    cohort.run(mechanism, mailboxes)
+    values = np.frombuffer(b"".join(packed), np.uint8)
+    counts = np.bincount(values, minlength=256)
+    expected = len(values) / 256
+    # Chi squared with 255 degrees of freedom stays below 400 with probability 1 - 1e-8.
+    assert np.sum((counts - expected) ** 2 / expected) < 400
+    assert len(packed) == ARTISTS
+
+
+def test_the_sum_is_read_back_in_the_tensors_own_units(cohort):
+    mechanism = cohort.mechanism(mode=Mode.NONE)
+    summed = cohort.run(mechanism, cohort.mailboxes(cohort.updates(mechanism)))
+    for name, expected in cohort.clipped_sum(mechanism).items():
+        np.testing.assert_allclose(summed.tensors[name], expected, atol=0.01 * np.abs(expected).max())
+    assert set(summed.noise.values()) == {0.0}
+
+
+@pytest.mark.parametrize("mode", [Mode.DISTRIBUTED, Mode.LOCAL])
+def test_the_noise_it_declares_is_the_noise_there_is(mode, cohort):
+    mechanism = cohort.mechanism(mode=mode, noise_multiplier=20.0)
+    summed = cohort.run(mechanism, cohort.mailboxes(cohort.updates(mechanism)))
+    for name, exact in cohort.clipped_sum(mechanism).items():
+        found = np.std(summed.tensors[name] - exact)
+        assert found == pytest.approx(summed.noise[name], rel=0.4)
+
+
+# What can be masked
+
+
+@pytest.mark.parametrize("step", ["contributions", "clipped", "quantized", "locally noisy", "array", "integers"])
+def test_only_a_noisy_update_can_be_masked(step, cohort):
+    """AGG-1."""
+    mechanism = cohort.mechanism(mode=Mode.LOCAL if step == "locally noisy" else Mode.DISTRIBUTED)
+    made = cohort.contributions(0, mechanism)
+    random = cohort.town.scripted("noise")
+    clipped = clip(made, Unit.ARTWORK, max_artworks=mechanism.max_artworks)
+    update = {
+        "contributions": lambda: made,
+        "clipped": lambda: clipped,
+        "quantized": lambda: quantize(clipped, mechanism, random),
+        "locally noisy": lambda: clip_and_noise(made, mechanism, random),
+        "array": lambda: clipped.values,
+        "integers": lambda: quantize(clipped, mechanism, random).values,
+    }[step]()
+    with pytest.raises(PrivacyError, match=f"only a NoisyUpdate can be masked, got {type(update).__name__}"):
+        attempt(cohort.town, update)
+
+
+def attempt(town, update, *, min_cohort=5):
+    def no_random(_size):
+        pytest.fail("a key was made for an update that must not be sent")
+
+    return mask(
+        update,
+        subject=town.subject(),
+        last_iteration=0,
+        enrolment=town.enrolment(0, artists=ARTISTS, min_cohort=min_cohort),
+        random=no_random,
+    )
+
+
+def test_support_rule_nothing_is_masked_that_one_artist_fills_alone(cohort):
+    """AGG-2: a table with a row per artist would show each artist its own row's sum."""
+    segments = (
+        moments_segment(cohort.town.D, 0.4),
+        replace(head_segment(cohort.town.D, cohort.town.H, 0.6), support=Support.ARTIST),
+    )
+    mechanism = cohort.mechanism(Layout(segments))
+    update = protect(cohort.contributions(0, mechanism), mechanism, cohort.town.scripted("noise"))
+    with pytest.raises(SupportError, match=r"'head' has 1 artist\(s\) behind a coordinate, fewer than .* of 5"):
+        attempt(cohort.town, update)
+
+
+def test_support_rule_nothing_is_masked_for_fewer_survivors_than_the_minimum_cohort(cohort):
+    mechanism = cohort.mechanism()
+    update = protect(cohort.contributions(0, mechanism), mechanism, cohort.town.scripted("noise"))
+    with pytest.raises(SupportError, match=r"'moments' has 6 artist\(s\).*cohort of 7"):
+        attempt(cohort.town, update, min_cohort=7)
+    check_support(mechanism, 6)
+
+
+# What artists refuse
+
+
+def uploads(engine):
+    return {name: count for name, count in engine.bytes_from.items() if count > 0}
+
+
+@pytest.fixture
+def refused_by_all(cohort):
+    """Runs a session about something else than the artists expect; returns the rules they name."""
+
+    def run(mechanism, params):
+        rules = []
+
+        def listen(session):
+            def mailbox(request):
+                try:
+                    return session(request)
+                except PolicyViolationError as error:
+                    rules.append(error.rule)
+                    raise
+
+            return mailbox
+
+        mailboxes = {name: listen(session) for name, session in cohort.mailboxes(cohort.updates(mechanism)).items()}
+        engine = MemoryEngine(mailboxes, REFUSALS)
+        with pytest.raises(AggregationAborted, match="too few clients advertised keys"):
+            aggregate(params, mechanism, engine, NAMES)
+        assert uploads(engine) == {}
+        assert len(rules) == ARTISTS
+        return set(rules)
+
+    return run
+
+
+def test_a_session_about_another_model_than_the_announced_one_gets_no_upload(cohort, refused_by_all):
+    mechanism = cohort.mechanism()
+    params = cohort.params(mechanism, model_digest=bytes(32))
+    assert refused_by_all(mechanism, params) == {PolicyRule.MODEL}
+
+
+def test_a_session_about_other_anchors_or_architecture_gets_no_upload(cohort, refused_by_all):
+    mechanism = cohort.mechanism()
+    assert refused_by_all(mechanism, cohort.params(mechanism, anchors_digest=bytes(32))) == {PolicyRule.ANCHORS}
+    params = cohort.params(mechanism, architecture_digest=bytes(32))
+    assert refused_by_all(mechanism, params) == {PolicyRule.ARCHITECTURE}
+
+
+def test_a_session_with_fewer_survivors_than_the_noise_was_sized_for_is_refused(cohort, refused_by_all):
+    """AGG-3."""
+    mechanism = cohort.mechanism(min_survivors=7)
+    params = replace(cohort.params(mechanism), min_survivors=6)
+    assert refused_by_all(mechanism, params) == {PolicyRule.MIN_SURVIVORS}
+
+
+def test_a_session_with_fewer_corrupt_artists_than_the_noise_was_sized_for_is_refused(cohort, refused_by_all):
+    """AGG-3."""
+    mechanism = cohort.mechanism(corrupt=2)
+    params = replace(cohort.params(mechanism), corrupt=1)
+    assert refused_by_all(mechanism, params) == {PolicyRule.MIN_CORRUPT}
+
+
+def test_a_session_under_another_mechanism_is_refused(cohort, refused_by_all):
+    mechanism = cohort.mechanism()
+    weaker = cohort.mechanism(noise_multiplier=mechanism.noise_multiplier / 2)
+    params = replace(cohort.params(mechanism), privacy_digest=weaker.digest)
+    assert refused_by_all(mechanism, params) == {PolicyRule.PRIVACY}
+
+
+def test_an_update_is_sent_once(cohort):
+    mechanism = cohort.mechanism()
+    mailboxes = cohort.mailboxes(cohort.updates(mechanism))
+    engine = MemoryEngine(mailboxes, REFUSALS)
+    aggregate(cohort.params(mechanism), mechanism, engine, NAMES)
+    before = dict(engine.bytes_from)
+    with pytest.raises(AggregationAborted):
+        aggregate(cohort.params(mechanism), mechanism, engine, NAMES)
+    assert engine.bytes_from == before
+
+
+# What the server bears
+
+
+def corrupting(message, session):
+    """A mailbox whose answer number `message` has one bit flipped."""
+    answered = []
+
+    def mailbox(request):
+        reply = bytearray(session(request))
+        if len(answered) == message:
+            reply[0] ^= 0x80
+        answered.append(request)
+        return bytes(reply)
+
+    return mailbox
+
+
+@pytest.mark.parametrize("message", range(5))
+def test_a_faulty_reply_makes_a_dropout(message, cohort, totals):
+    mechanism = cohort.mechanism()
+    made = cohort.updates(mechanism)
+    mailboxes = cohort.mailboxes(made)
+    mailboxes[NAMES[3]] = corrupting(message, mailboxes[NAMES[3]])
+    summed = cohort.run(mechanism, mailboxes)
+    inside = [number for number in range(ARTISTS) if number != 3 or message > MASKED_INPUT]
+    assert summed.survivors == len(inside)
+    np.testing.assert_array_equal(totals[0], np.sum([made[number].values for number in inside], axis=0))
+
+
+REASONS = ["advertised keys", "shared their secrets", "delivered a masked input", "signed", "released their shares"]
+
+
+@pytest.mark.parametrize("message", range(5))
+@pytest.mark.parametrize("how", [silent_from, corrupting])
+def test_too_many_dropouts_abort_with_the_reason(how, message, cohort, totals):
+    mechanism = cohort.mechanism()
+    mailboxes = cohort.mailboxes(cohort.updates(mechanism))
+    for name in NAMES[:4]:
+        mailboxes[name] = how(message, mailboxes[name])
+    with pytest.raises(AggregationAborted, match=rf"iteration 1: too few .*{REASONS[message]}.*4.*, at least"):
+        cohort.run(mechanism, mailboxes)
+    assert totals == []
+
+
+@pytest.mark.parametrize(("clients", "corrupt"), [(2, 0), (3, 0), (4, 0), (4, 1), (8, 1), (9, 3), (64, 21)])
+def test_the_fewest_survivors_are_the_fewest_that_the_protocol_accepts(cohort, clients, corrupt):
+    fewest = fewest_survivors(clients, corrupt)
+    identities = [number.to_bytes(32, "big") for number in range(clients)]
+    for min_survivors, fits in ((fewest, True), (fewest - 1, False)):
+        if min_survivors <= corrupt:
+            continue
+        mechanism = cohort.mechanism(clients=clients, corrupt=corrupt, min_survivors=min_survivors)
+        if fits:
+            params = session_params(identities, cohort.town.subject(), mechanism)
+            assert params.degree == clients - 1
+            assert 2 * params.confirmations > clients + corrupt
+        else:
+            with pytest.raises(InputError, match="min_survivors"):
+                session_params(identities, cohort.town.subject(), mechanism)
+
+
+def test_many_artists_share_masks_with_some_only(cohort):
+    clients = 100
+    mechanism = cohort.mechanism(clients=clients, corrupt=5, min_survivors=90)
+    identities = [number.to_bytes(32, "big") for number in range(clients)]
+    params = session_params(identities, cohort.town.subject(), mechanism)
+    assert params.degree < clients - 1
+    policy = ClientPolicy(
+        roster=frozenset(identities),
+        min_cohort=50,
+        min_survivors=90,
+        min_corrupt=5,
+        last_iteration=0,
+        architectures=frozenset({params.architecture_digest}),
+        model_digest=params.model_digest,
+        anchors_digest=params.anchors_digest,
+        privacy_digest=params.privacy_digest,
+    )
+    policy.check(params)
+
+
+def test_a_cohort_that_cannot_bear_its_promises_is_refused_with_the_reason(cohort):
+    mechanism = cohort.mechanism(clients=8, corrupt=4, min_survivors=6)
+    with pytest.raises(InputError, match="no secure session fits this cohort: min_survivors"):
+        cohort.params(mechanism)
+    with pytest.raises(InputError, match="distinct"):
+        session_params([cohort.town.public_key(0)] * ARTISTS, cohort.town.subject(), cohort.mechanism())

@@ -1,0 +1,170 @@
+"""Artists who join and leave a run: MEM-1 (charged first, in an own ledger) and MEM-2 (gone without a trace)."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fedstyle_secure.artist.artist import Artist
+from fedstyle_secure.catalogue.index import StyleIndex
+from fedstyle_secure.errors import InputError, PrivacyError
+from fedstyle_secure.privacy.sizing import Mode
+from fedstyle_secure.runs import members
+from fedstyle_secure.runs import search as seek
+from fedstyle_secure.runs import train as run
+from fedstyle_secure.runs.spending import read_spending
+from tests import stand_ins
+from tests.stand_ins import listing
+
+
+@pytest.fixture(scope="module")
+def painted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eleven artists for a run, and one who comes later."""
+    folder = tmp_path_factory.mktemp("members")
+    art = stand_ins.paint(folder / "art")
+    newcomer = sorted(path for path in art.iterdir() if path.is_dir())[-1]
+    newcomer.rename(folder / "Zoë [red]")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(painted: Path) -> Path:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        stand_ins.install(monkeypatch)
+        run.train(stand_ins.settings(painted / "art", painted / "run", iterations=1, public=3))
+    return painted / "run"
+
+
+@pytest.fixture
+def finished(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the run to change."""
+    stand_ins.install(monkeypatch)
+    monkeypatch.setattr(members, "extract", stand_ins.look)
+    monkeypatch.setattr(members, "write_report", lambda folder: (folder / "report.html").write_text("<html></html>"))
+    return Path(shutil.copytree(trained, tmp_path / "run"))
+
+
+NAME = "Zoë [red]"
+
+
+def test_who_joins_is_found_and_pays_in_an_own_ledger(painted: Path, finished: Path) -> None:
+    ledgers = listing(finished / "ledger")
+    joined = members.join(finished, painted / NAME)
+    index = StyleIndex.load(finished / "catalogue")
+    assert joined["artist"] == NAME
+    assert NAME in index.artists
+    assert joined["catalogue"] == len(index) == 9
+    assert {name: data for name, data in listing(finished / "ledger").items() if name != joined["ledger"]} == ledgers
+    account = read_spending(finished, artist=NAME)["artists"][NAME]
+    assert [release["name"] for release in account["releases"]] == ["signature"]
+    assert account["epsilon"] == joined["epsilon"]
+    assert 0 < joined["epsilon"]["aggregate"] == joined["epsilon"]["worst_case"] < joined["limit"] == 8.0
+    names = [found.artist for found in seek.open_run(finished).search(next((painted / NAME).iterdir()), top=9)]
+    assert NAME in names
+
+
+def test_who_joins_is_charged_before_anything_is_signed(
+    painted: Path, finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(artist: Artist, embed: object, mechanism: object) -> None:
+        publish(artist, embed, mechanism)
+        raise KeyboardInterrupt
+
+    publish = Artist.publish_signature
+    monkeypatch.setattr(Artist, "publish_signature", stop)
+    catalogue = listing(finished / "catalogue")
+    with pytest.raises(KeyboardInterrupt):
+        members.join(finished, painted / NAME)
+    assert listing(finished / "catalogue") == catalogue
+    account = read_spending(finished, artist=NAME)["artists"][NAME]
+    assert len(account["releases"]) == 1
+    monkeypatch.setattr(Artist, "publish_signature", publish)
+    members.join(finished, painted / NAME, limit=50.0)
+    assert len(read_spending(finished, artist=NAME)["artists"][NAME]["releases"]) == 2
+
+
+def test_a_limit_below_the_signature_stops_the_artist_before_the_catalogue(painted: Path, finished: Path) -> None:
+    catalogue = listing(finished / "catalogue")
+    with pytest.raises(PrivacyError, match=r"Zoë .* which --epsilon sets: .* spent epsilon 0 of 0\.1 .* signature"):
+        members.join(finished, painted / NAME, limit=0.1)
+    assert listing(finished / "catalogue") == catalogue
+
+
+def test_of_who_leaves_no_result_and_no_byte_stays_in_the_catalogue(finished: Path, painted: Path) -> None:
+    before = StyleIndex.load(finished / "catalogue")
+    artist = before.artists[2]
+    signature = before.vectors[2].tobytes()
+    assert signature in (finished / "catalogue" / "signatures.safetensors").read_bytes()
+    ledgers, image = listing(finished / "ledger"), next((painted / NAME).iterdir())
+    left = members.leave(finished, artist)
+    after = StyleIndex.load(finished / "catalogue")
+    assert after.artists == tuple(name for name in before.artists if name != artist)
+    assert np.array_equal(after.vectors, np.delete(before.vectors, 2, axis=0))
+    assert artist not in [found.artist for found in seek.open_run(finished).search(image, top=9)]
+    content = b"".join(data or b"" for data in listing(finished).values())
+    assert not any(signature[start : start + 16] in content for start in range(0, len(signature) - 15, 4))
+    assert artist.encode() not in b"".join(data or b"" for data in listing(finished / "catalogue").values())
+    assert not [name for name in listing(finished) if "catalogue" in name and name.startswith(".")]
+    assert listing(finished / "ledger") == ledgers
+    assert left["ledger"] in ledgers
+
+
+def test_who_comes_back_pays_on_top_of_what_was_spent(finished: Path, painted: Path) -> None:
+    artist = StyleIndex.load(finished / "catalogue").artists[0]
+    members.leave(finished, artist)
+    with pytest.raises(PrivacyError, match="has spent epsilon"):
+        members.join(finished, painted / "art" / artist)
+    members.join(finished, painted / "art" / artist, limit=20.0)
+    account = read_spending(finished, artist=artist)["artists"][artist]
+    assert [release["name"] for release in account["releases"]] == [
+        "prototype",
+        "moments+head",
+        "signature",
+        "signature",
+    ]
+    assert 8.0 < account["epsilon"]["aggregate"] <= 20.0
+    assert account["left"] == pytest.approx(20.0 - account["epsilon"]["aggregate"], abs=1e-3)
+
+
+def test_a_ledger_put_back_is_noticed_when_its_artist_joins_again(finished: Path, painted: Path) -> None:
+    joined = members.join(finished, painted / NAME)
+    members.leave(finished, NAME)
+    (finished / "ledger" / joined["ledger"]).unlink()
+    with pytest.raises(PrivacyError, match="rolled back"):
+        members.join(finished, painted / NAME)
+
+
+def test_what_cannot_join_or_leave_changes_nothing(finished: Path, painted: Path, tmp_path: Path) -> None:
+    before, someone = listing(finished), StyleIndex.load(finished / "catalogue").artists[0]
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    attempts = [
+        (lambda: members.leave(finished, "nobody"), "no artist 'nobody'"),
+        (lambda: members.join(finished, painted / "art" / someone), "in the catalogue already"),
+        (lambda: members.join(finished, painted / NAME, name=""), "1 to 255 bytes"),
+        (lambda: members.join(finished, painted / NAME, name="bell\a"), "control characters"),
+        (lambda: members.join(finished, empty), "holds 0 artworks"),
+        (lambda: members.join(finished, painted / "art"), "give the folder of one artist"),
+        (lambda: members.join(finished, painted / NAME, limit=-1.0), "--epsilon must be above 0"),
+        (lambda: members.join(tmp_path, painted / NAME), "is not a run"),
+        (lambda: members.leave(tmp_path, someone), "is not a run"),
+    ]
+    for attempt, message in attempts:
+        with pytest.raises(InputError, match=message):
+            attempt()
+    assert listing(finished) == before
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_run_without_privacy_takes_newcomers_without_bound(painted: Path, tmp_path: Path) -> None:
+    out = tmp_path / "open"
+    run.train(stand_ins.settings(painted / "art", out, iterations=1, public=3, privacy=Mode.NONE))
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(members, "extract", stand_ins.look)
+        monkeypatch.setattr(members, "write_report", lambda _folder: None)
+        joined = members.join(out, painted / NAME)
+    assert joined["limit"] is None
+    assert set(joined["epsilon"].values()) == {None}
+    assert json.loads((out / "summary.json").read_text())["ledgers"][NAME]["file"] == joined["ledger"]

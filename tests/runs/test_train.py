@@ -1,0 +1,257 @@
+"""Whole runs in every mode, what they write, and what must never be in it (RUN-1, RUN-2)."""
+
+import base64
+import json
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from fedstyle_secure.catalogue.index import StyleIndex
+from fedstyle_secure.config import Settings
+from fedstyle_secure.encoder.features import StyleFeatures
+from fedstyle_secure.engines.memory import MemoryEngine, Unreachable
+from fedstyle_secure.errors import FedStyleError, InputError, PrivacyError
+from fedstyle_secure.privacy.clipping import Unit
+from fedstyle_secure.privacy.ledger import Ledger
+from fedstyle_secure.privacy.mechanism import View
+from fedstyle_secure.privacy.sizing import Mode
+from fedstyle_secure.runs import train as run
+from fedstyle_secure.runs.budget import SIGNATURE_LEAST
+from fedstyle_secure.training.codebook import Codebook
+from tests import stand_ins
+
+pytestmark = pytest.mark.usefixtures("quick")
+
+SCORES = {"accuracy_at_1", "recall_at_5", "mrr", "macro_f1", "chance"}
+PROMISED = {
+    "retrieval": SCORES,
+    "no_training": SCORES,
+    "random_head": SCORES,
+    "privacy": {"mode", "unit", "delta", "epsilon"},
+    "communication": {"bytes_up_per_artist", "bytes_down_per_artist"},
+    "aggregation": {"sessions", "completed", "aborted", "survivors_min", "survivors_max"},
+    "seconds": {"features", "training", "aggregation", "search"},
+}
+
+
+def numbers(value: object) -> list[float]:
+    """All numbers anywhere in JSON."""
+    if isinstance(value, dict):
+        return [number for part in value.values() for number in numbers(part)]
+    if isinstance(value, list):
+        return [number for part in value for number in numbers(part)]
+    return [float(value)] if isinstance(value, int | float) else []
+
+
+@pytest.mark.parametrize("unit", list(Unit))
+@pytest.mark.parametrize("mode", list(Mode))
+def test_every_mode_and_unit_runs_and_keeps_its_limit(mode: Mode, unit: Unit, art: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    summary = run.train(stand_ins.settings(art, out, privacy=mode, unit=unit, drop_rate=0.15, epsilon=6.0))
+    assert json.loads((out / "summary.json").read_text()) == summary
+    assert (summary["artists"], summary["public_artists"], summary["artworks"]) == (8, 4, 48)
+    for name, keys in PROMISED.items():
+        assert set(summary[name]) >= keys
+    assert all(math.isfinite(number) for number in numbers(summary))
+    assert summary["aggregation"] | {"sessions": 2, "completed": 2, "aborted": 0} == summary["aggregation"]
+    assert summary["aggregation"]["survivors_max"] <= 8
+    assert summary["aggregation"]["survivors_min"] >= summary["privacy"]["min_survivors"] == 7
+    assert summary["warnings"] == []
+    epsilon = summary["privacy"]["epsilon"]
+    length = StyleIndex.load(out / "catalogue").space.dimensions
+    if mode is Mode.NONE:
+        assert length > SIGNATURE_LEAST
+        assert set(epsilon.values()) == {None}
+    else:
+        assert length == SIGNATURE_LEAST  # six artworks an artist are not long beside this noise
+        limited = "local" if mode is Mode.LOCAL else "aggregate"
+        assert 5.5 < epsilon[limited] <= 6.0
+        assert epsilon["aggregate"] < epsilon["local"] <= epsilon["worst_case"]
+    ledgers = sorted((out / "ledger").iterdir())
+    assert len(ledgers) == 8
+    for path in ledgers:
+        ledger = Ledger.open(path, limit=math.inf, delta=1e-5, view=View.AGGREGATE)
+        assert len(ledger.releases) == 4
+        for view in View:
+            spent = epsilon[view.value]
+            assert ledger.epsilon(view) == (math.inf if spent is None else pytest.approx(spent, abs=1e-3))
+
+
+def test_a_run_in_buckets_keeps_its_limit_and_sums_them_all(art: Path, tmp_path: Path) -> None:
+    settings = stand_ins.settings(art, tmp_path / "run", public=3, buckets=3, min_cohort=3, corrupt=0, epsilon=6.0)
+    summary = run.train(settings)
+    assert summary["aggregation"] | {"completed": 2, "survivors_min": 9, "survivors_max": 9} == summary["aggregation"]
+    assert summary["privacy"]["min_survivors"] == 3
+    assert 5.5 < summary["privacy"]["epsilon"]["aggregate"] <= 6.0
+    assert summary["warnings"] == []
+
+
+def test_training_beats_a_random_head_and_follows_the_seed(art: Path, tmp_path: Path) -> None:
+    settings = stand_ins.settings(art, tmp_path / "a", privacy=Mode.NONE)
+    first = run.train(settings)
+    again = run.train(replace(settings, out=tmp_path / "b"))
+    other = run.train(replace(settings, out=tmp_path / "c", seed=1))
+    assert first["retrieval"]["mrr"] > first["random_head"]["mrr"]
+    assert first["retrieval"]["accuracy_at_1"] > first["random_head"]["accuracy_at_1"] > first["retrieval"]["chance"]
+    models = [(tmp_path / name / "model.safetensors").read_bytes() for name in "abc"]
+    assert models[0] == models[1] != models[2]
+    same = ("retrieval", "no_training", "random_head", "examples")
+    assert [first[name] for name in same] == [again[name] for name in same]
+    assert first["examples"] != other["examples"]
+
+
+@pytest.mark.parametrize("mode", [Mode.DISTRIBUTED, Mode.LOCAL])
+def test_no_seed_touches_privacy_noise(mode: Mode, art: Path, tmp_path: Path) -> None:
+    # So much budget that the update stands out of its noise: where it does not, alignment keeps the old model.
+    settings = stand_ins.settings(art, tmp_path / "a", privacy=mode, iterations=1, epsilon=60.0)
+    run.train(settings)
+    run.train(replace(settings, out=tmp_path / "b"))
+    files = ("model.safetensors", "catalogue/signatures.safetensors")
+    for file in files:
+        assert (tmp_path / "a" / file).read_bytes() != (tmp_path / "b" / file).read_bytes()
+
+
+def test_nothing_private_is_in_a_run(art: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seeds = [bytes([number]) * 8 + b"identity private key...." for number in range(8)]
+    keys, raw, codewords = iter(seeds), [], []
+    draw = Codebook.draw
+
+    def look(*arguments: object, **options: object) -> StyleFeatures:
+        raw.append(stand_ins.look(*arguments, **options))
+        return raw[-1]
+
+    def draw_and_tell(codebook: Codebook, random: Callable[[int], bytes]) -> int:
+        codewords.append((codebook, draw(codebook, random)))
+        return codewords[-1][1]
+
+    monkeypatch.setattr(run, "extract", look)
+    monkeypatch.setattr(Codebook, "draw", draw_and_tell)
+    monkeypatch.setattr(
+        run,
+        "Ed25519PrivateKey",
+        type("Keys", (), {"generate": lambda: Ed25519PrivateKey.from_private_bytes(next(keys))}),
+    )
+    out = tmp_path / "run"
+    run.train(stand_ins.settings(art, out, iterations=1))
+    assert len(codewords) == 8
+    private = {f"key {number}": seed for number, seed in enumerate(seeds)}
+    for number, (codebook, codeword) in enumerate(codewords):
+        private[f"codeword {number}"] = np.asarray(codebook.anchors[codeword]).tobytes()
+    for number, features in enumerate(raw[4:]):  # the first four are public
+        for row, views in enumerate(features.views):
+            private[f"features {number}.{row}"] = views[0, :6].tobytes()
+    content = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    for name, secret in private.items():
+        spellings = (secret, secret.hex().encode(), base64.b64encode(secret).rstrip(b"=")[:-1])
+        for path, data in content.items():
+            assert not any(spelling in data for spelling in spellings), f"{name} is in {path}"
+    public = np.concatenate([features.views[:, 0] for features in raw[:4]]).mean(0, dtype=np.float64)
+    # What is public is found by the same search, so the search works.
+    assert public.astype(np.float32)[:6].tobytes() in content[out / "model.safetensors"]
+    assert b"codeword" not in b"".join(content.values())
+
+
+def test_ledgers_do_not_tell_how_many_artworks_an_artist_has(tmp_path: Path) -> None:
+    art = stand_ins.paint(tmp_path / "art", artists=8, artworks=8)
+    (art / "index.csv").unlink()
+    for number, folder in enumerate(sorted(art.iterdir())):
+        for path in sorted(folder.iterdir())[: number % 5]:
+            path.unlink()
+    run.train(stand_ins.settings(art, tmp_path / "run", public=3, iterations=1))
+    ledgers = [path.read_text().splitlines() for path in sorted((tmp_path / "run" / "ledger").iterdir())]
+    releases = [[json.loads(line)["release"] for line in lines] for lines in ledgers]
+    assert len(releases) == 5
+    assert all(release == releases[0] for release in releases)
+    assert set(releases[0][0]) == {"name", "iteration", "events", "delta_slack"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"epsilon": 1e-9}, PrivacyError),
+        ({"epsilon": 1000.0}, PrivacyError),
+        ({"delta": 1e-12}, PrivacyError),
+        ({"corrupt": 7}, InputError),
+        ({"drop_rate": 0.5}, InputError),
+    ],
+)
+def test_what_cannot_be_kept_is_refused_before_any_feature(
+    changes: dict[str, object], error: type[Exception], art: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_ins.forbid_looking(monkeypatch)
+    with pytest.raises(error):
+        run.train(stand_ins.settings(art, tmp_path / "new" / "run", **changes))
+    assert stand_ins.listing(tmp_path) == {}
+
+
+def refuse_in(monkeypatch: pytest.MonkeyPatch, refused: Callable[[int], bool]) -> None:
+    """Make every artist refuse the announcements that `refused` says, counted over the whole run from 0."""
+    announcements = count()
+    consent = run.Artist.receive_announcement
+
+    def receive(artist: run.Artist, data: bytes) -> bytes:
+        if refused(next(announcements)):
+            artist._session = None
+            raise PrivacyError("this artist had enough")
+        return consent(artist, data)
+
+    monkeypatch.setattr(run.Artist, "receive_announcement", receive)
+
+
+def test_a_run_in_which_no_session_completes_fails(art: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse_in(monkeypatch, lambda _number: True)
+    with pytest.raises(FedStyleError) as refusal:
+        run.train(stand_ins.settings(art, tmp_path / "run"))
+    message = str(refusal.value)
+    assert message.startswith("none of 2 sessions completed, so nothing was learned: iteration 1: ")
+    assert message.endswith("; 8 artists refused, the first because this artist had enough")
+    assert stand_ins.listing(tmp_path) == {}
+
+
+def test_an_aborted_session_is_warned_of(art: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse_in(monkeypatch, lambda number: 8 <= number < 11)  # three of eight in the second iteration
+    summary = run.train(stand_ins.settings(art, tmp_path / "run", iterations=3, privacy=Mode.NONE))
+    (warning,) = summary["warnings"]
+    assert warning.startswith("1 of 3 sessions aborted and changed nothing: iteration 2: ")
+    assert warning.endswith("; 3 artists refused, the first because this artist had enough")
+    assert (summary["aggregation"]["completed"], summary["aggregation"]["aborted"]) == (2, 1)
+    assert summary["history"][1]["outcome"].startswith("aborted: ")
+
+
+def test_a_run_is_never_overwritten_not_even_a_link(art: Path, tmp_path: Path) -> None:
+    (tmp_path / "run").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(InputError, match="exists already"):
+        run.train(stand_ins.settings(art, tmp_path / "run"))
+    assert (tmp_path / "run").is_symlink()
+
+
+def test_an_engine_records_refusals_and_no_silence() -> None:
+    def refuse(data: bytes) -> bytes:
+        raise PrivacyError(f"no to {data.decode()}")
+
+    def vanish(_data: bytes) -> bytes:
+        raise Unreachable
+
+    def fail(_data: bytes) -> bytes:
+        raise LookupError("other")
+
+    engine = MemoryEngine({"a": refuse, "b": vanish, "c": fail, "d": bytes.upper}, refusals=(LookupError,))
+    assert engine.exchange({"a": b"one", "b": b"x", "d": b"y"}) == {"d": b"Y"}
+    assert engine.exchange({"c": b"x", "a": b"two"}) == {}
+    assert engine.refusals == {"a": "no to two", "c": "other"}
+    assert engine.bytes_to == {"a": 6, "b": 1, "c": 1, "d": 1}
+    assert engine.bytes_from == {"a": 0, "b": 0, "c": 0, "d": 1}
+
+
+def test_settings_are_written_as_they_can_be_read(art: Path, tmp_path: Path) -> None:
+    settings = stand_ins.settings(art, tmp_path / "run", privacy=Mode.NONE, iterations=1, sign=False)
+    summary = run.train(settings)
+    assert Settings.from_values(json.loads(json.dumps(summary["settings"]))) == settings
+    assert "signatures" not in summary
+    assert not (tmp_path / "run" / "catalogue").exists()
