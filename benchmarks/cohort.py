@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil
-from time import process_time
+from time import perf_counter, process_time
 from typing import Self, TypeVar
 
 import numpy as np
@@ -16,12 +16,14 @@ from protocols import (
     CLIENT_RANDOM_BYTES,
     Client,
     ClientPolicy,
+    Crew,
     ParametersError,
     PolicyViolationError,
     Server,
     SessionParams,
     VectorSpec,
 )
+from protocols.secagg.masking import ALONE
 
 ADVERTISE_KEYS, SHARE_KEYS, MASKED_INPUT, CONSISTENCY_CHECK, UNMASKING = range(5)
 """The rounds."""
@@ -34,11 +36,12 @@ CORRUPT = 0.05
 T = TypeVar("T")
 
 
-def timed(work: Callable[..., T], *arguments: object) -> tuple[float, T]:
-    """Returns the CPU milliseconds of a call, and what it returned."""
-    start = process_time()
+def timed(work: Callable[..., T], *arguments: object, crew: Crew = ALONE) -> tuple[float, T]:
+    """Returns the milliseconds of a call, CPU time of one thread or, of several, wall time; and what it returned."""
+    clock = process_time if crew.size == 1 else perf_counter
+    start = clock()
     result = work(*arguments)
-    return 1000 * (process_time() - start), result
+    return 1000 * (clock() - start), result
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,10 +51,12 @@ class Cohort:
     Attributes:
         params: The session they are invited to.
         keys: Their identities, by index.
+        crew: Who folds masks in and out, for each of them and for the server.
     """
 
     params: SessionParams
     keys: Sequence[Ed25519PrivateKey]
+    crew: Crew = ALONE
 
     @classmethod
     def invite(
@@ -125,6 +130,7 @@ class Cohort:
             policy=self.policy,
             vectors={VECTOR: self.vector(index)},
             random=os.urandom(CLIENT_RANDOM_BYTES) if random is None else random,
+            crew=self.crew,
         )
 
     def check_aggregate(self, server: Server) -> None:
@@ -204,7 +210,8 @@ class Session:
     """
 
     def __init__(self, cohort: Cohort, leaves: Mapping[int, int]) -> None:
-        self.server = Server(cohort.params)
+        self.server = Server(cohort.params, cohort.crew)
+        self._crew = cohort.crew
         self.closing_ms: list[float] = []
         self._clients = [cohort.client(index) for index in range(cohort.params.clients)]
         self._leaves = leaves
@@ -216,12 +223,12 @@ class Session:
             for index in requests:
                 if number < self._leaves.get(index, len(ROUNDS)):
                     yield self._turn(number, index, requests)
-            elapsed, requests = timed(self.server.close_round)
+            elapsed, requests = timed(self.server.close_round, crew=self._crew)
             self.closing_ms.append(elapsed)
 
     def _turn(self, number: int, index: int, requests: Mapping[int, bytes]) -> Turn:
         encode_ms, request = timed(requests.__getitem__, index)
-        client_ms, response = timed(self._clients[index].receive, request)
+        client_ms, response = timed(self._clients[index].receive, request, crew=self._crew)
         take_ms, _ = timed(self.server.receive, index, response)
         return Turn(
             round=number,

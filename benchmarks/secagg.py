@@ -4,7 +4,8 @@
 
 All clients are real, and so is every byte between them and the server; the dropouts vanish after ShareKeys, when it is
 most expensive, and the sum is checked. All times are CPU time of this one process, and the least of many repetitions:
-other processes can only add to it. Work and limit take turns, so both see the same machine.
+other processes can only add to it. Work and limit take turns, so both see the same machine. With --threads, masks and
+limits are spread over as many threads, and their times are wall time.
 
 * A limit adds as many AES-256-CTR keystreams as there are masks to a vector of the ring's words, block by block; it
   agrees on no key, opens no box and packs nothing. Several sizes of block are tried, the fastest is the limit.
@@ -23,7 +24,8 @@ import json
 import tracemalloc
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from itertools import cycle
 from types import ModuleType
 
@@ -31,8 +33,9 @@ import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from numpy.typing import NDArray
 
-from protocols import ProtocolError, Server, SessionParams
+from protocols import Crew, ProtocolError, Server, SessionParams
 from protocols.codec import word_type
+from protocols.secagg.masking import ALONE
 from protocols.secagg.messages import ShareKeysResponse
 
 from .cohort import (
@@ -51,19 +54,28 @@ _BLOCKS = (1 << 16, 1 << 17, 1 << 18)
 _REPETITIONS = 6
 
 
-def limit(masks: int, length: int, modulus_bits: int, block: int) -> NDArray[np.unsignedinteger]:
-    """Adds `masks` AES-256-CTR keystreams to a vector of the ring's words, `block` bytes at a time."""
+def limit(masks: int, length: int, modulus_bits: int, block: int, crew: Crew = ALONE) -> NDArray[np.unsignedinteger]:
+    """Adds `masks` AES-256-CTR keystreams to a vector of the ring's words, `block` bytes at a time.
+
+    Each of the crew starts its part of the vector with its own keystreams.
+    """
     words = np.zeros(length, word_type(modulus_bits))
+    size = -(-length // crew.size)
+    parts = (words[start : start + size] for start in range(0, length, size))
+    deque(crew.map(lambda part: _add_keystreams(part, masks, block), parts), maxlen=0)
+    return words
+
+
+def _add_keystreams(words: NDArray[np.unsignedinteger], masks: int, block: int) -> None:
     ciphers = [Cipher(algorithms.AES256(bytes(32)), modes.CTR(bytes(16))).encryptor() for _ in range(masks)]
     zeros, buffer = bytes(block), memoryview(bytearray(block))
-    for start in range(0, length, block // words.itemsize):
+    for start in range(0, len(words), block // words.itemsize):
         part = words[start : start + block // words.itemsize]
         source, target = zeros[: part.nbytes], buffer[: part.nbytes]
         stream = np.frombuffer(target, words.dtype)
         for cipher in ciphers:
             cipher.update_into(source, target)
             np.add(part, stream, out=part)
-    return words
 
 
 @dataclass(kw_only=True)
@@ -99,25 +111,29 @@ class Recording:
 def record(cohort: Cohort, dropouts: int) -> Recording:
     """Plays the session once, with the limit after every masked input."""
     params, recording, blocks = cohort.params, Recording(), cycle(_BLOCKS)
-    (spec,) = params.vectors
     session = Session(cohort, dict.fromkeys(range(dropouts), MASKED_INPUT))
     for turn in session.turns():
         recording.responses[turn.round][turn.index] = turn.response
         recording.client_ms[turn.round][turn.index] = turn.client_ms
         if turn.round == MASKED_INPUT:
-            elapsed, _ = timed(limit, params.degree + 1, spec.length, spec.modulus_bits, next(blocks))
-            recording.limit_ms.append(elapsed)
+            recording.limit_ms.append(limit_ms(cohort, params.degree + 1, next(blocks)))
     cohort.check_aggregate(session.server)
     return recording
 
 
-def replay(params: SessionParams, responses: Sequence[Mapping[int, bytes]]) -> tuple[float, Server]:
+def limit_ms(cohort: Cohort, masks: int, block: int) -> float:
+    """Takes the time of the limit for as many masks on the cohort's vector."""
+    (spec,) = cohort.params.vectors
+    return timed(limit, masks, spec.length, spec.modulus_bits, block, cohort.crew, crew=cohort.crew)[0]
+
+
+def replay(cohort: Cohort, responses: Sequence[Mapping[int, bytes]]) -> tuple[float, Server]:
     """Plays recorded responses to a fresh server, which encodes its requests one at a time, as if to send them.
 
     Returns:
-        CPU milliseconds of the last round, and the server.
+        Milliseconds of the last round, and the server.
     """
-    server, elapsed = Server(params), 0.0
+    server, elapsed = Server(cohort.params, cohort.crew), 0.0
     requests = server.start()
 
     def take(received: Mapping[int, bytes]) -> Mapping[int, bytes]:
@@ -127,14 +143,14 @@ def replay(params: SessionParams, responses: Sequence[Mapping[int, bytes]]) -> t
 
     for received in responses:
         deque(requests.values(), maxlen=0)
-        elapsed, requests = timed(take, received)
+        elapsed, requests = timed(take, received, crew=cohort.crew)
     return elapsed, server
 
 
 def peak_of_server(cohort: Cohort, responses: Sequence[Mapping[int, bytes]]) -> float:
     """Returns the megabytes that a server allocates at most, from its start to the sum it returns."""
     tracemalloc.start()
-    _, server = replay(cohort.params, responses)
+    _, server = replay(cohort, responses)
     server.aggregate()
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
@@ -144,14 +160,12 @@ def peak_of_server(cohort: Cohort, responses: Sequence[Mapping[int, bytes]]) -> 
 
 def measure(cohort: Cohort, dropouts: int) -> dict[str, float]:
     """One session, its limits beside it, and its server's work again and again."""
-    params = cohort.params
-    (spec,) = params.vectors
-    recording = record(cohort, dropouts)
+    params, recording = cohort.params, record(cohort, dropouts)
     server_masks, unmask_ms, server_limit_ms = recording.masks_left(params), [], []
     for repetition in range(_REPETITIONS):
         block = _BLOCKS[repetition % len(_BLOCKS)]
-        server_limit_ms.append(timed(limit, server_masks, spec.length, spec.modulus_bits, block)[0])
-        unmask_ms.append(replay(params, recording.responses)[0])
+        server_limit_ms.append(limit_ms(cohort, server_masks, block))
+        unmask_ms.append(replay(cohort, recording.responses)[0])
     client_mask_ms = min(recording.client_ms[MASKED_INPUT].values())
     shares_ms = recording.client_ms[SHARE_KEYS]
     return {
@@ -208,11 +222,14 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--length", type=int, default=1_000_000, help="coordinates of the vector")
     parser.add_argument("--dropout", type=float, default=0.1, help="share of the clients that vanish")
     parser.add_argument("--modulus-bits", type=int, default=32, help="bits of a coordinate, 8 to 64")
+    parser.add_argument("--threads", type=int, default=1, help="threads for masks and limits; wall time if several")
     parser.add_argument("--vs-flower", action="store_true", help="beside Flower's own SecAgg+")
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args(arguments)
     if options.vs_flower and options.modulus_bits > 62:
         parser.error("--vs-flower: Flower computes in int64, use at most 62 modulus bits")
+    if options.threads < 1 or (options.vs_flower and options.threads > 1):
+        parser.error("--threads: at least 1, and 1 beside Flower, which uses no threads")
     return options
 
 
@@ -230,7 +247,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         modulus_bits=options.modulus_bits,
     )
     try:
-        result = measure(cohort, dropouts)
+        if options.threads == 1:
+            result = measure(cohort, dropouts)
+        else:
+            with ThreadPoolExecutor(options.threads) as pool:
+                result = measure(replace(cohort, crew=Crew(options.threads, pool.map)), dropouts)
     except ProtocolError as error:
         raise SystemExit(str(error)) from error
     if flower:

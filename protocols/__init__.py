@@ -20,6 +20,7 @@ from .params import SessionParams, VectorSpec
 from .secagg.client import CLIENT_RANDOM_BYTES, Client
 from .secagg.cohorts import Cohorts
 from .secagg.graph import Adversary, parameters
+from .secagg.masking import Crew
 from .secagg.policy import ClientPolicy
 from .secagg.server import Server
 from .secagg.snapshot import Position, SnapshotError, Vault
@@ -31,6 +32,7 @@ __all__ = [
     "Client",
     "ClientPolicy",
     "Cohorts",
+    "Crew",
     "FaultyClientError",
     "FaultyServerError",
     "LocalProtocolError",

@@ -81,15 +81,24 @@ def test_the_limit_adds_every_word_of_every_keystream(bits: int, dtype: str) -> 
     assert words.tolist() == (stream + stream + stream).tolist()
 
 
+def test_with_threads_masks_and_limit_are_spread_and_the_sum_is_still_checked(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    result = run(capsys, secagg, "--clients 10 --degree 9 --length 1000 --dropout 0.2 --threads 3")
+    assert list(result)[: len(PROMISED)] == PROMISED
+    with pytest.raises(SystemExit):
+        run(capsys, secagg, "--threads 0")
+
+
 def test_a_replayed_server_has_the_exact_sum_and_one_wrong_bit_is_seen() -> None:
     cohort = complete(8)
     recording = secagg.record(cohort, dropouts=1)
-    _, server = secagg.replay(cohort.params, recording.responses)
+    _, server = secagg.replay(cohort, recording.responses)
     assert server.survivors == tuple(range(1, 8))
     cohort.check_aggregate(server)
     honest = recording.responses[MASKED_INPUT][3]
     recording.responses[MASKED_INPUT][3] = honest[:-1] + bytes([honest[-1] ^ 1])
-    _, server = secagg.replay(cohort.params, recording.responses)
+    _, server = secagg.replay(cohort, recording.responses)
     with pytest.raises(SystemExit, match="the sum is wrong"):
         cohort.check_aggregate(server)
 

@@ -37,9 +37,9 @@ _EDITS: Final = {
     "signed advertisements": (VERIFY_ADVERTISEMENT,),
     "refusal of weak keys": (
         Edit(
-            "protocols.primitives.key_agreement:KeyPair.agree",
+            "protocols.primitives.key_agreement:KeyPair._point",
             'raise InvalidKeyError("not an X25519 public key, or one of small order") from error',
-            "secret = bytes(KEY_SIZE)",
+            "self._points[peer] = bytes(KEY_SIZE)",
         ),
     ),
     "refusal of weak identities": (
@@ -57,7 +57,7 @@ CLAIM = Claim(
     promise="no artist shares a secret under a key that no pinned identity signed, or that makes the secret a constant",
     defenses={
         "signed advertisements": "protocols/secagg/client.py, _share_keys",
-        "refusal of weak keys": "protocols/primitives/key_agreement.py, KeyPair.agree",
+        "refusal of weak keys": "protocols/primitives/key_agreement.py, KeyPair: KEY-1",
         "refusal of weak identities": "protocols/primitives/signing.py, verify",
     },
     power=(

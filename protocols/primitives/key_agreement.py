@@ -1,7 +1,8 @@
 """X25519 key agreement (RFC 7748) followed by HKDF-SHA256 (RFC 5869).
 
 KEY-1  A public key of small order, which would make the agreed secret a constant, is refused.
-KEY-2  The agreed point never leaves this file: callers get 32 bytes bound to the `info` they name.
+KEY-2  The agreed point never leaves this file: callers get 32 bytes bound to the `info` they name. It is computed once
+       for each peer, and lives no longer than its key pair, which says as much.
 KEY-3  A private key leaves its pair only where it is asked for by name, to be shared or stored; no `repr` shows it.
 """
 
@@ -28,12 +29,13 @@ class KeyPair:
         LocalProtocolError: `private` is not 32 bytes.
     """
 
-    __slots__ = ("_private", "public")
+    __slots__ = ("_points", "_private", "public")
 
     def __init__(self, private: bytes) -> None:
         if len(private) != KEY_SIZE:
             raise LocalProtocolError(f"a private key has {KEY_SIZE} bytes, got {len(private)}")
         self._private = X25519PrivateKey.from_private_bytes(private)
+        self._points: dict[bytes, bytes] = {}
         self.public = self._private.public_key().public_bytes_raw()
 
     def private_bytes(self) -> bytes:
@@ -53,11 +55,23 @@ class KeyPair:
         Raises:
             InvalidKeyError: `peer` is no public key, or one of small order.
         """
-        try:
-            secret = self._private.exchange(X25519PublicKey.from_public_bytes(peer))
-        except ValueError as error:
-            raise InvalidKeyError("not an X25519 public key, or one of small order") from error
-        return HKDF(SHA256(), KEY_SIZE, salt=None, info=info).derive(secret)
+        return HKDF(SHA256(), KEY_SIZE, salt=None, info=info).derive(self._point(peer))
+
+    def meet(self, peer: bytes) -> None:
+        """Does ahead of time what takes longest in `agree`.
+
+        Raises:
+            InvalidKeyError: `peer` is no public key, or one of small order.
+        """
+        self._point(peer)
+
+    def _point(self, peer: bytes) -> bytes:
+        if peer not in self._points:
+            try:
+                self._points[peer] = self._private.exchange(X25519PublicKey.from_public_bytes(peer))
+            except ValueError as error:
+                raise InvalidKeyError("not an X25519 public key, or one of small order") from error
+        return self._points[peer]
 
 
 def check_public_key(public: bytes) -> None:
@@ -67,4 +81,4 @@ def check_public_key(public: bytes) -> None:
         InvalidKeyError: `public` is no public key, or one of small order.
     """
     # Every private key is a multiple of 8 (RFC 7748, section 5), so any of them exposes every point of small order.
-    KeyPair(bytes(KEY_SIZE)).agree(public, b"")
+    KeyPair(bytes(KEY_SIZE)).meet(public)

@@ -38,7 +38,7 @@ from ..primitives.prg import SEED_SIZE, Keystream
 from ..primitives.shamir import split
 from ..primitives.signing import identity_of
 from .graph import Graph
-from .masking import add_masks, pairwise_mask, self_mask, to_ring
+from .masking import ALONE, Crew, add_masks, pairwise_mask, self_mask, to_ring
 from .messages import (
     AdvertiseKeysRequest,
     AdvertiseKeysResponse,
@@ -82,13 +82,14 @@ class Client:
         random: `CLIENT_RANDOM_BYTES` fresh uniform bytes from the operating system. Never reuse them: two sessions with
             the same bytes share their secrets.
         vault: Where its snapshots go; without one, a client that crashes is lost.
+        crew: Who folds its masks in; by default nobody but the thread that calls.
 
     Raises:
         LocalProtocolError: an argument has the wrong type, shape or size.
         ParametersError: the client's own identity is not in its roster.
     """
 
-    __slots__ = ("_identity", "_last_iteration", "_roster", "_state", "_vault")
+    __slots__ = ("_crew", "_identity", "_last_iteration", "_roster", "_state", "_vault")
 
     def __init__(
         self,
@@ -98,6 +99,7 @@ class Client:
         vectors: Mapping[str, NDArray[np.int64]],
         random: bytes,
         vault: Vault | None = None,
+        crew: Crew = ALONE,
     ) -> None:
         for name, vector in vectors.items():
             if vector.dtype != np.int64 or vector.ndim != 1:
@@ -111,12 +113,15 @@ class Client:
         copies = {name: vector.copy() for name, vector in vectors.items()}
         self._identity = identity
         self._vault = vault
+        self._crew = crew
         self._last_iteration = policy.last_iteration
         self._roster: frozenset[bytes] = frozenset()
         self._state: ClientState = Invited(policy=policy, vectors=copies, random=bytes(random))
 
     @classmethod
-    def restore(cls, snapshot: bytes, *, identity: Ed25519PrivateKey, vault: Vault, at_least: Position) -> Self:
+    def restore(
+        cls, snapshot: bytes, *, identity: Ed25519PrivateKey, vault: Vault, at_least: Position, crew: Crew = ALONE
+    ) -> Self:
         """Makes the client that a snapshot was taken of; it goes on with the request after the one it was taken in.
 
         A client that was killed between keeping a snapshot and sending its answer is a dropout of that round: the
@@ -131,6 +136,7 @@ class Client:
             at_least: The newest position the caller knows of, from a place that cannot be set back together with the
                 snapshots (`Position.of` tells what to store there). `Position(iteration=0)` if there is none: then
                 whoever can put an old snapshot in place makes this client answer a round twice.
+            crew: Who folds its masks in.
 
         Raises:
             SnapshotError: altered, cut short, of another format, identity or key, or older than `at_least`.
@@ -139,6 +145,7 @@ class Client:
         client = cls.__new__(cls)
         client._identity = identity
         client._vault = vault
+        client._crew = crew
         client._last_iteration = position.iteration
         client._roster = (
             frozenset(state.params.identities) if isinstance(state, InputMasked | SurvivorsSigned) else frozenset()
@@ -216,7 +223,7 @@ class Client:
             case KeysAdvertised():
                 return _share_keys(state, ShareKeysRequest.decode(data, state.params))
             case KeysShared():
-                return _mask_input(state, MaskedInputRequest.decode(data, state.params))
+                return _mask_input(state, MaskedInputRequest.decode(data, state.params), self._crew)
             case InputMasked():
                 return _sign_survivors(state, ConsistencyCheckRequest.decode(data, state.params), self._identity)
             case SurvivorsSigned():
@@ -270,6 +277,8 @@ def _share_keys(state: KeysAdvertised, request: ShareKeysRequest) -> tuple[KeysS
         raise FaultyServerError("advertisements: those of this client's neighbors are needed in full, no others")
     for peer, advertisement in peers.items():
         verify_advertisement(params, peer, advertisement)
+        # Nothing is shared with a peer with whom no mask can be agreed on; and between shares and masks nobody waits.
+        state.mask_keys.meet(advertisement.mask_key)
     shares = _split_secrets(state, graph, sorted(peers))
     boxes = {}
     for peer, advertisement in peers.items():
@@ -289,7 +298,7 @@ def _share_keys(state: KeysAdvertised, request: ShareKeysRequest) -> tuple[KeysS
     return after, ShareKeysResponse(boxes=boxes).encode(params)
 
 
-def _mask_input(state: KeysShared, request: MaskedInputRequest) -> tuple[InputMasked, bytes]:
+def _mask_input(state: KeysShared, request: MaskedInputRequest, crew: Crew) -> tuple[InputMasked, bytes]:
     params, index, graph = state.params, state.index, state.graph
     if not request.boxes.keys() <= state.neighbors.keys():
         raise FaultyServerError("boxes: a sender is not among this client's neighbors")
@@ -308,7 +317,7 @@ def _mask_input(state: KeysShared, request: MaskedInputRequest) -> tuple[InputMa
         for peer in request.boxes
     ]
     words = [to_ring(state.vectors[vector.name], vector.modulus_bits) for vector in params.vectors]
-    add_masks(words, masks)
+    add_masks(words, masks, crew)
     packed = [pack(masked, vector.modulus_bits) for masked, vector in zip(words, params.vectors, strict=True)]
     after = InputMasked(params=params, index=index, graph=graph, shares=shares)
     return after, MaskedInputResponse(packed=packed).encode(params)

@@ -6,16 +6,38 @@ MSK-2  The lower index of a pair adds their mask, the higher subtracts it: both 
 MSK-3  A pair's mask binds the session's graph and both indices, and comes from keys that are used for nothing else.
 """
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..codec import Domain, Words, word_type
 from ..primitives.key_agreement import KeyPair
-from ..primitives.prg import BLOCK_SIZE, Keystream
+from ..primitives.prg import BLOCK_SIZE, Bundle, Keystream
 from .graph import Graph
+
+_Part: TypeAlias = tuple[Words, int]  # of a vector, and the byte of every stream that meets its first word
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """Who folds masks in: nobody but the caller's own thread (`ALONE`), or the threads of a pool that the caller owns.
+
+    The cipher and numpy let other threads run while they work. Nothing here starts a thread.
+
+    Attributes:
+        size: In how many parts each vector is worked on.
+        map: Calls a function with each of some arguments, like the built-in or `concurrent.futures.Executor.map`.
+    """
+
+    size: int
+    map: Callable[[Callable[[_Part], None], Iterable[_Part]], Iterable[None]]
+
+
+ALONE = Crew(1, map)
 
 
 def to_ring(vector: NDArray[np.int64], bits: int) -> Words:
@@ -35,7 +57,7 @@ def from_ring(words: Words, bits: int) -> NDArray[np.int64]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mask:
-    """One mask, ready to be added or removed once: its keystream is read from front to back.
+    """One mask, ready to be added or removed.
 
     Attributes:
         stream: The mask's words, as they are for the lower index of a pair.
@@ -68,25 +90,43 @@ def pairwise_mask(*, keys: KeyPair, peer_key: bytes, graph: Graph, index: int, p
     return Mask(Keystream(keys.agree(peer_key, context), context), negative=index > peer)
 
 
-def add_masks(vectors: Sequence[Words], masks: Sequence[Mask]) -> None:
+def add_masks(vectors: Sequence[Words], masks: Sequence[Mask], crew: Crew = ALONE) -> None:
     """Adds masks to the session's vectors, each of shape [m], in place."""
-    _fold(vectors, [(mask.stream, np.subtract if mask.negative else np.add) for mask in masks])
+    _fold(vectors, [(mask.stream, mask.negative) for mask in masks], crew)
 
 
-def remove_masks(vectors: Sequence[Words], masks: Sequence[Mask]) -> None:
+def remove_masks(vectors: Sequence[Words], masks: Sequence[Mask], crew: Crew = ALONE) -> None:
     """Takes masks that had been added out of the session's vectors, each of shape [m], in place."""
-    _fold(vectors, [(mask.stream, np.add if mask.negative else np.subtract) for mask in masks])
+    _fold(vectors, [(mask.stream, not mask.negative) for mask in masks], crew)
 
 
-def _fold(vectors: Sequence[Words], streams: Sequence[tuple[Keystream, np.ufunc]]) -> None:
-    """Combines vectors with all streams, block by block, so that a block and the one buffer stay in the cache."""
-    buffer = memoryview(bytearray(BLOCK_SIZE))
+def _fold(vectors: Sequence[Words], masks: Sequence[tuple[Keystream, bool]], crew: Crew) -> None:
+    """Adds streams to the vectors, or subtracts those marked so; each of the crew works on its part of every vector."""
+    added, subtracted = ([stream for stream, negative in masks if negative is sign] for sign in (False, True))
+    parts: list[_Part] = []
+    offset = 0
     for words in vectors:
-        size = BLOCK_SIZE // words.itemsize
-        for start in range(0, len(words), size):
-            part = words[start : start + size]
-            target = buffer[: part.nbytes]
-            block = np.frombuffer(target, words.dtype)
-            for stream, combine in streams:
-                stream.read_into(target)
-                combine(part, block, out=part)
+        size = -(-len(words) // crew.size)
+        parts += [
+            (words[start : start + size], offset + start * words.itemsize) for start in range(0, len(words), size)
+        ]
+        offset += words.nbytes
+
+    def fold_part(part: _Part) -> None:
+        words, offset = part
+        _fold_part(words, Bundle(added, offset), Bundle(subtracted, offset))
+
+    deque(crew.map(fold_part, parts), maxlen=0)
+
+
+def _fold_part(words: Words, added: Bundle, subtracted: Bundle) -> None:
+    """Combines words with all streams, block by block, so that a block and the one buffer stay in the cache."""
+    buffer, size = memoryview(bytearray(BLOCK_SIZE)), BLOCK_SIZE // words.itemsize
+    for start in range(0, len(words), size):
+        part = words[start : start + size]
+        target = buffer[: part.nbytes]
+        block = np.frombuffer(target, words.dtype)
+        for _ in added.read_each(target):
+            np.add(part, block, out=part)
+        for _ in subtracted.read_each(target):
+            np.subtract(part, block, out=part)

@@ -12,17 +12,18 @@ from ..errors import AbortReason, InvalidShareError, SessionAborted
 from ..params import SessionParams
 from ..primitives.key_agreement import KeyPair
 from ..primitives.shamir import combine, correct, lagrange_coefficients, secret_bytes
-from .masking import pairwise_mask, remove_masks, self_mask
+from .masking import Crew, pairwise_mask, remove_masks, self_mask
 from .statements import commit
 from .states import CollectingShares
 
 
-def unmask_sum(params: SessionParams, state: CollectingShares) -> dict[int, frozenset[int]]:
+def unmask_sum(params: SessionParams, state: CollectingShares, crew: Crew) -> dict[int, frozenset[int]]:
     """Takes every mask out of the accumulator in place: the survivors' own, and those they share with dropouts.
 
     Args:
         params: The session's parameters.
         state: All responses to UnmaskingRequest that came are in.
+        crew: Who takes the masks out.
 
     Returns:
         By owner of a secret, the holders whose share of it was wrong; owners without any are left out.
@@ -34,7 +35,7 @@ def unmask_sum(params: SessionParams, state: CollectingShares) -> dict[int, froz
     graph = state.graph
     seeds = {survivor: secrets.self_mask_seed(survivor) for survivor in sorted(state.survivors)}
     keys_of = {dropout: secrets.mask_keys(dropout) for dropout in sorted(state.sharers - state.survivors)}
-    remove_masks(state.accumulator, [self_mask(seed=seed, graph=graph, index=i) for i, seed in seeds.items()])
+    remove_masks(state.accumulator, [self_mask(seed=seed, graph=graph, index=i) for i, seed in seeds.items()], crew)
     for dropout, keys in keys_of.items():
         left_over = [
             pairwise_mask(
@@ -46,7 +47,7 @@ def unmask_sum(params: SessionParams, state: CollectingShares) -> dict[int, froz
             )
             for survivor in state.survivors & graph.neighbors(dropout)
         ]
-        remove_masks(state.accumulator, left_over)
+        remove_masks(state.accumulator, left_over, crew)
     return secrets.wrong
 
 

@@ -17,7 +17,7 @@ from ..errors import AbortReason, FaultyClientError, InvalidDataError, LocalProt
 from ..params import SessionParams
 from ..primitives.key_agreement import check_public_key
 from .graph import Graph
-from .masking import from_ring
+from .masking import ALONE, Crew, from_ring
 from .messages import (
     AdvertiseKeysRequest,
     AdvertiseKeysResponse,
@@ -78,11 +78,13 @@ class Server:
 
     Args:
         params: The session's parameters.
+        crew: Who takes the masks out; by default nobody but the thread that calls.
     """
 
-    __slots__ = ("_params", "_state")
+    __slots__ = ("_crew", "_params", "_state")
 
-    def __init__(self, params: SessionParams) -> None:
+    def __init__(self, params: SessionParams, crew: Crew = ALONE) -> None:
+        self._crew = crew
         self._params = params
         self._state: ServerState = Ready()
 
@@ -142,7 +144,7 @@ class Server:
             case CollectingSignatures():
                 self._state, requests = _close_signatures(self._params, state)
             case CollectingShares():
-                self._state, requests = _close_shares(self._params, state), Requests((), bytes)
+                self._state, requests = _close_shares(self._params, state, self._crew), Requests((), bytes)
             case _:
                 self._state = state
                 raise LocalProtocolError(f"close_round in state {type(state).__name__}: no round is open")
@@ -313,8 +315,8 @@ def _take_shares(state: CollectingShares, index: int, response: UnmaskingRespons
     state.received[index] = response
 
 
-def _close_shares(params: SessionParams, state: CollectingShares) -> Completed:
-    wrong_shares = unmask_sum(params, state)
+def _close_shares(params: SessionParams, state: CollectingShares, crew: Crew) -> Completed:
+    wrong_shares = unmask_sum(params, state, crew)
     aggregate = {
         vector.name: from_ring(total, vector.modulus_bits)
         for total, vector in zip(state.accumulator, params.vectors, strict=True)

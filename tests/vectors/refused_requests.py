@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from .cases import Cases, Json
-from .independent import graph, indices, session_id, table
-from .insider import ADVERTISEMENT, BOX, SIGNATURE, Insider, digest_of, flip
+from .independent import indices, session_id, table
+from .insider import ADVERTISEMENT, BOX, SIGNATURE, Insider, flip
 from .keys import SMALL_ORDER
 from .materials import PRIME, element, fixed_hex
 from .tricked import Tricked
@@ -19,7 +19,6 @@ def refused_requests(cases: Cases, facts: Mapping[str, Json]) -> None:
     _out_of_order(complete)
     _share_keys(complete)
     _share_keys_sparse(sparse)
-    _small_order_mask_key(complete)
     _masked_input(sparse)
     _consistency_check(sparse)
     _too_few_survivors(Tricked(cases, facts["corrected"], "corrected"))
@@ -73,6 +72,7 @@ def _share_keys(client: Tricked) -> None:
         ("client 3: what client 2 advertised", {3: before}),
         ("clients 2 and 3 exchanged", {2: last, 3: before}),
         ("client 3: a seal key of small order, signed", {3: insider.advertise(3, seal_key=_SMALL_ORDER_KEY)}),
+        ("client 3: a mask key of small order, signed", {3: insider.advertise(3, mask_key=_SMALL_ORDER_KEY)}),
         ("two clients left, three are the least", {2: None, 3: None}),
         ("no advertisements", dict.fromkeys(range(4))),
     ):
@@ -133,23 +133,6 @@ def _two_digests(insider: Insider, far: int) -> tuple[bytes, bytes]:
         found.setdefault(same, digest)
         number += 1
     return found[False], found[True]
-
-
-def _small_order_mask_key(client: Tricked) -> None:
-    """Seal keys are used in round 1, mask keys in round 2 only."""
-    insider = client.insider
-    table_of = insider.advertisements | {3: insider.advertise(3, mask_key=_SMALL_ORDER_KEY)}
-    digests = {index: digest_of(entry) for index, entry in table_of.items()}
-    digest = graph(insider.session_id, insider.params["degree"], digests)[0]
-    pair = bytes.fromhex(element(1) + element(2))
-    boxes = {peer: insider.sealed(peer, 0, pair, digest) for peer in (1, 2, 3)}
-    first = insider.message(3, table(table_of), table({}))
-    client.accepts("client 3: a mask key of small order, signed, not used yet", 1, first)
-    second = insider.message(5, table(boxes))
-    client.refuses("client 3: the mask key of small order is used", 1, first, second)
-    client.accepts(
-        "client 3 sent no box: its mask key is not used", 1, first, insider.message(5, table(_without(boxes, 3)))
-    )
 
 
 def _masked_input(client: Tricked) -> None:

@@ -95,9 +95,9 @@ THRESHOLD = Edit(
 )
 GRAPH_RULE = Edit(f"{_POLICY}:ClientPolicy.check", "self._check_graph(params)", "pass")
 SMALL_ORDER = Edit(
-    "protocols.primitives.key_agreement:KeyPair.agree",
+    "protocols.primitives.key_agreement:KeyPair._point",
     'raise InvalidKeyError("not an X25519 public key, or one of small order") from error',
-    "secret = bytes(KEY_SIZE)",
+    "self._points[peer] = bytes(KEY_SIZE)",
 )
 SESSION_OF_MODEL = Edit(
     "protocols.params:SessionParams.__post_init__",

@@ -77,3 +77,14 @@ def test_keys_of_another_size_are_refused(size):
 def test_a_key_pair_does_not_show_its_private_key():
     assert ALICE.hex() not in repr(KeyPair(ALICE))
     assert repr(ALICE) not in repr(KeyPair(ALICE))
+
+
+def test_meeting_ahead_of_time_refuses_the_same_keys_and_agrees_on_the_same(monkeypatch):
+    alice = KeyPair(ALICE)
+    with pytest.raises(InvalidKeyError):
+        alice.meet(bytes(32))
+    alice.meet(BOB_PUBLIC)
+    with monkeypatch.context() as patch:
+        patch.setattr(alice, "_private", None)  # the point was computed once and for all
+        assert alice.agree(BOB_PUBLIC, b"purpose") == KeyPair(ALICE).agree(BOB_PUBLIC, b"purpose")
+    assert alice.agree(ALICE_PUBLIC, b"") != alice.agree(BOB_PUBLIC, b"")

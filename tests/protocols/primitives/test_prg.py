@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from protocols.errors import LocalProtocolError
-from protocols.primitives.prg import BLOCK_SIZE, Keystream
+from protocols.primitives.prg import BLOCK_SIZE, Bundle, Keystream
 
 SEED = bytes(range(32))
 
@@ -20,12 +20,16 @@ def test_the_stream_is_aes_256_of_a_counter_under_the_expanded_seed():
 
 
 def test_reading_in_pieces_gives_the_same_stream():
-    whole = Keystream(SEED, b"").read(2 * BLOCK_SIZE + 77)
-    stream, pieces = Keystream(SEED, b""), bytearray(len(whole))
-    view, cuts = memoryview(pieces), [0, 1, 18, BLOCK_SIZE, 2 * BLOCK_SIZE, len(whole)]
-    for start, end in pairwise(cuts):
-        stream.read_into(view[start:end])
-    assert pieces == whole
+    streams = [Keystream(SEED, b""), Keystream(SEED, b"other")]
+    size = 2 * BLOCK_SIZE + 77
+    wholes = [stream.read(size) for stream in streams]
+    for first in (0, 1, 16, 4099):
+        bundle, read = Bundle(streams, first), [b"", b""]
+        for start, end in pairwise([first, first + 1, first + 18, first + BLOCK_SIZE, 2 * BLOCK_SIZE, size]):
+            buffer = memoryview(bytearray(end - start))
+            for number, _ in enumerate(bundle.read_each(buffer)):
+                read[number] += buffer.tobytes()
+        assert read == [whole[first:] for whole in wholes]
 
 
 @pytest.mark.parametrize("bit", [0, 31, 32, 63, 64, 127, 128, 191, 192, 224, 255])

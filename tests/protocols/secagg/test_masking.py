@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,7 +9,7 @@ from protocols.codec import pack, unpack, word_type
 from protocols.errors import InvalidKeyError
 from protocols.primitives.key_agreement import KeyPair
 from protocols.secagg.graph import Graph
-from protocols.secagg.masking import add_masks, from_ring, pairwise_mask, remove_masks, self_mask, to_ring
+from protocols.secagg.masking import Crew, add_masks, from_ring, pairwise_mask, remove_masks, self_mask, to_ring
 
 GRAPH, SEED = Graph(order=(0, 1, 2, 3), degree=3, digest=bytes(32)), bytes(range(32))
 OTHER = Graph(order=(0, 1, 2, 3), degree=3, digest=b"\1" + bytes(31))
@@ -135,6 +137,31 @@ def test_vectors_of_different_widths_are_masked_together(order):
     assert all((vector != start).any() for vector, start in zip(vectors, before, strict=True))
     remove_masks(vectors, [own(), shared(0, 1)])
     assert all(np.array_equal(vector, start) for vector, start in zip(vectors, before, strict=True))
+
+
+@pytest.mark.parametrize("size", [2, 3, 7])
+def test_a_crew_folds_in_the_same_masks(size):
+    with ThreadPoolExecutor(size) as pool:
+        for lengths in ((1,), (70000, 3, 9001), (2, 50000)):
+            bits = (8, 64, 11)[: len(lengths)]
+            alone, spread = (
+                [np.arange(length).astype(word_type(b)) for b, length in zip(bits, lengths, strict=True)]
+                for _ in range(2)
+            )
+            add_masks(alone, [own(), shared(0, 1), shared(1, 0), shared(2, 1)])
+            add_masks(spread, [own(), shared(0, 1), shared(1, 0), shared(2, 1)], Crew(size, pool.map))
+            assert all(map(np.array_equal, alone, spread))
+            remove_masks(spread, [own(), shared(2, 1)], Crew(size, pool.map))
+            assert all(np.array_equal(vector, np.arange(len(vector)).astype(vector.dtype)) for vector in spread)
+
+
+def test_a_crew_that_fails_leaves_no_vector_half_masked_and_sent():
+    def broken(function, parts):
+        yield function(next(iter(parts)))
+        raise RuntimeError("a thread died")
+
+    with pytest.raises(RuntimeError):
+        add_masks([np.zeros(10, np.uint32)], [own()], Crew(2, broken))
 
 
 @given(st.integers(0, 255))
