@@ -12,6 +12,7 @@ from typing import Final
 from unicodedata import normalize
 
 from ..errors import InputError
+from ..names import check_name, fold, told_apart
 from .artwork import Artwork, Gallery, Portfolio
 from .decoding import decode_pixels
 
@@ -101,18 +102,18 @@ def _list_folder(folder: Path) -> list[Path]:
 def _find_files(folder: Path, root: Path) -> dict[str, list[Path]]:
     """Artist name (NFC) -> its picture files, sorted; nothing is opened yet."""
     files: dict[str, list[Path]] = {}
-    origins: dict[str, Path] = {}
+    origins: dict[str, str] = {}
     for path in _list_folder(folder):
         if not path.is_dir():
             continue
         _check_inside(path, root)
         artist = _normalize(path)
-        if artist in origins:
+        if (other := origins.setdefault(fold(artist), path.name)) != path.name:
+            first, second = told_apart([other, path.name])
             raise InputError(
-                f"the artist folders {origins[artist].name!r} and {path.name!r} in {folder} have the same name, "
-                f"written with different Unicode characters; rename or merge them"
+                f"the artist folders {first} and {second} in {folder} have the same name, but for case, spaces, "
+                "accents or invisible characters; rename or merge them"
             )
-        origins[artist] = path
         files[artist] = [entry for entry in _list_folder(path) if _is_picture(entry)]
     return files
 
@@ -123,13 +124,8 @@ def _is_picture(path: Path) -> bool:
 
 
 def _normalize(path: Path) -> str:
-    try:
-        path.name.encode()
-    except UnicodeEncodeError:
-        raise InputError(f"the artist folder {path.name!r} has a name that is not valid UTF-8; rename it") from None
     name = normalize("NFC", path.name)
-    if not name.isprintable():
-        raise InputError(f"the artist folder {path.name!r} has control characters in its name; rename it")
+    check_name(name)
     return name
 
 
@@ -238,7 +234,7 @@ def _shared_digests(portfolios: Sequence[Portfolio]) -> list[set[str]]:
 def _duplicate_warnings(duplicates: Sequence[set[str]]) -> list[str]:
     if not duplicates:
         return []
-    pairs = _summarize(sorted({" and ".join(sorted(artists)) for artists in duplicates}), "; ")
+    pairs = _summarize(sorted({" and ".join(told_apart(sorted(artists))) for artists in duplicates}), "; ")
     return [f"{len(duplicates)} artworks appear under more than one artist and were kept: {pairs}"]
 
 

@@ -21,8 +21,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from ..errors import InputError
+from ..names import MAX_NAME_BYTES
 from .neighbors import EXACT_LIMIT, Neighbors
-from .signature import MAX_NAME_BYTES, Signature, SignatureSpace
+from .signature import Signature, SignatureSpace
 
 FORMAT: Final = "fedstyle-catalogue-1"
 SIGNATURES_FILE: Final = "signatures.safetensors"

@@ -5,19 +5,16 @@ PUB-1  A signature is public from the moment it exists: its noise was added befo
 
 from dataclasses import dataclass
 from typing import Final
-from unicodedata import category
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..encoder.whitening import to_unit
 from ..errors import InputError
+from ..names import check_name
 
 MAX_DIMENSIONS: Final = 128
 """Longest signature: longer ones let members be told from strangers, and drown in noise at the same epsilon."""
-
-MAX_NAME_BYTES: Final = 255
-"""Longest artist name in UTF-8: as long as a folder's name can be."""
 
 _UNIT_TOLERANCE: Final = 1e-4
 
@@ -27,7 +24,7 @@ class Signature:
     """One artist's published style.
 
     Attributes:
-        artist: Name under which the artist is found; 1 to 255 bytes of UTF-8 without control characters.
+        artist: Name under which the artist is found; 1 to 255 bytes of UTF-8, as NAM-1 says.
         vector: float32 [d], 1 <= d <= 128, finite, of length 1; read-only.
 
     Raises:
@@ -142,20 +139,3 @@ def _is_bounded(numbers: NDArray[np.float32]) -> bool:
 def _is_orthonormal(projection: NDArray[np.float32]) -> bool:
     gram = projection.T.astype(np.float64) @ projection
     return float(np.abs(gram - np.eye(len(gram))).max()) <= _UNIT_TOLERANCE
-
-
-def check_name(artist: str) -> None:
-    """Refuse what nobody can be found by.
-
-    Raises:
-        InputError: Not 1 to 255 bytes of UTF-8, or control characters among them.
-    """
-    try:
-        size = len(artist.encode())
-    except UnicodeEncodeError:
-        raise InputError(f"the artist name {artist!r} is not valid Unicode; rename the artist") from None
-    if not 1 <= size <= MAX_NAME_BYTES:
-        raise InputError(f"an artist name has 1 to {MAX_NAME_BYTES} bytes of UTF-8, {artist[:40]!r} has {size}")
-    # Control characters could rewrite the terminal that shows a search result.
-    if any(category(character) == "Cc" for character in artist):
-        raise InputError(f"the artist name {artist!r} holds control characters; rename the artist")

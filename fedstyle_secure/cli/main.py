@@ -32,6 +32,7 @@ from .. import __version__
 from ..allocator import keep_freed_memory
 from ..config import Settings, Split, read_toml, setting_names
 from ..errors import FedStyleError, InputError
+from ..names import shown
 from ..privacy.clipping import Unit
 from ..privacy.sizing import Mode, Noise
 from .experiments import Screen, experiment_app
@@ -119,7 +120,7 @@ def _say(kind: str, message: str, style: str) -> None:
 
 def _plain(text: str) -> Text:
     """File and artist names are data: no markup, no emoji codes, no line breaks, nothing that steers a terminal."""
-    return Text("".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text))
+    return Text(shown(text))
 
 
 class _Shown:

@@ -11,6 +11,7 @@ from pathlib import Path, PurePath
 from typing import Final
 
 from ..errors import InputError
+from ..names import shown
 from ..privacy.mechanism import View
 from ..privacy.promises import Promises
 from ..report.charts import bound, percentage
@@ -62,8 +63,7 @@ def data_sheet(facts: Facts) -> str:
 
 def escape(text: str) -> str:
     """Data as one line of plain Markdown text: nothing in it is markup, a link, or a new cell of a table."""
-    line = "".join(c if c.isprintable() else " " for c in text)
-    return _ACTIVE.sub(r"\\\1", line)
+    return _ACTIVE.sub(r"\\\1", shown(text))
 
 
 def _card_parts(facts: Facts) -> Mapping[str, str]:

@@ -22,11 +22,12 @@ from ..aggregation.masking import Enrolment
 from ..artist.artist import Artist
 from ..artworks.reader import read_portfolio
 from ..catalogue.index import StyleIndex
-from ..catalogue.signature import Signature, check_name
+from ..catalogue.signature import Signature
 from ..config import Settings
 from ..encoder.features import StyleFeatures, extract
 from ..encoder.model import StyleModel
 from ..errors import InputError
+from ..names import check_name
 from ..privacy.ledger import BudgetExceededError, Ledger
 from ..privacy.mechanism import Mechanism, View
 from ..privacy.sizing import Mode

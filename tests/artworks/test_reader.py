@@ -81,10 +81,35 @@ def test_odd_names_are_fine_and_normalized(make_folder: MakeFolder) -> None:
     assert set(contents_of(folder)) == {normalize("NFC", "Zoë Müller"), "a b; 'c'", "画家 #1"}
 
 
-def test_names_that_collide_after_normalization_are_refused(make_folder: MakeFolder) -> None:
+def test_names_that_differ_in_composition_are_refused_and_told_apart(make_folder: MakeFolder) -> None:
     folder = make_folder(**{normalize("NFD", "é"): 1, normalize("NFC", "é"): 1})
-    with pytest.raises(InputError, match=r"same name, written with different Unicode.*rename"):
+    with pytest.raises(
+        InputError, match=r"\S+ \('e\\u0301'\) and \S+ \('\\xe9'\).* have the same name, but for .*rename"
+    ):
         read_portfolios(folder)
+
+
+@pytest.mark.parametrize(("first", "second"), [("ada", "Ada"), ("ada lee", "ada\u3000lee"), ("ada", "ad\u200da")])
+def test_names_of_one_artist_are_refused_as_two(make_folder: MakeFolder, first: str, second: str) -> None:
+    with pytest.raises(InputError, match="have the same name, but for case, spaces, accents or invisible characters"):
+        read_portfolios(make_folder(**{first: 1, second: 1}))
+
+
+def test_names_that_languages_need_are_kept(make_folder: MakeFolder) -> None:
+    names = {
+        "山田\u3000太郎",
+        "\u0645\u06cc\u200c\u062e\u0648",
+        "\U0001f469\u200d\U0001f3a8",
+        "Jean\u00a0Renoir",
+        "\u200fשרה",
+    }
+    assert set(contents_of(make_folder(**dict.fromkeys(names, 1)))) == names
+
+
+def test_artists_who_look_alike_are_told_apart_in_warnings(make_folder: MakeFolder) -> None:
+    folder = make_folder(ada=1, аda=1)
+    (folder / "ada" / "copy.png").write_bytes((folder / "\u0430da" / "00.png").read_bytes())
+    assert "ada and \u0430da ('\\u0430da')" in read_portfolios(folder).warnings[0]
 
 
 def test_names_that_are_no_text_are_refused(make_folder: MakeFolder) -> None:
@@ -96,7 +121,7 @@ def test_names_that_are_no_text_are_refused(make_folder: MakeFolder) -> None:
 
 def test_an_artist_folder_with_control_characters_in_its_name_is_refused(tmp_path: Path) -> None:
     (tmp_path / "ada\x1b[2J").mkdir()
-    with pytest.raises(InputError, match="control characters in its name; rename"):
+    with pytest.raises(InputError, match=r"holds control characters or the like \(U\+001B\).*rename"):
         read_portfolios(tmp_path)
 
 

@@ -38,7 +38,7 @@ def test_only_finite_unit_vectors_are_signatures(vector):
         Signature("mary", vector)
 
 
-@pytest.mark.parametrize("name", ["", "x" * 256, "a\x1b[2Jb", "two\nlines", "\ud800"])
+@pytest.mark.parametrize("name", ["", "x" * 256, "a\x1b[2Jb", "two\nlines", "a\u202eb", "\ud800"])
 def test_names_that_cannot_be_shown_are_refused(name):
     with pytest.raises(InputError, match="artist"):
         Signature(name, unit(3, 4))
