@@ -37,6 +37,8 @@ class Ablation:
 
 _CLIENT = "tests/protocols/secagg/test_client.py"
 _EVIL = "tests/protocols/secagg/test_evil_server.py"
+_LEDGER = "tests/privacy/test_ledger.py"
+_LEDGERS = "tests/privacy/test_ledger_processes.py"
 _POLICY = "tests/protocols/secagg/test_policy.py"
 _RECOVERY = "tests/protocols/secagg/test_recovery.py"
 _SERVER = "tests/protocols/secagg/test_server.py"
@@ -329,6 +331,62 @@ ABLATIONS = (
         "self._check_receipt(announcement.receipt)",
         "pass",
         "tests/artist/test_artist.py::test_a_ledger_restored_from_a_backup_is_noticed_by_the_receipt_it_does_not_know",
+    ),
+    Ablation(
+        "a ledger: one process at a time",
+        "fedstyle_secure/durable.py",
+        "fcntl.flock(descriptor, lock)",
+        "pass",
+        f"{_LEDGERS}::test_opening_while_another_process_writes_waits_for_its_charge",
+    ),
+    Ablation(
+        "a ledger: a failed write takes back its own bytes alone",
+        "fedstyle_secure/privacy/ledger.py",
+        "if os.fstat(file).st_size == before + written:",
+        "if True:",
+        f"{_LEDGER}::test_a_failed_write_takes_nothing_away_that_a_stranger_to_locks_wrote",
+    ),
+    Ablation(
+        "a ledger: lines that went away while it was open",
+        "fedstyle_secure/privacy/ledger.py",
+        "if not content.startswith(self._content):",
+        "if False:",
+        f"{_LEDGER}::test_a_ledger_put_back_while_it_is_open_is_noticed_at_the_next_charge",
+    ),
+    Ablation(
+        "a ledger: its lines are written under its key",
+        "fedstyle_secure/privacy/ledger.py",
+        "mac = HMAC(self._key, SHA256())",
+        "mac = HMAC(bytes(32), SHA256())",
+        f"{_LEDGER}::test_a_history_written_anew_under_another_key_does_not_open",
+    ),
+    Ablation(
+        "a ledger: a key that others can read",
+        "fedstyle_secure/durable.py",
+        "if path.stat().st_mode & 0o077:",
+        "if False:",
+        f"{_LEDGER}::test_a_key_that_others_can_read_is_refused",
+    ),
+    Ablation(
+        "a ledger: one charge for a session",
+        "fedstyle_secure/privacy/ledger.py",
+        "if self._is_charged(release):",
+        "if self._is_charged(release) and False:",
+        f"{_LEDGER}::test_a_session_is_charged_once_in_whatever_process",
+    ),
+    Ablation(
+        "a ledger: one release for a session",
+        "fedstyle_secure/privacy/ledger.py",
+        "if charged != release:",
+        "if False:",
+        f"{_LEDGER}::test_a_session_is_charged_once_in_whatever_process",
+    ),
+    Ablation(
+        "a locked file is the one its path names",
+        "fedstyle_secure/durable.py",
+        "if _is_named(descriptor, path):",
+        "if True:",
+        "tests/test_durable.py::test_whoever_waited_for_a_file_that_was_replaced_holds_the_new_one",
     ),
     Ablation(
         "noise share",

@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from fedstyle_secure.encoder.features import StyleFeatures, extract
 from fedstyle_secure.encoder.whitening import to_unit
 from fedstyle_secure.errors import PrivacyError
-from fedstyle_secure.privacy.ledger import Ledger, Release
+from fedstyle_secure.privacy.ledger import Ledger
 from fedstyle_secure.privacy.mechanism import Mechanism, View
+from fedstyle_secure.privacy.releases import Release
 
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
 from .decoder import Decoder, Studio, open_studio

@@ -17,8 +17,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from numpy.typing import NDArray
 
 from ..aggregation.masking import Enrolment, MaskedSession, mask
@@ -29,11 +27,12 @@ from ..encoder.model import StyleModel
 from ..encoder.whitening import Whitening, to_unit
 from ..errors import PrivacyError
 from ..privacy.clipping import Unit
-from ..privacy.ledger import Ledger, LedgerError, Release
+from ..privacy.ledger import Ledger, LedgerError
 from ..privacy.mechanism import Mechanism
 from ..privacy.pipeline import protect
 from ..privacy.quantization import dequantize
 from ..privacy.randomness import RandomBytes
+from ..privacy.releases import Release
 from ..privacy.shrinkage import kept_fraction
 from ..privacy.sizing import Mode
 from ..training.codebook import Codebook
@@ -134,7 +133,7 @@ class Artist:
             random=self.random,
             earlier=self.cohorts,
         )
-        return self.ledger.receipt(self._receipt_key)
+        return self.ledger.receipt
 
     def receive_request(self, data: bytes) -> bytes:
         """Answer one request of the secure aggregation session.
@@ -197,14 +196,8 @@ class Artist:
         update = protect(Contributions(embeddings, mechanism.layout), mechanism, self.random)
         return dequantize(update.values, mechanism)
 
-    @property
-    def _receipt_key(self) -> bytes:
-        """32 bytes that outlive a restart, because the artist's identity does (HKDF, RFC 5869)."""
-        derive = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"fedstyle-secure ledger receipt v1")
-        return derive.derive(self.enrolment.identity.private_bytes_raw())
-
     def _check_receipt(self, receipt: bytes) -> None:
-        if receipt != NO_RECEIPT and not self.ledger.knows(receipt, self._receipt_key):
+        if receipt != NO_RECEIPT and not self.ledger.knows(receipt):
             raise LedgerError(
                 f"{self.ledger.path} was rolled back: the server holds a receipt for a release it lacks; restore the "
                 "newest copy"

@@ -7,8 +7,6 @@ SPD-2  A ledger must hold the head that the run's summary names, and the one in 
 
 import json
 import math
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,9 +16,10 @@ from dp_accounting import DpEvent, GaussianDpEvent, PoissonSampledDpEvent, ZCDpE
 
 from ..errors import InputError
 from ..privacy.accounting import encode_event, epsilon
-from ..privacy.ledger import Ledger, LedgerError, Release
+from ..privacy.ledger import Ledger, LedgerError
 from ..privacy.mechanism import View
 from ..privacy.promises import Promises
+from ..privacy.releases import Release
 from .files import LEDGER_FOLDER, SUMMARY_FILE, read_summary
 
 FORMAT: Final = "fedstyle-spending-1"
@@ -35,23 +34,13 @@ class _Terms:
     view: View
 
     def read(self, listed: "Listed", *, known_head: str | None = None) -> Ledger:
-        """A ledger as its file is. It is a copy that is opened, because opening may repair a torn line (SPD-1).
+        """A ledger as its file is.
 
         Raises:
-            InputError: The file cannot be read.
-            LedgerError: It was altered, or does not reach `known_head`.
+            LedgerError: It cannot be read, was altered, or does not reach `known_head`.
         """
-        path, limit = listed.path, self.limit if listed.limit is None else listed.limit
-        with tempfile.TemporaryDirectory(prefix="fedstyle-ledger-") as scratch:
-            copy = Path(scratch) / path.name  # the name is part of the chain
-            try:
-                if path.exists():
-                    shutil.copyfile(path, copy)
-                return Ledger.open(copy, limit=limit, delta=self.promises.delta, view=self.view, known_head=known_head)
-            except LedgerError as error:
-                raise LedgerError(str(error).replace(str(copy), str(path))) from error
-            except OSError as error:
-                raise InputError(f"cannot read the ledger {path}: {error.strerror}") from error
+        limit = self.limit if listed.limit is None else listed.limit
+        return Ledger.read(listed.path, limit=limit, delta=self.promises.delta, view=self.view, known_head=known_head)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

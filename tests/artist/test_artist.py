@@ -98,13 +98,15 @@ def test_a_charge_over_the_limit_means_no_answer_and_an_unchanged_ledger(artist,
         artist.receive_announcement(town.announcement().encode())
     assert artist.features.looks == []
     assert artist.ledger.releases == ()
-    assert not artist.ledger.path.exists()
+    assert artist.ledger.path.read_bytes() == b""
     with pytest.raises(PrivacyError, match="before its iteration was announced"):
         artist.receive_request(first_request(town, town.mechanism()))
 
 
 def test_a_ledger_that_cannot_be_written_means_no_answer(artist, town, tmp_path):
-    artist.ledger = Ledger.open(tmp_path / "missing" / "ledger.jsonl", limit=9, delta=1e-5, view=View.AGGREGATE)
+    artist.ledger = Ledger.open(tmp_path / "ledger.jsonl", limit=9, delta=1e-5, view=View.AGGREGATE)
+    artist.ledger.path.unlink()
+    artist.ledger.path.mkdir()
     with pytest.raises(LedgerError):
         artist.receive_announcement(town.announcement().encode())
     assert artist.features.looks == []

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from fedstyle_secure.config import Settings
 from fedstyle_secure.errors import FedStyleError, InputError, PrivacyError
 from fedstyle_secure.privacy.accounting import epsilon
-from fedstyle_secure.privacy.ledger import Ledger, Release
+from fedstyle_secure.privacy.ledger import Ledger
 from fedstyle_secure.privacy.mechanism import Mechanism, View
+from fedstyle_secure.privacy.releases import Release
 from fedstyle_secure.privacy.sizing import Mode
 from fedstyle_secure.runs.budget import SIGNATURE_DIMENSIONS, SIGNATURE_LEAST, SIGNATURE_SHARE, Budget, plan_budget
 

@@ -73,7 +73,7 @@ def test_every_mode_and_unit_runs_and_keeps_its_limit(mode: Mode, unit: Unit, ar
         limited = "local" if mode is Mode.LOCAL else "aggregate"
         assert 5.5 < epsilon[limited] <= 6.0
         assert epsilon["aggregate"] < epsilon["local"] <= epsilon["worst_case"]
-    ledgers = sorted((out / "ledger").iterdir())
+    ledgers = sorted((out / "ledger").glob("*.jsonl"))
     assert len(ledgers) == 8
     for path in ledgers:
         ledger = Ledger.open(path, limit=math.inf, delta=1e-5, view=View.AGGREGATE)
@@ -164,11 +164,11 @@ def test_ledgers_do_not_tell_how_many_artworks_an_artist_has(tmp_path: Path) -> 
         for path in sorted(folder.iterdir())[: number % 5]:
             path.unlink()
     run.train(stand_ins.settings(art, tmp_path / "run", public=3, iterations=1))
-    ledgers = [path.read_text().splitlines() for path in sorted((tmp_path / "run" / "ledger").iterdir())]
+    ledgers = [path.read_text().splitlines() for path in sorted((tmp_path / "run" / "ledger").glob("*.jsonl"))]
     releases = [[json.loads(line)["release"] for line in lines] for lines in ledgers]
     assert len(releases) == 5
     assert all(release == releases[0] for release in releases)
-    assert set(releases[0][0]) == {"name", "iteration", "events", "delta_slack"}
+    assert set(releases[0][0]) == {"name", "iteration", "events", "delta_slack", "session"}
 
 
 @pytest.mark.parametrize(

@@ -203,7 +203,8 @@ def test_an_artist_out_of_budget_drops_out_and_the_others_go_on(town, tmp_path):
 
 def one_release(mechanism, folder) -> float:
     """Epsilon of a single use."""
-    from fedstyle_secure.privacy.ledger import Ledger, Release
+    from fedstyle_secure.privacy.ledger import Ledger
+    from fedstyle_secure.privacy.releases import Release
 
     ledger = Ledger.open(folder / "one.jsonl", limit=1e9, delta=1e-5, view=View.AGGREGATE)
     ledger.charge(Release.of(mechanism, name="one", iteration=1))
