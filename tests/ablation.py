@@ -230,8 +230,8 @@ ABLATIONS = (
     Ablation(
         "folding of views inside the artwork",
         "fedstyle_secure/artist/artist.py",
-        "model.align(whitened[:, 1:])",
-        "model.align(whitened[:, 1:]).reshape(-1, 1, whitened.shape[2])",
+        "model.align(views[:, 1:])",
+        "model.align(views[:, 1:]).reshape(-1, 1, views.shape[2])",
         "tests/training/test_objective.py::test_views_folded_into_an_artwork_keep_its_influence_within_one_clip_norm",
     ),
     Ablation(
