@@ -36,7 +36,7 @@ class Settings:
         epsilon: Limit on everything an artist releases in the run, in the trusted view of the mode.
         delta: Probability at which epsilon is stated.
         unit: What is protected.
-        noise: The law of the integer noise shares in mode distributed.
+        noise: The law of the integer noise shares.
         sampling_rate: Probability with which each artwork takes part in a training iteration.
         iterations: Model updates.
         encoder: ``lite0``, ``small``, ``timm:NAME`` or ``torchvision:NAME``.
@@ -88,8 +88,8 @@ class Settings:
             (0 < self.delta < 1, f"--delta must lie between 0 and 1, got {self.delta}"),
             (0 < self.sampling_rate <= 1, f"--sampling-rate must be above 0 and at most 1, got {self.sampling_rate}"),
             (
-                self.noise is Noise.GAUSSIAN or self.privacy is Mode.DISTRIBUTED,
-                f"--noise {self.noise} comes in shares: use it with --privacy distributed",
+                self.noise is Noise.GAUSSIAN or self.privacy is not Mode.NONE,
+                f"--noise {self.noise} is for a run with noise: leave it out with --privacy none",
             ),
             (
                 self.sampling_rate == 1 or (self.unit, self.noise) == (Unit.ARTWORK, Noise.GAUSSIAN),

@@ -223,7 +223,7 @@ ABLATIONS = (
     Ablation(
         "clipping of an artwork's row",
         "fedstyle_secure/privacy/clipping.py",
-        "np.maximum(norms, segment.clip_norm)",
+        "max(np.linalg.norm(part), segment.clip_norm)",
         "segment.clip_norm",
         "tests/privacy/test_clipping.py::test_one_more_artwork_moves_the_sum_by_at_most_one",
     ),
@@ -398,7 +398,7 @@ ABLATIONS = (
     Ablation(
         "noise sized for honest survivors",
         "fedstyle_secure/privacy/sizing.py",
-        "self.smoothing**2) / self.honest)",
+        "self.smoothing**2) / self.shares)",
         "self.smoothing**2) / self.clients)",
         "tests/privacy/test_noise.py::test_the_honest_survivors_alone_reach_the_claimed_multiplier",
     ),
@@ -433,8 +433,8 @@ ABLATIONS = (
     Ablation(
         "cards: names are escaped",
         "fedstyle_secure/runs/card.py",
-        'return _ACTIVE.sub(r"\\\\\\1", line)',
-        "return line",
+        'return _ACTIVE.sub(r"\\\\\\1", shown(text))',
+        "return shown(text)",
         "tests/runs/test_card.py::test_names_are_text_wherever_they_stand",
     ),
     Ablation(
@@ -570,6 +570,27 @@ ABLATIONS = (
         "if any(len(row) != 1 for row in rows):",
         "if False:",
         "tests/artist/test_artist.py::test_an_artwork_is_one_row_of_a_release_not_one_for_each_view",
+    ),
+    Ablation(
+        "noise: in mode local each upload has all of it",
+        "fedstyle_secure/privacy/sizing.py",
+        "return 1 if self.mode is Mode.LOCAL else self.honest",
+        "return self.honest",
+        "tests/privacy/test_mechanism.py::test_a_share_of_mode_local_is_sized_as_if_there_were_no_other",
+    ),
+    Ablation(
+        "noise: from the source that was handed in, in mode local as well",
+        "fedstyle_secure/privacy/noise.py",
+        ".sample(mechanism.dimension, random)",
+        ".sample(mechanism.dimension, np.random.Generator(np.random.PCG64(random(8)[0])).bytes)",
+        "tests/privacy/test_pipeline.py::test_no_other_generator_than_the_one_handed_in_is_asked",
+    ),
+    Ablation(
+        "noise: an artist's source is the operating system",
+        "fedstyle_secure/runs/train.py",
+        "random=os.urandom,",
+        "random=np.random.Generator(np.random.PCG64(settings.seed)).bytes,",
+        "tests/runs/test_train.py::test_no_seed_touches_privacy_noise",
     ),
     Ablation(
         "whitening: the first one stays",

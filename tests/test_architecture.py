@@ -37,7 +37,6 @@ HOUSE_OF_AN_ARTIST = {
     "fedstyle_secure.training.objective",
     "fedstyle_secure.privacy.ledger",
     "fedstyle_secure.privacy.pipeline",
-    "fedstyle_secure.privacy.local",
     "fedstyle_secure.experiments",
     "fedstyle_secure.runs",
     "fedstyle_secure.artworks",

@@ -194,10 +194,9 @@ def test_settings_survive_a_toml_file(tmp_path):
     ("changes", "problem"),
     [
         (
-            {"noise": "skellam", "privacy": "local"},
-            "--noise skellam comes in shares: use it with --privacy distributed",
+            {"noise": "skellam", "privacy": "none"},
+            "--noise skellam is for a run with noise: leave it out with --privacy none",
         ),
-        ({"noise": "skellam", "privacy": "none"}, "--noise skellam comes in shares"),
         ({"noise": "skellam", "sampling_rate": 0.5}, "--sampling-rate below 1 needs"),
         ({"unit": "artist", "sampling_rate": 0.5}, "--sampling-rate below 1 needs --unit artwork and --noise gaussian"),
         ({"sampling_rate": 0.0}, "--sampling-rate must be above 0"),
@@ -211,7 +210,13 @@ def test_noise_and_sampling_that_no_accounting_covers_are_refused(changes, probl
 
 
 @pytest.mark.parametrize(
-    "changes", [{"noise": "skellam"}, {"sampling_rate": 0.5}, {"sampling_rate": 0.5, "privacy": "local"}]
+    "changes",
+    [
+        {"noise": "skellam"},
+        {"noise": "skellam", "privacy": "local"},
+        {"sampling_rate": 0.5},
+        {"sampling_rate": 0.5, "privacy": "local"},
+    ],
 )
 def test_noise_and_sampling_can_be_chosen(changes):
     settings = Settings.from_values(NEEDED | changes)

@@ -36,7 +36,7 @@ from .edits import Edit, off
 CLIENTS, CORRUPT, SURVIVORS, MIN_COHORT = 12, 3, 9, 5
 DELTA, CONFIDENCE = 1e-5, 0.9999
 _TRIALS: Final = {Effort.FAST: 1500, Effort.SLOW: 6000}
-NOISE_FOR_HONEST: Final = Edit("fedstyle_secure.privacy.sizing:Sizing.sigma_share", "/ self.honest)", "/ self.clients)")
+NOISE_FOR_HONEST: Final = Edit("fedstyle_secure.privacy.sizing:Sizing.sigma_share", "/ self.shares)", "/ self.clients)")
 _MASK: Final = "fedstyle_secure.aggregation.masking:mask"
 _EDITS: Final = {
     "noise for honest survivors": (NOISE_FOR_HONEST,),
@@ -118,7 +118,7 @@ def _release() -> Mechanism:
 def _lower_bound(promised: Mechanism, release: Mechanism, view: View, honest: int, trials: int) -> float:
     """Epsilon that is proven against what is promised in `view`, of a sum that holds the noise of so many artists."""
     shares = promised.honest if view is View.AGGREGATE else 1
-    deviation = math.sqrt(shares) * promised.sigma_own / promised.scale
+    deviation = math.sqrt(shares) * promised.sigma_share / promised.scale
     absent, present = _scores(make_probe(release, view=view, views=1), honest, trials) / deviation
     claim = claim_of([promised], view=view, delta=DELTA)
     return judge(absent, present, cuts=thresholds(claim), claim=claim, confidence=CONFIDENCE).lower_bound

@@ -132,7 +132,7 @@ def _unknown(summed: Aggregate, mechanism: Mechanism, without: frozenset[str]) -
     """Noise and rounding in a coordinate, in clip norms."""
     if NOISE in without:
         mechanism = noiseless(mechanism)
-    noise = np.sqrt(summed.survivors) * mechanism.sigma_own / mechanism.scale
+    noise = np.sqrt(summed.survivors) * mechanism.sigma_share / mechanism.scale
     return float(np.hypot(noise, np.sqrt(summed.survivors / 6) / mechanism.scale))
 
 

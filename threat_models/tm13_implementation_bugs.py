@@ -33,7 +33,11 @@ _CANARIES: Final = {Effort.FAST: 4000, Effort.SLOW: 16000}
 _SHARE: Final = "fedstyle_secure.privacy.noise:add_noise_share"
 _EDITS: Final = {
     "clip norm": (
-        Edit("fedstyle_secure.privacy.clipping:clip", "np.maximum(norms, segment.clip_norm)", "segment.clip_norm"),
+        Edit(
+            "fedstyle_secure.privacy.clipping:_clip_row",
+            "max(np.linalg.norm(part), segment.clip_norm)",
+            "segment.clip_norm",
+        ),
     ),
     "whole noise": (Edit(_SHARE, "quantized.values + noise", "quantized.values + noise // 2"),),
     "noise share": (
@@ -47,9 +51,10 @@ _EDITS: Final = {
     "views inside the artwork": (
         Edit(
             "fedstyle_secure.artist.artist:contribute",
-            "whitened[:, 1:]",
-            "whitened[:, 1:].reshape(-1, 1, whitened.shape[2])",
+            "views[:, 1:]",
+            "views[:, 1:].reshape(-1, 1, views.shape[2])",
         ),
+        Edit("fedstyle_secure.training.updates:one_by_one", "len(row) != 1", "False"),
     ),
     "secret sampling": (Edit("fedstyle_secure.privacy.sampling:sample", "if rate == 1:", "if True:"),),
 }

@@ -272,7 +272,7 @@ def _train(members: NDArray[np.bool_], rho: float, name: str) -> tuple[NDArray[n
         chosen = [Contributions(each[inside], mechanism.layout) for each, inside in zip(rows, members, strict=True)]
         total = ring_sum([protect(each, mechanism, random).values for each in chosen], mechanism)
         tensors = mechanism.layout.split(dequantize(total, mechanism))
-        noise = math.sqrt(artists) * mechanism.sigma_own / mechanism.scale * segment.clip_norm
+        noise = math.sqrt(artists) * mechanism.sigma_share / mechanism.scale * segment.clip_norm
         before = model.head
         alignment, model = alignment.advance(model, Aggregate(tensors=tensors, noise={HEAD: noise}, survivors=artists))
         step = (before - model.head).ravel()

@@ -121,6 +121,6 @@ def _receive(server: Server, index: int, reply: bytes) -> None:
 
 def _open(total: NDArray[np.int64], survivors: int, mechanism: Mechanism) -> Aggregate:
     tensors = mechanism.layout.split(dequantize(total, mechanism))
-    unit = np.sqrt(survivors) * mechanism.sigma_own / mechanism.scale
+    unit = np.sqrt(survivors) * mechanism.sigma_share / mechanism.scale
     noise = {s.name: float(unit * s.clip_norm / np.sqrt(s.share)) for s in mechanism.layout.segments}
     return Aggregate(tensors=tensors, noise=noise, survivors=survivors)

@@ -164,7 +164,7 @@ class Artist:
         """
         self._check_whitening(model)
         noisy = self._release_alone(PROTOTYPE, model.whiten, mechanism)
-        noise = (mechanism.sigma_own / mechanism.scale) ** 2 * noisy.size
+        noise = (mechanism.sigma_share / mechanism.scale) ** 2 * noisy.size
         self._prototype = Prototype(to_unit(noisy.astype(np.float32)), kept_fraction(noisy, noise))
 
     def publish_signature(

@@ -480,7 +480,7 @@ def _honest(mechanism: Mechanism, view: View) -> int:
 
 def _deviation(mechanism: Mechanism, view: View) -> float:
     """Standard deviation of the noise in a score, as promised; a canary that fills its clip norm scores 1."""
-    return math.sqrt(_honest(mechanism, view)) * mechanism.sigma_own / mechanism.scale
+    return math.sqrt(_honest(mechanism, view)) * mechanism.sigma_share / mechanism.scale
 
 
 def _plain(finding: Finding, claim: Claim) -> dict[str, Any]:

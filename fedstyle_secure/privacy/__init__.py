@@ -2,5 +2,5 @@
 
 ``Contributions`` -> `clipping.clip` -> ``ClippedUpdate`` -> `quantization.quantize` -> ``QuantizedUpdate`` ->
 `noise.add_noise_share` -> ``NoisyUpdate``, the only type `aggregation` accepts. `mechanism.plan` sizes the whole chain,
-`ledger.Ledger` refuses a release before it starts. `local` goes the other way: Opacus' noise first, then the grid.
+`ledger.Ledger` refuses a release before it starts. All modes go this way.
 """

@@ -1,7 +1,8 @@
 """Clip the rows of one artist and sum them: the only place where a contribution's influence is bounded.
 
-CLP-1  Adding or removing one unit (an artwork's row, or all rows of the artist) moves the sum by at most 1 in L2,
-       exactly: clipped rows are truncated toward zero to multiples of 2^-30, whose float64 sums have no rounding error.
+CLP-1  Adding or removing one unit (an artwork's row, or all rows of the artist) moves the sum by at most 1 in L2: each
+       row is clipped by itself, then truncated toward zero to multiples of 2^-30, which add up without rounding. That
+       an artwork is one such row, and in no other one, is for UPD-2 and FEA-2 to see to.
 CLP-2  Each segment of a row is clipped to its own `clip_norm` and scaled to sqrt(share), so a joint norm is at most 1.
 CLP-3  A row with a number that is not finite counts as zero, and is found before any norm is taken.
 """
@@ -58,34 +59,6 @@ class ClippedUpdate:
         freeze(self.values)
 
 
-def finite_rows(contributions: Contributions, unit: Unit, *, max_artworks: int) -> tuple[NDArray[np.float64], int]:
-    """The rows that clipping bounds one by one: one per artwork, or the artist's single sum.
-
-    Args:
-        contributions: Rows in the tensors' own units, float32 [artworks, layout.length].
-        unit: Whether each row is a unit or all rows together are one.
-        max_artworks: Public bound on the number of rows.
-
-    Returns:
-        Finite rows, float64 [artworks or 1, layout.length], and how many rows were dropped (CLP-3).
-
-    Raises:
-        InputError: If there are more than `max_artworks` rows, or `max_artworks` is not between 1 and `MAX_ARTWORKS`.
-    """
-    if not 1 <= max_artworks <= MAX_ARTWORKS:
-        raise InputError(f"max_artworks must be between 1 and {MAX_ARTWORKS}, got {max_artworks}")
-    if len(contributions.rows) > max_artworks:
-        raise InputError(
-            f"{len(contributions.rows)} artworks exceed the public bound of {max_artworks}: "
-            "choose at most that many, or plan the iteration with a larger max_artworks"
-        )
-    finite = np.isfinite(contributions.rows).all(axis=1)
-    rows = contributions.rows[finite].astype(np.float64)
-    if unit is Unit.ARTIST:
-        rows = rows.sum(axis=0, keepdims=True)
-    return rows, int(np.count_nonzero(~finite))
-
-
 def clip(contributions: Contributions, unit: Unit, *, max_artworks: int) -> ClippedUpdate:
     """Clip each unit to a joint L2 norm of at most 1 and sum (CLP-1, CLP-2, CLP-3).
 
@@ -98,21 +71,37 @@ def clip(contributions: Contributions, unit: Unit, *, max_artworks: int) -> Clip
         The sum, in units of the joint clip norm; `Layout.split` turns an aggregate back into the tensors' own units.
 
     Raises:
-        InputError: If there are more than `max_artworks` rows.
+        InputError: If there are more than `max_artworks` rows, or `max_artworks` is not between 1 and `MAX_ARTWORKS`.
     """
-    rows, dropped = finite_rows(contributions, unit, max_artworks=max_artworks)
-    segments = contributions.layout.segments
-    ends = list(accumulate(segment.length for segment in segments))
-    for segment, end in zip(segments, ends, strict=True):
-        part = rows[:, end - segment.length : end]
-        norms = np.linalg.norm(part, axis=1, keepdims=True)
-        part *= _SAFETY * np.sqrt(segment.share) / np.maximum(norms, segment.clip_norm)
-    on_grid = np.trunc(np.ldexp(rows, FRACTION_BITS))
+    if not 1 <= max_artworks <= MAX_ARTWORKS:
+        raise InputError(f"max_artworks must be between 1 and {MAX_ARTWORKS}, got {max_artworks}")
+    if len(contributions.rows) > max_artworks:
+        raise InputError(
+            f"{len(contributions.rows)} artworks exceed the public bound of {max_artworks}: "
+            "choose at most that many, or plan the iteration with a larger max_artworks"
+        )
+    finite = np.all(np.isfinite(contributions.rows), axis=1, keepdims=True)
+    rows = np.where(finite, contributions.rows, np.float32(0))
+    if unit is Unit.ARTIST:
+        rows = rows.sum(axis=0, keepdims=True, dtype=np.float64)
+    total = np.zeros(contributions.layout.length, dtype=np.int64)
+    for row in rows:
+        total += _clip_row(row, contributions.layout)
     return ClippedUpdate(
-        values=np.ldexp(on_grid.sum(axis=0), -FRACTION_BITS),
+        values=np.ldexp(total.astype(np.float64), -FRACTION_BITS),
         layout=contributions.layout,
         unit=unit,
         max_artworks=max_artworks,
-        dropped_rows=dropped,
+        dropped_rows=int(np.count_nonzero(~finite)),
         seal=SEAL,
     )
+
+
+def _clip_row(row: NDArray[np.floating], layout: Layout) -> NDArray[np.int64]:
+    """One unit's row in multiples of 2^-30 of the joint clip norm, at most 1 long (CLP-2)."""
+    clipped = row.astype(np.float64)
+    ends = list(accumulate(segment.length for segment in layout.segments))
+    for segment, end in zip(layout.segments, ends, strict=True):
+        part = clipped[end - segment.length : end]
+        part *= _SAFETY * np.sqrt(segment.share) / max(np.linalg.norm(part), segment.clip_norm)
+    return np.trunc(np.ldexp(clipped, FRACTION_BITS)).astype(np.int64)

@@ -2,7 +2,8 @@
 
 Whoever receives a `Mechanism` checks the whole promise by building it: sizes are derived, never believed.
 
-MEC-1  Noise shares are sized for the honest survivors (min_survivors - corrupt), never for all clients.
+MEC-1  Noise shares are sized for the honest survivors (min_survivors - corrupt), never for all clients; in mode local
+       each for itself, as if there were no other.
 MEC-2  clients * max_abs_input < 2^(modulus_bits - 1): no sum wraps, whatever the data and the noise.
 MEC-3  An event claims no more than is proven of the noise as it is: of discrete Gaussians, the continuous Gaussian that
        dominates them; of Skellam noise, a bound on its Renyi divergences; of sampling, the rate that was agreed.
@@ -73,8 +74,8 @@ class Mechanism(Sizing):
             )
 
     def _check_noise(self) -> None:
-        if self.mode is not Mode.NONE and self.sigma_own < SIGMA_MIN:
-            raise PrivacyError(f"noise of {self.sigma_own:.3g} grid units is lost on the grid: choose more noise")
+        if self.mode is not Mode.NONE and self.sigma_share < SIGMA_MIN:
+            raise PrivacyError(f"noise of {self.sigma_share:.3g} grid units is lost on the grid: choose more noise")
         if self.sigma_share > SIGMA_MAX:
             raise PrivacyError(
                 f"a noise share of {self.sigma_share:.6g} grid units is beyond its sampler's {SIGMA_MAX:g}: "
@@ -90,23 +91,16 @@ class Mechanism(Sizing):
     def event(self, view: View) -> DpEvent:
         """What this release costs, as an accountant's event; neighboring data sets add or remove one `unit`.
 
-        `delta_slack` comes on top of it. In mode local, the noise is Opacus' floating point noise taken for a Gaussian.
+        `delta_slack` comes on top of it.
         """
         if self.mode is Mode.NONE:
             return NonPrivateDpEvent()
         shares = self.honest if view is View.AGGREGATE else 1
         if self.noise is Noise.SKELLAM:
             return self._skellam_event(shares * self.sigma_share**2)
-        event = GaussianDpEvent(self._gaussian_multiplier(shares))
+        # What so many shares are at least worth, as one continuous Gaussian.
+        event = GaussianDpEvent(math.sqrt(shares * self.sigma_share**2 - SMOOTHING**2) / self.sensitivity)
         return event if self.sampling_rate == 1 else PoissonSampledDpEvent(self.sampling_rate, event)
-
-    def _gaussian_multiplier(self, shares: int) -> float:
-        """Noise multiplier of the continuous Gaussian that so many shares are at least worth."""
-        if self.mode is Mode.DISTRIBUTED:
-            return math.sqrt(shares * self.sigma_share**2 - SMOOTHING**2) / self.sensitivity
-        if shares == 1:
-            return self.noise_multiplier
-        return math.sqrt(shares * self.noise_multiplier**2 - (SMOOTHING / self.scale) ** 2)
 
     def _skellam_event(self, variance: float) -> DpEvent:
         """The bound on Renyi divergences of integer order a, a D^2 / (2 v) + ((2 a - 1) D^2 + 6 D1) / (4 v^2), as zCDP.
@@ -193,7 +187,7 @@ def plan(
 
 def _is_fine_enough(sizing: Sizing) -> bool:
     """Whether rounding costs next to nothing and the noise is wide enough for its sampler's grid."""
-    is_noisy_enough = sizing.mode is Mode.NONE or sizing.sigma_own >= SIGMA_MIN
+    is_noisy_enough = sizing.mode is Mode.NONE or sizing.sigma_share >= SIGMA_MIN
     return is_noisy_enough and sizing.sensitivity <= _GOOD * sizing.scale
 
 

@@ -1,6 +1,6 @@
 """Add this client's noise share, the last step before the letterbox: what leaves is a ``NoisyUpdate``.
 
-NOI-1  A `NoisyUpdate` of mode distributed holds a full noise share of scale `sigma_share`, from fresh random bytes.
+NOI-1  A `NoisyUpdate` holds a full noise share of scale `sigma_share`, from fresh random bytes of the source handed in.
 NOI-2  An update without noise exists only where the mechanism, and with it its accounting, says mode none.
 """
 
@@ -21,7 +21,7 @@ from .sizing import Mode
 class NoisyUpdate:
     """What an artist may hand to secure aggregation.
 
-    Made only by `add_noise_share`, `local.quantize_local` and, where nothing is promised, `without_noise`.
+    Made only by `add_noise_share` and, where nothing is promised, `without_noise`.
 
     Attributes:
         values: int64 [mechanism.dimension], each within +-mechanism.max_abs_input.
@@ -33,7 +33,7 @@ class NoisyUpdate:
     seal: InitVar[object]
 
     def __post_init__(self, seal: object) -> None:
-        check_seal(seal, "privacy.noise or privacy.local")
+        check_seal(seal, "privacy.noise")
         freeze(self.values)
 
 
@@ -43,15 +43,15 @@ def add_noise_share(quantized: QuantizedUpdate, random: RandomBytes) -> NoisyUpd
     Call it once per charge of the ledger: two shares on one update are two releases, and their mean has less noise.
 
     Args:
-        quantized: The update on the grid, with its mechanism of mode distributed.
+        quantized: The update on the grid, with its mechanism.
         random: Source of ``8 * dimension`` fresh random bytes (and rarely more).
 
     Raises:
-        PrivacyError: If the mechanism's noise does not come from shares.
+        PrivacyError: If the mechanism has no noise.
     """
     mechanism = quantized.mechanism
-    if mechanism.mode is not Mode.DISTRIBUTED:
-        raise PrivacyError(f"a release of mode {mechanism.mode} has no noise shares: plan it with mode distributed")
+    if mechanism.mode is Mode.NONE:
+        raise PrivacyError("a release of mode none has no noise share: plan it with another mode")
     noise = mechanism.noise.sampler(mechanism.sigma_share).sample(mechanism.dimension, random)
     return NoisyUpdate(values=quantized.values + noise, mechanism=mechanism, seal=SEAL)
 
@@ -65,5 +65,5 @@ def without_noise(quantized: QuantizedUpdate) -> NoisyUpdate:
         PrivacyError: If the mechanism promises any privacy.
     """
     if quantized.mechanism.mode is not Mode.NONE:
-        raise PrivacyError(f"a release of mode {quantized.mechanism.mode} promises noise: use add_noise_share or local")
+        raise PrivacyError(f"a release of mode {quantized.mechanism.mode} promises noise: use add_noise_share")
     return NoisyUpdate(values=quantized.values.copy(), mechanism=quantized.mechanism, seal=SEAL)

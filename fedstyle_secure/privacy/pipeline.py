@@ -1,8 +1,7 @@
-"""From contributions to what may leave, in the one order that is the guarantee, for each mode."""
+"""From contributions to what may leave, in the one order that is the guarantee."""
 
 from ..training.updates import Contributions
 from .clipping import clip
-from .local import clip_and_noise, quantize_local
 from .mechanism import Mechanism
 from .noise import NoisyUpdate, add_noise_share, without_noise
 from .quantization import quantize
@@ -16,7 +15,7 @@ def protect(contributions: Contributions, mechanism: Mechanism, random: RandomBy
 
     Args:
         contributions: One row per artwork.
-        mechanism: The release; its mode decides where the noise comes from.
+        mechanism: The release; its mode decides how much noise is added.
         random: Source of secret random bytes, os.urandom outside tests.
 
     Raises:
@@ -24,8 +23,6 @@ def protect(contributions: Contributions, mechanism: Mechanism, random: RandomBy
         PrivacyError: The contributions were made for another layout.
     """
     contributions = sample(contributions, mechanism.sampling_rate, random)
-    if mechanism.mode is Mode.LOCAL:
-        return quantize_local(clip_and_noise(contributions, mechanism, random), random)
     clipped = clip(contributions, mechanism.unit, max_artworks=mechanism.max_artworks)
     if mechanism.mode is Mode.NONE:
         return without_noise(quantize(clipped, mechanism, _halves))

@@ -59,7 +59,7 @@ def quantize(clipped: ClippedUpdate, mechanism: Mechanism, random: RandomBytes) 
 
 
 def to_grid(values: NDArray[np.float64], mechanism: Mechanism, random: RandomBytes) -> NDArray[np.int64]:
-    """Multiples of 2^-30, [length or dimension] -> int64 [dimension] within +-clamp."""
+    """Multiples of 2^-30, [length] -> int64 [dimension] within +-clamp."""
     fixed = np.ldexp(values, FRACTION_BITS).astype(np.int64)
     rotated = mechanism.gain * rotate(fixed, mechanism.rotation_seed)
     dither = (random_words(mechanism.dimension, random) >> np.uint64(64 - mechanism.shift)).astype(np.int64)

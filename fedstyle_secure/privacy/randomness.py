@@ -1,6 +1,6 @@
 """Random words from the source the caller hands in: `os.urandom` at the outermost caller, scripted bytes in tests.
 
-RND-1  No noise path draws from numpy's, torch's or Python's own generators, except Opacus' in local mode (see `local`).
+RND-1  Nothing that privacy depends on is drawn from numpy's, torch's or Python's own generators, in any mode.
 """
 
 from collections.abc import Callable

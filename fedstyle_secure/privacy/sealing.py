@@ -1,6 +1,6 @@
 """The seal on types which only one room may make, so that "we forgot to clip" is an error and not a number.
 
-SEA-1  `ClippedUpdate`, `QuantizedUpdate`, `LocallyNoisyUpdate` and `NoisyUpdate` cannot be built, copied or altered
+SEA-1  `ClippedUpdate`, `QuantizedUpdate` and `NoisyUpdate` cannot be built, copied or altered
        without the seal, and only the modules that do the work hold it. (Python lets whoever insists import it anyway:
        the seal stops accidents, and searching for ``seal=SEAL`` shows every maker.)
 """

@@ -29,22 +29,21 @@ below one rounding of epsilon. So the discrete noise protects like a continuous 
 EPSILON_CEILING: Final = 32.0
 """`Sizing.delta_slack` holds for every epsilon up to here. A larger one protects nothing, slack or not."""
 _HEADROOM: Final = 6.0  # the clamp, in root mean squares of a rotated coordinate
-_LOCAL_TAIL: Final = 14.0  # a Gaussian exceeds 14 standard deviations with probability below 2^-140
 
 
 class Mode(StrEnum):
     """Where the noise comes from."""
 
     DISTRIBUTED = "distributed"
-    """Integer noise shares, added after quantization; their sum protects, behind secure aggregation."""
+    """The honest survivors' noise shares protect together, behind secure aggregation."""
     LOCAL = "local"
-    """Opacus' floating point Gaussian noise in each artist's own upload, before quantization."""
+    """One share protects alone: each artist's own upload holds all the noise that is promised."""
     NONE = "none"
     """No noise: nothing is protected. For comparison only."""
 
 
 class Noise(StrEnum):
-    """The law of the integer noise shares in mode distributed; local noise is always Opacus' Gaussian."""
+    """The law of the integer noise shares."""
 
     GAUSSIAN = "gaussian"
     """Discrete Gaussian: accounted for as the continuous one that dominates it, so by privacy loss distributions."""
@@ -113,8 +112,8 @@ class Sizing:
             raise InputError(
                 f"noise multiplier {self.noise_multiplier} does not go with mode {self.mode}: 0 means none"
             )
-        if self.noise is not Noise.GAUSSIAN and self.mode is not Mode.DISTRIBUTED:
-            raise InputError(f"{self.noise} noise comes in shares: it needs mode distributed, not {self.mode}")
+        if self.noise is not Noise.GAUSSIAN and self.mode is Mode.NONE:
+            raise InputError(f"a release without noise has no {self.noise} noise: leave the noise at its default")
         if not 0 < self.sampling_rate <= 1:
             raise InputError(f"a sampling rate lies above 0 and is at most 1, got {self.sampling_rate}")
         if self.sampling_rate < 1 and (self.unit, self.noise) != (Unit.ARTWORK, Noise.GAUSSIAN):
@@ -137,6 +136,11 @@ class Sizing:
     def honest(self) -> int:
         """Survivors whose noise the adversary cannot know."""
         return self.min_survivors - self.corrupt
+
+    @property
+    def shares(self) -> int:
+        """Noise shares that carry the noise multiplier together: all honest survivors', or in mode local one alone."""
+        return 1 if self.mode is Mode.LOCAL else self.honest
 
     @property
     def max_norm(self) -> int:
@@ -173,31 +177,23 @@ class Sizing:
 
     @property
     def sigma_share(self) -> float:
-        """Scale of one client's noise share; `honest` shares carry noise_multiplier * sensitivity. 0 in other modes."""
-        if self.mode is not Mode.DISTRIBUTED:
+        """Scale of one client's noise share; `shares` of them carry noise_multiplier * sensitivity. 0 in mode none."""
+        if self.mode is Mode.NONE:
             return 0.0
-        return math.sqrt(((self.noise_multiplier * self.sensitivity) ** 2 + self.smoothing**2) / self.honest)
-
-    @property
-    def sigma_own(self) -> float:
-        """Standard deviation of the noise that one client adds, of whichever kind, in grid units."""
-        return self.noise_multiplier * self.scale if self.mode is Mode.LOCAL else self.sigma_share
+        return math.sqrt(((self.noise_multiplier * self.sensitivity) ** 2 + self.smoothing**2) / self.shares)
 
     @property
     def clamp(self) -> int:
-        """Bound on a quantized coordinate before a noise share is added.
+        """Bound on a quantized coordinate before its noise share is added, at 6 root mean squares of the longest sum.
 
-        Clamping before the noise brings sums closer together, never apart; it sits at 6 root mean squares of the
-        longest sum. Local noise is inside already, and must not be cut: there the clamp is out of reach of any data.
+        Clamping before the noise brings sums closer together, never apart.
         """
-        if self.mode is Mode.LOCAL:
-            return math.ceil(self.scale * (self.max_norm + _LOCAL_TAIL * self.noise_multiplier)) + 1
         return math.ceil(_HEADROOM * self.max_norm * self.scale / math.sqrt(self.dimension)) + 1
 
     @property
     def max_abs_input(self) -> int:
         """Bound on every coordinate a client uploads: the clamp and the support of its noise share."""
-        return self.clamp + (self.noise.sampler.largest(self.sigma_share) if self.mode is Mode.DISTRIBUTED else 0)
+        return self.clamp + (0 if self.mode is Mode.NONE else self.noise.sampler.largest(self.sigma_share))
 
     @property
     def max_abs_sum(self) -> int:
@@ -207,14 +203,12 @@ class Sizing:
     @property
     def max_l1_norm(self) -> int:
         """Bound on the sum of absolute values before rotation, in units of the clip norm: it must fit 64 bits."""
-        root = math.isqrt(self.dimension) + 1
-        noise = self.noise_multiplier * (root + _LOCAL_TAIL) if self.mode is Mode.LOCAL else 0.0
-        return root * (self.max_norm + math.ceil(noise))
+        return (math.isqrt(self.dimension) + 1) * self.max_norm
 
     @property
     def delta_slack(self) -> float:
         """What each release adds to delta: `BETA`, and the samplers' distance to the ideal, on both sides."""
-        if self.mode is not Mode.DISTRIBUTED:
+        if self.mode is Mode.NONE:
             return 0.0
         samplers = self.honest * self.dimension * TableSampler.DISTANCE
         return BETA + samplers * (1 + math.exp(EPSILON_CEILING))

@@ -115,7 +115,7 @@ def tensor_noise(mechanism: Mechanism, survivors: int) -> dict[str, float]:
         mechanism: The release.
         survivors: Artists whose noise is in the sum.
     """
-    joint = math.sqrt(survivors) * mechanism.sigma_own / mechanism.scale
+    joint = math.sqrt(survivors) * mechanism.sigma_share / mechanism.scale
     return {segment.name: joint / math.sqrt(segment.share) for segment in mechanism.layout.segments}
 
 
@@ -149,7 +149,7 @@ def _releases(mechanisms: Sequence[Mechanism], artworks: int) -> list[dict[str, 
                     for s in mechanism.layout.segments
                 ],
                 "noise_multiplier": mechanism.noise_multiplier,
-                "noise_share": mechanism.sigma_own,
+                "noise_share": mechanism.sigma_share,
                 "modulus_bits": mechanism.modulus_bits,
                 "coordinates": mechanism.dimension,
                 "upload_bytes": _upload_bytes(mechanism),

@@ -13,7 +13,6 @@ from fedstyle_secure.artist.artist import contribute
 from fedstyle_secure.engines.memory import MemoryEngine, Unreachable
 from fedstyle_secure.errors import InputError, PrivacyError
 from fedstyle_secure.privacy.clipping import Unit, clip
-from fedstyle_secure.privacy.local import clip_and_noise
 from fedstyle_secure.privacy.pipeline import protect
 from fedstyle_secure.privacy.quantization import dequantize, quantize
 from fedstyle_secure.privacy.sizing import Mode
@@ -178,10 +177,10 @@ def test_the_noise_it_declares_is_the_noise_there_is(mode, cohort):
 # What can be masked
 
 
-@pytest.mark.parametrize("step", ["contributions", "clipped", "quantized", "locally noisy", "array", "integers"])
+@pytest.mark.parametrize("step", ["contributions", "clipped", "quantized", "array", "integers"])
 def test_only_a_noisy_update_can_be_masked(step, cohort):
     """AGG-1."""
-    mechanism = cohort.mechanism(mode=Mode.LOCAL if step == "locally noisy" else Mode.DISTRIBUTED)
+    mechanism = cohort.mechanism()
     made = cohort.contributions(0, mechanism)
     random = cohort.town.scripted("noise")
     clipped = clip(made, Unit.ARTWORK, max_artworks=mechanism.max_artworks)
@@ -189,7 +188,6 @@ def test_only_a_noisy_update_can_be_masked(step, cohort):
         "contributions": lambda: made,
         "clipped": lambda: clipped,
         "quantized": lambda: quantize(clipped, mechanism, random),
-        "locally noisy": lambda: clip_and_noise(made, mechanism, random),
         "array": lambda: clipped.values,
         "integers": lambda: quantize(clipped, mechanism, random).values,
     }[step]()

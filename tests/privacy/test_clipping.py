@@ -4,9 +4,11 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from opacus.optimizers import DPPerLayerOptimizer
 
 from fedstyle_secure.errors import InputError
 from fedstyle_secure.privacy.clipping import FRACTION_BITS, MAX_ARTWORKS, ClippedUpdate, Unit, clip
@@ -122,6 +124,29 @@ def test_the_unit_decides_what_is_clipped() -> None:
     rows = np.ones((9, 11), dtype=np.float32)
     assert np.linalg.norm(clipped(rows, Unit.ARTWORK).values) > 3
     assert np.linalg.norm(clipped(rows, Unit.ARTIST).values) <= 1
+
+
+@pytest.mark.parametrize("scale", [1e-3, 0.05, 1.0, 1e3])
+def test_opacus_clips_to_the_same_sum(make_contributions: Callable[..., Contributions], scale: float) -> None:
+    """Its optimizer for clip norms by layer, each layer in units of which sqrt(share) is the norm."""
+    contributions, parameters, end = make_contributions(30, scale=scale), [], 0
+    for segment in contributions.layout.segments:
+        part = contributions.rows[:, end : end + segment.length] * (np.sqrt(segment.share) / segment.clip_norm)
+        parameter = torch.nn.Parameter(torch.zeros(segment.length))
+        parameter.grad_sample = torch.from_numpy(part.astype(np.float32))  # type: ignore[attr-defined]
+        parameters.append(parameter)
+        end += segment.length
+    optimizer = DPPerLayerOptimizer(
+        torch.optim.SGD(parameters, lr=1.0),
+        noise_multiplier=0.0,
+        max_grad_norm=[float(np.sqrt(segment.share)) for segment in contributions.layout.segments],
+        expected_batch_size=1,
+        loss_reduction="sum",
+    )
+    optimizer.pre_step()
+    theirs = np.concatenate([parameter.grad.numpy() for parameter in parameters])
+    ours = clipped(contributions.rows, Unit.ARTWORK, contributions.layout).values
+    np.testing.assert_allclose(ours, theirs, atol=1e-5 * max(1.0, float(np.abs(ours).max())))
 
 
 def test_contributions_are_left_as_they_were(make_contributions: Callable[..., Contributions]) -> None:

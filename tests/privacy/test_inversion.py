@@ -174,6 +174,7 @@ CHOICES = [
     {"mode": Mode.DISTRIBUTED, "unit": Unit.ARTIST},
     {"mode": Mode.DISTRIBUTED, "sampling_rate": 0.3},
     {"mode": Mode.LOCAL},
+    {"mode": Mode.LOCAL, "noise": Noise.SKELLAM},
 ]
 
 

@@ -79,10 +79,20 @@ def test_a_share_is_refused_where_none_was_planned(
     make_mechanism: Callable[..., Mechanism], make_contributions: Callable[..., Contributions], random: RandomBytes
 ) -> None:
     clipped = clip(make_contributions(), Unit.ARTWORK, max_artworks=50)
-    for mode, multiplier in ((Mode.LOCAL, 1.0), (Mode.NONE, 0.0)):
-        quantized = quantize(clipped, make_mechanism(mode=mode, noise_multiplier=multiplier), random)
-        with pytest.raises(PrivacyError, match="no noise shares"):
-            add_noise_share(quantized, random)
+    quantized = quantize(clipped, make_mechanism(mode=Mode.NONE, noise_multiplier=0.0), random)
+    with pytest.raises(PrivacyError, match="no noise share"):
+        add_noise_share(quantized, random)
+
+
+def test_a_share_of_mode_local_is_all_the_noise_that_is_promised(
+    make_mechanism: Callable[..., Mechanism], random: RandomBytes
+) -> None:
+    """MEC-1: whoever else is honest, and whatever the cohort is."""
+    mechanism = make_mechanism(mode=Mode.LOCAL, layout=WIDE)
+    nothing = clip(Contributions(np.zeros((0, WIDE.length), np.float32), WIDE), Unit.ARTWORK, max_artworks=50)
+    share = add_noise_share(quantize(nothing, mechanism, random), random).values
+    assert share.std() >= 0.98 * mechanism.sensitivity
+    assert share.std() == pytest.approx(mechanism.sigma_share, rel=0.03)
 
 
 def test_an_update_leaves_without_noise_only_where_nothing_is_promised(

@@ -20,8 +20,7 @@ from fedstyle_secure.training.updates import Contributions
 MAKERS = {
     "ClippedUpdate": {"clipping.py"},
     "QuantizedUpdate": {"quantization.py"},
-    "LocallyNoisyUpdate": {"local.py"},
-    "NoisyUpdate": {"noise.py", "local.py"},
+    "NoisyUpdate": {"noise.py"},
 }
 
 

@@ -66,8 +66,8 @@ def test_in_buckets_a_federation_learns_and_each_artist_is_charged_for_its_own_b
     whole.run()
     spent = [federation.artists["artist 0"].ledger.spent(View.AGGREGATE) for federation in (bucketed, whole)]
     assert spent[0] == pytest.approx(spent[1], rel=0.01)  # the same multiplier, on the noise of 4 and of 12 artists
-    assert outcome.mechanism.sigma_own / outcome.mechanism.scale > 1.5 * (
-        whole.cohort.mechanism(1, dimensions=town.D, outputs=town.H).sigma_own
+    assert outcome.mechanism.sigma_share / outcome.mechanism.scale > 1.5 * (
+        whole.cohort.mechanism(1, dimensions=town.D, outputs=town.H).sigma_share
         / whole.cohort.mechanism(1, dimensions=town.D, outputs=town.H).scale
     )
 
