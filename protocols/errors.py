@@ -8,7 +8,7 @@ ProtocolError
 │   ├── PolicyViolationError    seen by a client: a session that its own policy forbids; names the rule
 │   ├── FaultyServerError       seen by a client: what no honest server sends
 │   └── FaultyClientError       seen by the server: what no honest client sends; names its index
-├── SessionAborted              seen by the server: no sum will come out of this session; names the reason
+├── SessionAborted              seen by the server: no sum will come out of this session; names the reason, and liars
 └── InvalidDataError            bytes that are not what they claim to be; the state machines turn it into a RemoteError
     ├── MalformedMessageError   not a canonical encoding
     ├── InvalidKeyError         no public key, or one of small order
@@ -120,12 +120,15 @@ class SessionAborted(ProtocolError):  # noqa: N818  (an outcome the caller plans
 
     Attributes:
         reason: Why.
+        liars: Clients that must have lied, as in `Server.liars`; moreover the owner of a secret that its shares do not
+            give back, where so many wrong shares cannot be other clients' doing. Mostly nobody.
     """
 
-    def __init__(self, reason: AbortReason, detail: str) -> None:
-        super().__init__(reason, detail)
+    def __init__(self, reason: AbortReason, detail: str, liars: frozenset[int] = frozenset()) -> None:
+        super().__init__(reason, detail, liars)
         self.reason = reason
         self.detail = detail
+        self.liars = liars
 
     def __str__(self) -> str:
         return f"{self.reason}: {self.detail}"

@@ -35,6 +35,7 @@ class Ablation:
     test: str
 
 
+_BLAME = "tests/protocols/secagg/test_blame.py"
 _CLIENT = "tests/protocols/secagg/test_client.py"
 _EVIL = "tests/protocols/secagg/test_evil_server.py"
 _LEDGER = "tests/privacy/test_ledger.py"
@@ -219,6 +220,41 @@ ABLATIONS = (
         "if not fits(secret):",
         "if False:",
         f"{_RECOVERY}::test_liars_who_agree_on_another_polynomial_steer_the_correction_and_are_found_out",
+    ),
+    Ablation(
+        "blame: more than may lie stand beside a liar",
+        "protocols/secagg/recovery.py",
+        "if len(others) > corrupt}",
+        "if len(others) > 1}",
+        f"{_BLAME}::test_two_lying_owners_do_not_make_an_honest_holder_a_liar",
+    ),
+    Ablation(
+        "blame: only pairs that honest holders vouch for count",
+        "protocols/secagg/recovery.py",
+        "for holder in wrong if sound else ():",
+        "for holder in wrong:",
+        f"{_BLAME}::test_liars_who_keep_the_secret_and_bend_the_polynomial_turn_nobody_else_into_liars",
+    ),
+    Ablation(
+        "blame: more liars than may lie are none",
+        "protocols/secagg/recovery.py",
+        "if len(named) <= corrupt else frozenset()",
+        "if named else frozenset()",
+        f"{_BLAME}::test_where_nobody_is_assumed_to_lie_nobody_is_named",
+    ),
+    Ablation(
+        "blame: an owner only where holders cannot be behind it, too many wrong shares",
+        "protocols/secagg/recovery.py",
+        "proved=corrupt <= correctable",
+        "proved=True",
+        f"{_BLAME}::test_an_owner_is_not_named_where_holders_could_have_spoiled_its_secret",
+    ),
+    Ablation(
+        "blame: an owner only where holders cannot be behind it, another secret",
+        "protocols/secagg/recovery.py",
+        "sound = len(holders) - len(wrong) - corrupt >= threshold",
+        "sound = True",
+        f"{_BLAME}::test_holders_who_agree_on_another_secret_do_not_make_its_owner_a_liar",
     ),
     Ablation(
         "clipping of an artwork's row",

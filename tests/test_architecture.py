@@ -67,7 +67,16 @@ def public_methods(kind: type) -> dict[str, object]:
 
 def test_the_server_takes_and_gives_integers_and_bytes_and_sums():
     methods = public_methods(Server)
-    assert set(methods) == {"__init__", "start", "receive", "close_round", "survivors", "wrong_shares", "aggregate"}
+    assert set(methods) == {
+        "__init__",
+        "start",
+        "receive",
+        "close_round",
+        "survivors",
+        "wrong_shares",
+        "liars",
+        "aggregate",
+    }
     for name, function in methods.items():
         hints = get_type_hints(function)
         result = hints.pop("return")

@@ -1,7 +1,8 @@
 """TM-9: malformed shares, bad ciphertexts, and dropouts in every round: the exact sum, or an end that says why.
 
 Corrupt clients bend a round or two of an honest server's session, and every number of clients falls silent in every
-round of cohorts of every small size. A sum that is wrong, or an honest client that is blamed, is what they are after.
+round of cohorts of every small size. A sum that is wrong, or an honest client that is named, is what they are after: so
+they deal one honest client wrong shares together, which it releases in good faith.
 """
 
 from typing import Final
@@ -29,19 +30,23 @@ CLAIM = Claim(
     title="malformed shares and dropouts",
     adversary="up to c artists who send wrong shares, spoiled boxes, weak keys, second responses, or nothing",
     assets="the sum, and the good name of honest artists",
-    assumption="the server is honest; at most (m - t) / 2 of m shares of a secret are wrong, or the session ends",
-    promise="the exact sum with liars named, or a clean end; never a silently wrong sum, never an honest artist blamed",
+    assumption="the server is honest and at most c artists lie; at most (m - t) / 2 of m shares of a secret are wrong, "
+    "or the session ends",
+    promise="the exact sum, or a clean end, never a silently wrong sum; whoever is named lied: who is beside more than "
+    "c others in pairs of which one lied, and an owner whose secret c holders could not have spoiled",
     defenses={ablation.name: ablation.places for ablation in EXACTNESS},
-    power=(Limit(figure="wrong sums", at_least=1),),
+    power=(Limit(figure="wrong sums, or honest artists named", at_least=1),),
     protected=(
-        Limit(figure="wrong sums", at_most=0),
+        Limit(figure="wrong sums, or honest artists named", at_most=0),
         Limit(figure="vacuous", at_most=0),
     ),
-    residual="availability: an artist who seals boxes that do not open can end a session; poison is TM-10",
+    residual="a liar in few pairs is not told from its victim, and stays unnamed; availability: an artist who seals "
+    "boxes that do not open can end a session; poison is TM-10",
     tests=(
         "tests/protocols/test_adversaries.py::test_lying_clients_get_no_wrong_sum_and_no_honest_client_blamed",
         "tests/protocols/secagg/test_dropouts.py",
         "tests/protocols/secagg/test_recovery.py",
+        "tests/protocols/secagg/test_blame.py",
     ),
     linddun=(Linddun.NON_REPUDIATION,),
     stride=(Stride.TAMPERING, Stride.REPUDIATION, Stride.DENIAL_OF_SERVICE),
@@ -70,7 +75,7 @@ def attack(without: frozenset[str], effort: Effort) -> Figures:
         ]
     exact, wrong = outcomes.count(True), outcomes.count(False)
     return {
-        "wrong sums": wrong + (tally.violation is not None),
+        "wrong sums, or honest artists named": wrong + (tally.violation is not None),
         "sessions with liars": tally.sessions,
         "exact sums with liars": tally.completed,
         "sessions with dropouts": len(outcomes),

@@ -3,7 +3,12 @@
 REC-1  Every reconstructed secret is checked against what its owner signed, a mask key against its public key, a seed
        against its commitment: the sum is right, or there is none.
 REC-2  When the first shares do not give the secret, up to floor((m - threshold) / 2) wrong ones of m are corrected and
-       their senders named; beyond that the session ends.
+       told apart from the others; beyond that the session ends.
+REC-3  Whoever is called a liar lied, as long as at most `corrupt` clients do. A share may be wrong because its holder
+       released another or because its owner dealt it so: one of the two lied. An honest client is in such a pair with
+       liars alone, and so with `corrupt` others at most; who is in pairs with more is none. A pair counts only if at
+       least `threshold` honest holders must agree on the other shares, and an owner whose secret fails is called a
+       liar only if the holders could not have done it without it: Reed-Solomon would have corrected them.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,7 +22,9 @@ from .statements import commit
 from .states import CollectingShares
 
 
-def unmask_sum(params: SessionParams, state: CollectingShares, crew: Crew) -> dict[int, frozenset[int]]:
+def unmask_sum(
+    params: SessionParams, state: CollectingShares, crew: Crew
+) -> tuple[dict[int, frozenset[int]], frozenset[int]]:
     """Takes every mask out of the accumulator in place: the survivors' own, and those they share with dropouts.
 
     Args:
@@ -26,7 +33,8 @@ def unmask_sum(params: SessionParams, state: CollectingShares, crew: Crew) -> di
         crew: Who takes the masks out.
 
     Returns:
-        By owner of a secret, the holders whose share of it was wrong; owners without any are left out.
+        By owner of a secret, the holders whose share of it was wrong, owners without any left out; and who lied
+        (REC-3).
 
     Raises:
         SessionAborted: too few shares of some secret came, or too many of them are wrong.
@@ -48,7 +56,7 @@ def unmask_sum(params: SessionParams, state: CollectingShares, crew: Crew) -> di
             for survivor in state.survivors & graph.neighbors(dropout)
         ]
         remove_masks(state.accumulator, left_over, crew)
-    return secrets.wrong
+    return secrets.wrong, secrets.liars()
 
 
 class _Secrets:
@@ -64,6 +72,13 @@ class _Secrets:
         # Of the last holders only: neighbors in the complete graph mostly share theirs, in a sparse one nobody does.
         self._weights: tuple[list[int], list[int]] = [], []
         self.wrong: dict[int, frozenset[int]] = {}
+        self._accused: dict[int, set[int]] = {}  # by client, those of whom it or the other must have lied
+
+    def liars(self, *proved: int) -> frozenset[int]:
+        """Who lied, as far as this is certain (REC-3); nobody, if it would be more than are assumed to lie at all."""
+        corrupt = self._params.corrupt
+        named = {client for client, others in self._accused.items() if len(others) > corrupt}.union(proved)
+        return frozenset(named) if len(named) <= corrupt else frozenset()
 
     def self_mask_seed(self, owner: int) -> bytes:
         commitment = self._state.advertisements[owner].commitment
@@ -80,7 +95,7 @@ class _Secrets:
         holders = sorted(self._state.graph.neighbors(owner) & self._state.received.keys())
         if len(holders) < self._params.threshold:
             detail = f"{len(holders)} hold shares of client {owner}, at least {self._params.threshold} are needed"
-            raise SessionAborted(AbortReason.TOO_FEW_UNMASKINGS, detail)
+            raise SessionAborted(AbortReason.TOO_FEW_UNMASKINGS, detail, self.liars())
         return holders
 
     def _recover(self, owner: int, shares: Mapping[int, int], fits: Callable[[bytes], bool]) -> bytes:
@@ -96,21 +111,31 @@ class _Secrets:
         return self._correct(owner, shares, fits)
 
     def _correct(self, owner: int, shares: Mapping[int, int], fits: Callable[[bytes], bool]) -> bytes:
-        positions = [holder + 1 for holder in shares]
+        holders, threshold, corrupt = list(shares), self._params.threshold, self._params.corrupt
+        correctable = (len(holders) - threshold) // 2
         try:
-            element, wrong = correct(list(shares.values()), positions, self._params.threshold)
+            element, positions = correct(list(shares.values()), [holder + 1 for holder in holders], threshold)
+        except InvalidShareError as error:
+            raise self._inconsistent(owner, holders, proved=corrupt <= correctable) from error
+        wrong = frozenset(position - 1 for position in positions)
+        # So many honest holders agree that, if the owner is honest as well, it dealt just what they agree on.
+        sound = len(holders) - len(wrong) - corrupt >= threshold
+        try:
             secret = secret_bytes(element)
         except InvalidShareError as error:
-            raise self._inconsistent(owner, shares) from error
+            raise self._inconsistent(owner, holders, proved=sound) from error
         if not fits(secret):
-            raise self._inconsistent(owner, shares)
-        self.wrong[owner] = frozenset(position - 1 for position in wrong)
+            raise self._inconsistent(owner, holders, proved=sound)
+        self.wrong[owner] = wrong
+        for holder in wrong if sound else ():
+            self._accused.setdefault(owner, set()).add(holder)
+            self._accused.setdefault(holder, set()).add(owner)
         return secret
 
-    def _inconsistent(self, owner: int, shares: Mapping[int, int]) -> SessionAborted:
-        correctable = (len(shares) - self._params.threshold) // 2
+    def _inconsistent(self, owner: int, holders: list[int], *, proved: bool) -> SessionAborted:
+        correctable = (len(holders) - self._params.threshold) // 2
         detail = (
-            f"secret of client {owner} from shares of clients {list(shares)}: more than {correctable} of them are "
-            f"wrong, or the owner dealt wrong ones"
+            f"secret of client {owner} from shares of clients {holders}: more than {correctable} of them are wrong, or "
+            f"the owner dealt wrong ones"
         )
-        return SessionAborted(AbortReason.INCONSISTENT_SHARES, detail)
+        return SessionAborted(AbortReason.INCONSISTENT_SHARES, detail, self.liars(owner) if proved else self.liars())

@@ -165,13 +165,25 @@ class Server:
     def wrong_shares(self) -> Mapping[int, frozenset[int]]:
         """Whose shares were wrong and have been corrected: by owner of a secret, the holders who released them.
 
-        A holder that stands beside several owners lied; an owner beside whom several holders stand dealt wrong shares.
-        Shares that were not needed are not looked at.
+        Of each pair the holder lied, or the owner dealt a wrong share: `liars` says where it is certain which. Shares
+        that were not needed are not looked at.
 
         Raises:
             LocalProtocolError: the last round has not been closed.
         """
         return self._completed().wrong_shares
+
+    @property
+    def liars(self) -> frozenset[int]:
+        """Clients that lied for certain, if at most `corrupt` did: those in pairs of `wrong_shares` with more others.
+
+        An honest client is in pairs with liars only (REC-3 says which pairs count). One liar in few pairs stays
+        undecided, and so does whoever lied in another way.
+
+        Raises:
+            LocalProtocolError: the last round has not been closed.
+        """
+        return self._completed().liars
 
     def aggregate(self) -> dict[str, NDArray[np.int64]]:
         """Returns the sums of the survivors' vectors.
@@ -316,12 +328,12 @@ def _take_shares(state: CollectingShares, index: int, response: UnmaskingRespons
 
 
 def _close_shares(params: SessionParams, state: CollectingShares, crew: Crew) -> Completed:
-    wrong_shares = unmask_sum(params, state, crew)
+    wrong_shares, liars = unmask_sum(params, state, crew)
     aggregate = {
         vector.name: from_ring(total, vector.modulus_bits)
         for total, vector in zip(state.accumulator, params.vectors, strict=True)
     }
-    return Completed(survivors=state.survivors, aggregate=aggregate, wrong_shares=wrong_shares)
+    return Completed(survivors=state.survivors, aggregate=aggregate, wrong_shares=wrong_shares, liars=liars)
 
 
 def _require_first(index: int, asked: Container[int], received: Container[int]) -> None:

@@ -178,11 +178,13 @@ class Completed:
         survivors: Whose vectors they are.
         aggregate: One sum for each of the session's vectors, shape [m] each.
         wrong_shares: By owner of a secret, the holders whose share of it was wrong and has been corrected.
+        liars: Clients that lied for certain.
     """
 
     survivors: frozenset[int]
     aggregate: Mapping[str, NDArray[np.int64]] = field(repr=False)
     wrong_shares: Mapping[int, frozenset[int]]
+    liars: frozenset[int]
 
 
 ClientState: TypeAlias = Invited | KeysAdvertised | KeysShared | InputMasked | SurvivorsSigned | Unmasked | Aborted

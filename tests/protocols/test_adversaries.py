@@ -91,7 +91,7 @@ def test_an_honest_session_ends_in_the_exact_sum() -> None:
 
 def test_lying_clients_get_no_wrong_sum_and_no_honest_client_blamed() -> None:
     """Not vacuous either: there is something to refuse, and something to correct."""
-    tally, refused, corrected = Tally(), 0, 0
+    tally, refused, corrected, named = Tally(), 0, 0, 0
     for number in range(120):
         session = lying_clients(Dice(number))
         complete = session.play()
@@ -99,9 +99,11 @@ def test_lying_clients_get_no_wrong_sum_and_no_honest_client_blamed() -> None:
         tally.completed += complete
         refused += session.refusals
         corrected += bool(complete and session.server.wrong_shares)
+        named += bool(session.named)
     check_not_vacuous(tally)
     assert refused >= 10
     assert corrected >= 1
+    assert named >= 1
 
 
 @pytest.mark.parametrize(("threshold", "leaks"), [(3, True), (4, False)])

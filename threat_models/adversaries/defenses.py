@@ -217,6 +217,14 @@ EXACTNESS = (
         "check of corrected secrets",
         (Edit(f"{_RECOVERY}:_Secrets._correct", "if not fits(secret):", "if False:"),),
     ),
+    Ablation(
+        "liars beside more than may lie",
+        (Edit(f"{_RECOVERY}:_Secrets.liars", "if len(others) > corrupt}", "if len(others) > 1}"),),
+    ),
+    Ablation(
+        "owners named only if holders cannot be behind it",
+        (Edit(f"{_RECOVERY}:_Secrets._correct", "proved=corrupt <= correctable", "proved=True"),),
+    ),
     Ablation("the first response only", (Edit(f"{_SERVER}:_require_first", "if index in received:", "if False:"),)),
 )
-"""Without these, clients that lie make an honest server's sum wrong."""
+"""Without these, clients that lie make an honest server's sum wrong, or make it call somebody honest a liar."""

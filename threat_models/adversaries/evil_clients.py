@@ -31,7 +31,7 @@ ROUNDS = 5
 ANY_ROUND = ("silence", "garbled", "another's", "an old one", "twice", "too late")
 LIES = (
     (*ANY_ROUND, "small order", "wrong commitment"),
-    (*ANY_ROUND, "wrong seed shared", "wrong key shared", "spoiled boxes", "missing box"),
+    (*ANY_ROUND, "wrong seed shared", "wrong key shared", "spoiled boxes", "missing box", "one wrong deal"),
     (*ANY_ROUND, "another input"),
     (*ANY_ROUND, "no signature", "another set signed"),
     (*ANY_ROUND, *3 * ("wrong share", "all shares wrong"), "missing share", "swapped shares"),
@@ -50,6 +50,7 @@ class LyingClients:
         gone: By honest client, the round from which on it is silent.
         offsets: By evil client, what its accepted input differs in from its vector.
         refusals: How many responses the server has refused.
+        named: Whom it has called liars.
     """
 
     cohort: Cohort
@@ -58,6 +59,7 @@ class LyingClients:
     gone: dict[int, int] = field(init=False)
     offsets: dict[int, np.ndarray] = field(default_factory=dict)
     refusals: int = 0
+    named: frozenset[int] = frozenset()
 
     def __post_init__(self) -> None:
         choose, cohort = self.choose, self.cohort
@@ -66,6 +68,8 @@ class LyingClients:
             for index in sorted(cohort.evil)
             for number in choose.some(range(ROUNDS), 1, 2)
         }
+        if choose.chance(20):
+            self.lies = {(index, 1): "one wrong deal" for index in sorted(cohort.evil)}  # all on one victim
         spare = cohort.params.clients - cohort.params.min_survivors
         self.gone = {index: choose.number(0, ROUNDS - 1) for index in choose.some(cohort.honest, 0, min(1, spare))}
         self.clients = {index: cohort.client(index) for index in cohort.everyone}
@@ -92,6 +96,7 @@ class LyingClients:
                 for index, response in late:
                     self._receive(index, response)
         except SessionAborted as abort:
+            self._judge_blame(abort.liars)
             if self._must_complete():
                 raise Violation(f"{abort}, although the wrong shares could be corrected") from abort
             return False
@@ -180,13 +185,22 @@ class LyingClients:
             return response[:HEADER_SIZE] + altered.encode()
         return response
 
-    def _bent_boxes(self, index: int, response: bytes, lie: str) -> bytes:  # noqa: ARG002  (one signature for all)
+    def _bent_boxes(self, index: int, response: bytes, lie: str) -> bytes:
         boxes = dict(ShareKeysResponse.decode(response, self.cohort.params).boxes)
+        if lie == "one wrong deal":
+            boxes |= self._framed(index)
         for recipient in self.choose.some(boxes, 1) if lie in ("spoiled boxes", "missing box") else ():
             spoiled = boxes.pop(recipient)[::-1]
             if lie == "spoiled boxes":
                 boxes[recipient] = spoiled
         return ShareKeysResponse(boxes=boxes).encode(self.cohort.params)
+
+    def _framed(self, index: int) -> dict[int, bytes]:
+        """A box with shares of nothing, for the honest client that all liars agreed to make look like one."""
+        state: Any = self.clients[index]._state
+        victims = [peer for peer in self.cohort.honest if peer in state.neighbors]
+        puppet = Puppet(index, randomness(self.cohort.seed, index), identity(index))
+        return {peer: puppet.box(state.graph, peer, state.neighbors[peer].seal_key) for peer in victims[:1]}
 
     def _bent_input(self, index: int, response: bytes, lie: str) -> bytes:  # noqa: ARG002
         words = np.array([self.choose.number(0, 2**16 - 1) for _ in range(2)], "<u2")
@@ -225,6 +239,9 @@ class LyingClients:
         expected = (expected + 2**15) % 2**16 - 2**15
         if self.server.aggregate()[spec.name].tolist() != expected.tolist():
             raise Violation(f"the sum over {survivors} is wrong")
-        for owner, holders in self.server.wrong_shares.items():
-            if owner not in self.cohort.evil and not holders <= self.cohort.evil:
-                raise Violation(f"honest clients are blamed for shares of client {owner}: {sorted(holders)}")
+        self._judge_blame(self.server.liars)
+
+    def _judge_blame(self, liars: frozenset[int]) -> None:
+        self.named |= liars
+        if not liars <= self.cohort.evil:
+            raise Violation(f"honest clients are called liars: {sorted(liars - self.cohort.evil)}")

@@ -130,8 +130,8 @@ def lowest_threshold(degree: int, corrupt: int) -> int:
 SHAPES = ((4, 3), (5, 4), (6, 5), (7, 6), (9, 8), (8, 4), (9, 4), (10, 4), (11, 4), (12, 4), (22, 6))
 """Clients and degree: complete graphs, sparse ones, and a ring with room for an island of five and a moat."""
 
-ROOMY = ((5, 4), (6, 5), (7, 6), (9, 8), (9, 8), (10, 4), (22, 6))
-"""Clients and degree: most with so many neighbors that wrong shares can be corrected."""
+ROOMY = ((5, 4), (6, 5), (7, 6), (9, 8), (9, 8), (12, 11), (10, 4), (22, 6))
+"""Clients and degree: most with so many neighbors that wrong shares can be corrected, one with enough for blame."""
 
 
 def cohort(choose: Chooser, shapes: Sequence[tuple[int, int]] = SHAPES) -> Cohort:

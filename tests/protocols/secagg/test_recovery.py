@@ -206,9 +206,9 @@ def test_all_shares_of_a_secret_that_is_no_32_bytes_end_the_session(complete, ow
 # Dealers
 
 
-def deal(house, changes, dealer, silent_from):
-    """`dealer` seals these changed pairs of shares in its boxes, by holder; a cohort of nine plays to the end."""
-    cohort = house.cohort(9).run(1)
+def deal(house, changes, dealer, silent_from, *, clients=9, **params):
+    """`dealer` seals these changed pairs of shares in its boxes, by holder; the cohort plays to the end."""
+    cohort = house.cohort(clients, **params).run(1)
     cohort.responses.append(cohort.answers(cohort.requests[1]))
     state = cohort.clients[dealer]._state
     boxes = dict(ShareKeysResponse.decode(cohort.responses[1][dealer], cohort.params).boxes)
