@@ -23,7 +23,7 @@ from .adversaries.defenses import VERIFY_ADVERTISEMENT
 from .adversaries.evil_server import EvilServer
 from .adversaries.on_keys import Forge, SmallOrder
 from .adversaries.parties import ITERATION, SMALL_ORDER, Cohort, Puppet, cohort, digest, identity, randomness, roster
-from .adversaries.plan import View
+from .adversaries.views import View
 from .adversaries.wire import Violation
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
 from .deployment import Deployment

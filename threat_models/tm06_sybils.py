@@ -7,7 +7,6 @@ each client holds the session to these numbers; what remains with n - 1 sybils i
 import math
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from functools import cache
 from itertools import count
 from typing import Final
@@ -27,8 +26,8 @@ from fedstyle_secure.privacy.mechanism import Mechanism, View, plan
 from fedstyle_secure.privacy.pipeline import protect
 from fedstyle_secure.privacy.sizing import Mode
 from fedstyle_secure.training.updates import Contributions, Layout, Segment, Support
-from protocols import SessionParams
 
+from .adversaries.parties import crafted
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
 from .deployment import Deployment
 from .edits import Edit, off
@@ -156,14 +155,13 @@ def _fewest_survivors(release: Mechanism) -> int:
 
 
 def _completes(release: Mechanism, survivors: int, corrupt: int) -> bool:
-    """Whether a session completes that announces these numbers, whatever the noise was sized for."""
+    """Whether a session completes that announces these numbers, whatever the noise and the digests were made for."""
     names = [f"artist {number}" for number in range(CLIENTS)]
     identities = [key.public_key().public_bytes_raw() for key in _keys()]
     subject = Subject(iteration=1, model_digest=bytes(32), architecture_digest=bytes(32), anchors_digest=bytes(32))
     honest = session_params(identities, subject, release)
-    params = _lie(honest, survivors, corrupt)
-    if params is None:
-        return False
+    threshold = (honest.degree + corrupt) // 2 + 1
+    params = crafted(honest, min_survivors=survivors, corrupt=corrupt, threshold=threshold)
     nothing = Contributions(np.zeros((0, release.length), dtype=np.float32), release.layout)
     mailboxes: dict[str, Callable[[bytes], bytes]] = {}
     for number, (name, key) in enumerate(zip(names, _keys(), strict=True)):
@@ -180,15 +178,6 @@ def _completes(release: Mechanism, survivors: int, corrupt: int) -> bool:
         return aggregate(params, release, MemoryEngine(mailboxes, refusals=REFUSALS), names).survivors == survivors
     except AggregationAborted:
         return False
-
-
-def _lie(honest: SessionParams, survivors: int, corrupt: int) -> SessionParams | None:
-    """Parameters with other promises under the same privacy digest, if any are consistent in themselves."""
-    threshold = (honest.degree + corrupt) // 2 + 1
-    try:
-        return replace(honest, min_survivors=survivors, corrupt=corrupt, threshold=threshold)
-    except REFUSALS:
-        return None
 
 
 def _vanishing(session: MaskedSession) -> Callable[[bytes], bytes]:

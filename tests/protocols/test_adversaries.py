@@ -18,6 +18,7 @@ from threat_models.adversaries.deviations import DEVIATIONS
 from threat_models.adversaries.evil_server import EvilServer
 from threat_models.adversaries.hunt import Session, Tally, attack, hunt, lying_clients, lying_server
 from threat_models.adversaries.on_inputs import Isolate
+from threat_models.adversaries.on_keys import CraftedModel, LowThreshold, OtherSession
 from threat_models.adversaries.parties import Cohort, cohort
 from threat_models.adversaries.wire import Violation
 
@@ -81,6 +82,13 @@ def test_a_lying_server_learns_one_sum_at_most_whatever_it_bends() -> None:
     for number in range(2 * len(DEVIATIONS)):
         choose = Dice(number)
         EvilServer(cohort(choose), choose, [DEVIATIONS[number // 2]]).play()
+
+
+def test_lies_are_told_on_top_of_parameters_that_no_constructor_takes() -> None:
+    """A server that proposes what `SessionParams` refuses, and makes something of that for one client or more."""
+    for number in range(40):
+        choose = Dice(number)
+        EvilServer(cohort(choose), choose, [LowThreshold, (CraftedModel, OtherSession)[number % 2]]).play()
 
 
 def test_an_honest_session_ends_in_the_exact_sum() -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from ..edits import Edit, applied
 from .deviations import AskTwoSets, Repeat, Rollback
+from .evil_server import Deviation
 from .on_inputs import Alienate, Isolate, LeaveOut, Phantoms, Rotate, Split, SplitWithOldSignatures, TooFew
 from .on_keys import (
     CraftedModel,
@@ -18,7 +19,6 @@ from .on_keys import (
     Sybils,
     Tables,
 )
-from .plan import Deviation
 
 
 @dataclass(frozen=True, slots=True)

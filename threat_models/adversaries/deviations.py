@@ -7,7 +7,7 @@ nothing but the clients it lied to. `on_keys` and `on_inputs` bend what a reques
 from protocols.secagg.messages import ConsistencyCheckRequest
 from protocols.secagg.snapshot import Position
 
-from .evil_server import ROUNDS
+from .evil_server import ROUNDS, Deviation
 from .on_inputs import (
     Alienate,
     BadSignatures,
@@ -37,7 +37,6 @@ from .on_keys import (
     Tables,
 )
 from .parties import flipped
-from .plan import Deviation
 
 
 class Dropouts(Deviation):

@@ -27,10 +27,44 @@ from protocols.secagg.messages import (
 from .choices import Chooser
 from .elsewhere import Elsewhere
 from .parties import Cohort, Puppet, identity, randomness
-from .plan import Deviation, View
+from .views import View
 from .wire import Violation, Wire
 
 ROUNDS = 5
+
+
+class Deviation:
+    """What a server may bend: each method changes the honest plan of one round in place.
+
+    Args:
+        server: Whose plans.
+    """
+
+    def __init__(self, server: "EvilServer") -> None:
+        self.server = server
+        self.choose = server.choose
+
+    def prepare(self) -> None:
+        """Before there are clients."""
+
+    def invite(self) -> None:
+        """`server.invitations`."""
+
+    def show(self) -> None:
+        """`server.views` and `server.full`."""
+
+    def hand(self) -> None:
+        """`server.handing`."""
+
+    def ask(self) -> None:
+        """`server.asking`."""
+
+    def confirm(self) -> None:
+        """`server.confirming`."""
+
+    def send(self, index: int, request: bytes) -> list[bytes]:  # noqa: ARG002
+        """What goes to a client in place of one request, in order."""
+        return [request]
 
 
 @dataclass(repr=False)

@@ -9,9 +9,8 @@ from typing import Protocol
 from .choices import Chooser, Dice
 from .deviations import DEVIATIONS
 from .evil_clients import LyingClients
-from .evil_server import EvilServer
+from .evil_server import Deviation, EvilServer
 from .parties import ROOMY, cohort
-from .plan import Deviation
 from .wire import Violation
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from itertools import combinations
 
+from .evil_server import Deviation
 from .parties import flipped
-from .plan import Deviation
 
 
 class TooFew(Deviation):

@@ -3,9 +3,10 @@
 from dataclasses import replace
 from typing import Any
 
+from .evil_server import Deviation
 from .on_inputs import Isolate, Split, TooFew
-from .parties import LAST_ITERATION, SMALL_ORDER, Puppet, digest, identity, lowest_threshold, randomness, unchecked
-from .plan import Deviation, View
+from .parties import LAST_ITERATION, SMALL_ORDER, Puppet, crafted, digest, identity, lowest_threshold, randomness
+from .views import View
 
 
 class CraftedModel(Deviation):
@@ -14,15 +15,15 @@ class CraftedModel(Deviation):
     def prepare(self) -> None:
         server, choose = self.server, self.choose
         self.victim = choose.one(server.cohort.honest)
-        self.crafted: dict[str, Any] = {
+        self.given: dict[str, Any] = {
             choose.one(("model_digest", "anchors_digest", "privacy_digest")): digest("crafted")
         }
-        server.wire.terms[self.victim] = self.crafted
+        server.wire.terms[self.victim] = self.given
 
     def invite(self) -> None:
         server = self.server
         if self.choose.chance(60):
-            server.invitations[self.victim] = replace(server.params, **self.crafted)
+            server.invitations[self.victim] = crafted(server.params, **self.given)
 
     def show(self) -> None:
         server = self.server
@@ -33,7 +34,10 @@ class CraftedModel(Deviation):
 
 
 class OtherSession(Deviation):
-    """Some clients are invited to a session that differs in one field their policies leave open, or do not."""
+    """Some clients are invited to a session that differs in one field, which their policies leave open or do not.
+
+    Some of these sessions nobody can write down but by hand.
+    """
 
     def invite(self) -> None:
         server, choose = self.server, self.choose
@@ -45,11 +49,27 @@ class OtherSession(Deviation):
                 {"min_survivors": min(params.min_survivors + 1, params.clients)},
                 {"threshold": min(params.threshold + 1, params.degree)},
                 {"architecture_digest": digest("crafted")},
-                {"vectors": (replace(params.vectors[0], modulus_bits=24),)},
+                {"vectors": (crafted(params.vectors[0], modulus_bits=24),)},
+                {"vectors": (crafted(params.vectors[0], modulus_bits=200),)},
+                {"vectors": (crafted(params.vectors[0], max_abs_input=2**63),)},
+                {"vectors": (crafted(params.vectors[0], length=0),)},
+                {"vectors": ()},
+                {"vectors": 2 * params.vectors},
+                {"identities": 2 * params.identities},
+                {"identities": params.identities[:1]},
+                {"version": 2},
+                {"iteration": 0},
+                {"degree": params.degree - 1},
+                {"degree": 2 * params.clients},
+                {"threshold": 0},
+                {"threshold": params.degree + 1},
+                {"corrupt": params.clients},
+                {"min_survivors": 1},
+                {"min_survivors": params.clients + 1},
             )
         )
         misled = choose.some(server.cohort.everyone, 1)
-        server.invitations.update(dict.fromkeys(misled, unchecked(params, **changes)))
+        server.invitations.update(dict.fromkeys(misled, crafted(params, **changes)))
 
     def show(self) -> None:
         server = self.server
@@ -70,7 +90,7 @@ class Sybils(Deviation):
         identities = list(server.params.identities)
         for index in places:
             identities[index] = identity(100 + index).public_key().public_bytes_raw()
-        server.propose(unchecked(server.params, identities=tuple(identities)))
+        server.propose(crafted(server.params, identities=tuple(identities)))
         server.silent.update(places)
 
     def show(self) -> None:
@@ -93,7 +113,7 @@ class LowThreshold(Isolate):
         server = self.server
         params = server.params
         low = lowest_threshold(params.degree, params.corrupt) - self.choose.one((1, 1, 2))
-        server.propose(unchecked(params, threshold=max(1, low)))
+        server.propose(crafted(params, threshold=max(1, low)))
 
 
 class LowSurvivors(TooFew):
@@ -102,7 +122,7 @@ class LowSurvivors(TooFew):
     def invite(self) -> None:
         server = self.server
         params = server.params
-        server.propose(unchecked(params, min_survivors=max(params.confirmations, params.threshold + 1)))
+        server.propose(crafted(params, min_survivors=max(params.confirmations, params.threshold + 1)))
 
     def hand(self) -> None:
         boxes = self.server.handing
@@ -115,7 +135,7 @@ class NobodyCorrupt(Split):
 
     def invite(self) -> None:
         server = self.server
-        server.propose(unchecked(server.params, corrupt=0))
+        server.propose(crafted(server.params, corrupt=0))
 
 
 class Forge(Deviation):

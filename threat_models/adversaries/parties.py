@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from functools import cache
 from hashlib import sha256, shake_256
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -20,6 +20,8 @@ from protocols.secagg.snapshot import Vault
 from protocols.secagg.statements import advertise, sign_survivors
 
 from .choices import Chooser
+
+T = TypeVar("T", SessionParams, VectorSpec)
 
 LAST_ITERATION = 6
 """Newest iteration that every client took part in before."""
@@ -157,13 +159,14 @@ def cohort(choose: Chooser, shapes: Sequence[tuple[int, int]] = SHAPES) -> Cohor
     return Cohort(params=params, evil=evil, seed=choose.number(0, 9999))
 
 
-def unchecked(params: SessionParams, **changes: object) -> SessionParams:
-    """Parameters as a lying server may write them down: whatever the constructor says."""
-    altered = object.__new__(SessionParams)
-    for each in fields(SessionParams):
-        object.__setattr__(altered, each.name, changes.get(each.name, getattr(params, each.name)))
-    content = altered._encode_fields() + altered.roster_root
-    object.__setattr__(altered, "session_id", sha256(Domain.SESSION.value + content).digest())
+def crafted(honest: T, **changes: object) -> T:
+    """The same with other fields, as a lying server writes it down: bytes know no constructor that refuses them."""
+    altered = object.__new__(type(honest))
+    for each in fields(honest):
+        object.__setattr__(altered, each.name, changes.get(each.name, getattr(honest, each.name)))
+    if isinstance(altered, SessionParams):
+        content = altered._encode_fields() + altered.roster_root
+        object.__setattr__(altered, "session_id", sha256(Domain.SESSION.value + content).digest())
     return altered
 
 
