@@ -222,6 +222,20 @@ ABLATIONS = (
         f"{_RECOVERY}::test_liars_who_agree_on_another_polynomial_steer_the_correction_and_are_found_out",
     ),
     Ablation(
+        "oracle: unrelated sessions are searched apart",
+        "protocols/audit/oracle.py",
+        "parts(together) if least > 1",
+        "[together] if least > 1",
+        "tests/protocols/test_audit.py::test_unrelated_sessions_hide_no_leak",
+    ),
+    Ablation(
+        "oracle: what was not searched does not hold",
+        "protocols/audit/oracle.py",
+        "if not is_searchable(part):",
+        "if False:",
+        "tests/protocols/test_audit.py::test_what_was_not_searched_does_not_hold",
+    ),
+    Ablation(
         "blame: more than may lie stand beside a liar",
         "protocols/secagg/recovery.py",
         "if len(others) > corrupt}",

@@ -11,6 +11,10 @@ ORA-2  Two uploads have a mask in common only if both clients saw the same graph
        agreed on with a key that no honest client advertised is known.
 ORA-3  A public mask key names a client's randomness: who brings it to two sessions brought the same secrets to both.
 ORA-4  Cryptography is taken to be perfect, and the adversary to know whatever ORA-1 to ORA-3 leave open.
+ORA-5  What was not looked at does not hold: where there are too many combinations to go through them all, that is a
+       problem like any other.
+ORA-6  The messages are taken to be all there were, as whoever wrote them down says: an oracle audits an honest logger,
+       and no server that leaves out what it did.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -19,7 +23,7 @@ from itertools import count, islice
 from typing import TypeAlias
 
 from ..errors import MalformedMessageError, ParametersError
-from ..primitives.algebra import Vector, as_integers, cancelling, lightest, reduce
+from ..primitives.algebra import Vector, as_integers, cancelling, is_searchable, lightest, parts, reduce
 from .transcript import Transcript
 from .views import Upload, Views, read_views
 
@@ -103,9 +107,10 @@ def audit(
 
     It holds for sessions together when they leak no combination that is not made of what each leaks by itself (their
     rank is then at most the number of sessions). With the same inputs, moreover, no combination of all that leaks may
-    isolate fewer than `min_support` clients. `algebra.lightest` says how the smallest is looked for: exactly up to
-    20,000 candidate subspaces, which covers five sessions in which the cohort splits into up to 27 groups of clients
-    with the same attendance; beyond, among the reduced basis and its pairwise sums and differences.
+    isolate fewer than `min_support` clients. What leaks is split into parts that share no client, and in each the
+    smallest combination is looked for (`algebra.lightest`): exactly up to 20,000 candidate subspaces, which covers five
+    sessions in which the cohort splits into up to 27 groups of clients with the same attendance; beyond, among the
+    reduced basis and its pairwise sums and differences, and it does not hold, because nobody has looked further.
 
     Args:
         transcripts: Sessions, at least one.
@@ -276,9 +281,17 @@ def _problems_together(together: Sequence[Vector], apart: Sequence[Mapping[int, 
             f"together the sessions leak {len(together)} independent combinations, by themselves {rank}: masks of one "
             f"were used in another"
         )
-    smallest = lightest(together) if together else {}
+    divided = parts(together) if least > 1 else []
+    smallest = min(map(lightest, divided), key=len, default={})
     if 0 < len(smallest) < least:
         yield f"together the sessions leak {_in_words(smallest)}, where at least {least} clients were promised"
+    for part in divided:
+        if not is_searchable(part):
+            yield (
+                f"not searched exhaustively: {len(part)} independent combinations over {len(set().union(*part))} "
+                f"clients' vectors leak, too many to tell whether all that follow from them are over at least {least}; "
+                f"audit fewer sessions at a time"
+            )
 
 
 def _number(sessions: Sequence[Views], people: Sequence[bytes], *, same_inputs: bool) -> list[list[int]]:

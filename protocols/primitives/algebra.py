@@ -70,6 +70,28 @@ def reduce(vectors: Iterable[Mapping[int, int]]) -> list[Vector]:
     return [basis[start] for start in sorted(basis)]
 
 
+def parts(basis: Sequence[Mapping[int, int]]) -> list[list[Mapping[int, int]]]:
+    """Splits vectors into parts that have no position in common: a combination with the fewest positions is in one.
+
+    Args:
+        basis: In reduced form; otherwise a part may be one that combinations would split.
+
+    Returns:
+        The vectors of each part.
+    """
+    divided: list[tuple[set[int], list[Mapping[int, int]]]] = []
+    for vector in basis:
+        positions, members, apart = set(vector), [vector], []
+        for part in divided:
+            if part[0].isdisjoint(vector):
+                apart.append(part)
+            else:
+                positions |= part[0]
+                members = part[1] + members
+        divided = [*apart, (positions, members)]
+    return [members for _, members in divided]
+
+
 def lightest(basis: Sequence[Mapping[int, int]]) -> Vector:
     """Finds a combination with few non-zero positions: the fewest, unless there are too many subspaces to look at.
 

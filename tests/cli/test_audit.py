@@ -102,6 +102,20 @@ def test_the_same_inputs_make_an_absence_tell(recorded, call):
     assert "together the sessions leak the vector of client 3, where at least 5 clients were promised" in out
 
 
+def test_what_was_not_searched_ends_in_code_1(recorded, call, monkeypatch):
+    """ORA-5: the first session alone leaks its sum, and a difference is taken of nothing."""
+    monkeypatch.setattr("protocols.primitives.algebra._SUBSETS", 0)
+    code, out, _ = call("audit", "transcript", recorded[0], "--same-inputs")
+    assert code == 1
+    assert "not searched exhaustively" in out
+
+
+def test_help_says_that_a_logger_must_be_honest(call):
+    code, out, _ = call("audit", "transcript", "--help")
+    assert code == 0
+    assert "audits an honest logger" in " ".join(out.split())
+
+
 def test_an_aborted_session_is_written_down_too(town, tmp_path, call):
     guards = {index: vanish_after(3) for index in range(4)}
     federation = town.federation(multipliers=(0.0,), guards=guards)

@@ -21,7 +21,7 @@ from protocols.audit import Transcript, audit, omit_input
 from protocols.codec import Domain
 from protocols.errors import MalformedMessageError, ProtocolError
 from protocols.primitives import aead
-from protocols.primitives.algebra import PRIME, as_integers, cancelling, lightest, reduce
+from protocols.primitives.algebra import PRIME, as_integers, cancelling, lightest, parts, reduce
 from protocols.secagg import client as client_module
 from protocols.secagg.graph import Graph
 from protocols.secagg.messages import (
@@ -40,16 +40,19 @@ BITS = 32
 SESSION = "session 1 (iteration 7)"
 
 
-def fresh(cohort, house, salt):
-    """The same cohort with other randomness: the fixture's clients use the same in every session."""
+def fresh(cohort, house, salt, members=None):
+    """The same cohort with other randomness: the fixture's clients use the same in every session.
+
+    `members` says whose identities they have, if not those of clients 0, 1, 2 and so on.
+    """
     cohort.clients = [
         Client(
             identity=house.identity(index),
-            policy=house.policy(cohort.params.clients),
+            policy=house.policy(roster=frozenset(cohort.params.identities)),
             vectors=house.vectors(cohort.params, index),
             random=shake_256(f"{salt} {index}".encode()).digest(CLIENT_RANDOM_BYTES),
         )
-        for index in range(cohort.params.clients)
+        for index in members or range(cohort.params.clients)
     ]
     return cohort
 
@@ -551,6 +554,48 @@ def test_cohorts_that_change_are_followed_by_identity(house):
         audit(transcripts, corrupt=[9])
 
 
+LEAKING = ((0, 1, 2, 3, 4), (2, 5, 6, 7, 8, 9), (1, 2, 3, 4, 5, 6, 9, 10), (0, 1, 3, 5, 6, 7, 8, 9, 11))
+"""Whose sums combine to one over three clients, though no two of any basis come below four."""
+
+
+def of_rosters(house, rosters):
+    """Transcripts of a session for each roster."""
+    transcripts = []
+    for iteration, members in enumerate(rosters, start=7):
+        identities = tuple(map(house.public, members))
+        cohort = house.cohort(len(members), iteration=iteration, identities=identities)
+        transcripts.append(Wire(fresh(cohort, house, f"session {iteration}", members).run()).transcript)
+    return transcripts
+
+
+def test_unrelated_sessions_hide_no_leak(house):
+    """ORA-5: each part is searched by itself, however many there are."""
+    leak = "together the sessions leak a weighted sum of 3 clients' vectors, where at least 4 clients were promised"
+    fours = [range(start, start + 4) for start in range(12, 64, 4)]
+    unrelated = [(*fours[number], *fours[number + 1], *fours[number + 7]) for number in range(6)]
+    transcripts = of_rosters(house, (*LEAKING, *unrelated))
+    for some in (transcripts[:4], transcripts, transcripts[::-1]):
+        findings = audit(some, same_inputs=True, min_support=4)
+        assert findings.problems == (leak,)
+        assert not findings.holds
+    assert audit(transcripts[4:], same_inputs=True, min_support=4).holds
+
+
+def test_what_was_not_searched_does_not_hold(house, monkeypatch):
+    """ORA-5: with the same leak in it, and without any; what no difference is taken of needs no search."""
+    transcripts = of_rosters(house, LEAKING)
+    clean = of_rosters(house, (range(8), range(4, 12)))
+    assert audit(clean, same_inputs=True).holds
+    monkeypatch.setattr("protocols.primitives.algebra._SUBSETS", 1)
+    for some, dimension in ((transcripts, 4), (clean, 2)):
+        findings = audit(some, same_inputs=True, min_support=4)
+        assert not findings.holds
+        (problem,) = findings.problems
+        assert problem.startswith(f"not searched exhaustively: {dimension} independent combinations over ")
+        assert audit(some).holds
+        assert audit(some, same_inputs=True, min_support=1).holds
+
+
 def test_replayed_randomness_exposes_a_survivor_of_one_session_and_dropout_of_the_other(house):
     replayed = two_sessions(house, salts=("random", "random"), silent_from={0: 2})
     transcripts = [Wire(cohort).transcript for cohort in replayed]
@@ -775,6 +820,18 @@ def test_the_lightest_combination_is_the_lightest_of_all(given_vectors):
         if len(reduce([*basis, *({position: 1} for position in chosen)])) < len(basis) + size
     )
     assert len(best) == fewest
+
+
+@given(st.lists(vectors, min_size=1, max_size=6))
+def test_parts_share_no_position_and_lack_none_of_the_vectors(given_vectors):
+    basis = reduce(given_vectors)
+    divided = parts(basis)
+    assert sorted(basis, key=min) == sorted((vector for part in divided for vector in part), key=min)
+    supports = [set().union(*part) for part in divided]
+    assert sum(map(len, supports)) == len(set().union(*supports))
+    assert len(lightest(basis)) == min(len(lightest(part)) for part in divided)
+    for part in divided:
+        assert len(parts(part)) == 1
 
 
 @pytest.mark.parametrize("sign", [1, -1])
