@@ -29,8 +29,10 @@ class Settings:
     Attributes:
         artworks: Folder ``<artist>/<artwork>``.
         out: Folder the run is written to; must not exist.
-        public: Artists of `artworks` that are declared public; None means a third of them.
+        public: Artists of `artworks` that are declared public, by name; or how many of them, drawn by lot, which needs
+            `all_agreed`; None means a third, drawn likewise.
         public_art: A folder of public artists instead.
+        all_agreed: Says that every artist agreed to be drawn as public: nobody is by silence.
         split: How queries are held out.
         privacy: Where noise comes from.
         epsilon: Limit on everything an artist releases in the run, in the trusted view of the mode.
@@ -58,8 +60,9 @@ class Settings:
 
     artworks: Path
     out: Path
-    public: int | None = None
+    public: tuple[str, ...] | int | None = None
     public_art: Path | None = None
+    all_agreed: bool = False
     split: Split = Split.ARTIST
     privacy: Mode = Mode.DISTRIBUTED
     epsilon: float = 8.0
@@ -106,7 +109,7 @@ class Settings:
             ),
             (self.min_artworks >= 2, f"--min-artworks must be at least 2, got {self.min_artworks}"),
             (self.max_artworks >= 1, f"--max-artworks must be at least 1, got {self.max_artworks}"),
-            (self.public is None or self.public >= 1, f"--public must be at least 1, got {self.public}"),
+            (not isinstance(self.public, int) or self.public >= 1, f"--public must be at least 1, got {self.public}"),
             (abs(self.seed) < 1 << 63, f"--seed must fit 64 bits, got {self.seed}"),
             (
                 self.encoder.startswith(("timm:", "torchvision:")) or not (self.weights or self.download_weights),
@@ -137,7 +140,10 @@ class Settings:
         missing = [f"--{name}" for name in ("artworks", "out") if name not in values]
         if missing:
             raise InputError(f"missing {' and '.join(missing)}: a run needs artworks and a folder to write to")
-        arguments: dict[str, Any] = {name: _convert(name, value, types[name]) for name, value in values.items()}
+        arguments: dict[str, Any] = {
+            name: _who_is_public(value) if name == "public" else _convert(name, value, types[name])
+            for name, value in values.items()
+        }
         return cls(**arguments)
 
     def as_dict(self) -> dict[str, object]:
@@ -163,6 +169,20 @@ def read_toml(path: Path) -> dict[str, object]:
 def setting_names() -> list[str]:
     """Names of all settings."""
     return [item.name for item in fields(Settings)]
+
+
+def _who_is_public(value: object) -> tuple[str, ...] | int | None:
+    """Names, or how many; one text that is a number is how many."""
+    match value:
+        case None | int() if not isinstance(value, bool):
+            return value
+        case str(name) | [str(name)] if name.isascii() and name.isdigit():
+            return int(name)
+        case str(name):
+            return (name,)
+        case [*names] if names and all(isinstance(name, str) for name in names):
+            return tuple(map(str, names))
+    raise InputError(f"public must be names of artists, or how many of them, got {value!r}")
 
 
 def _convert(name: str, value: object, wanted: Any) -> object:

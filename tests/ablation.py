@@ -43,9 +43,17 @@ _LEDGERS = "tests/privacy/test_ledger_processes.py"
 _POLICY = "tests/protocols/secagg/test_policy.py"
 _RECOVERY = "tests/protocols/secagg/test_recovery.py"
 _SERVER = "tests/protocols/secagg/test_server.py"
+_DATASET = "tests/runs/test_dataset.py"
 _TRANSFORMERS = "tests/encoder/test_transformers.py"
 
 ABLATIONS = (
+    Ablation(
+        "consent: nobody is public by silence",
+        "fedstyle_secure/runs/dataset.py",
+        "if not settings.all_agreed:",
+        "if False:",
+        f"{_DATASET}::test_nobody_is_public_by_silence",
+    ),
     Ablation(
         "signature check: advertisements",
         "protocols/secagg/client.py",

@@ -18,12 +18,13 @@ class Ended(NamedTuple):
     err: str
 
     def sentence(self) -> str:
-        """The one line on standard error."""
+        """The one line on standard error that says what is wrong; notes may come before it."""
         assert self.out == ""
-        assert self.err.count("\n") == 1, self.err
-        assert self.err.startswith("fedstyle: ")
-        assert "Traceback" not in self.err
-        return self.err
+        assert self.err.endswith("\n")
+        *notes, sentence = self.err.splitlines()
+        assert all(note.startswith("note: ") for note in notes), self.err
+        assert sentence.startswith("fedstyle: ")
+        return f"{sentence}\n"
 
 
 Call = Callable[..., Ended]

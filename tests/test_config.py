@@ -76,6 +76,14 @@ def test_a_value_at_the_edge_is_accepted(name, value):
     assert getattr(Settings.from_values(NEEDED | {name: value}), name) == value
 
 
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [(3, 3), ("3", 3), (["3"], 3), ("Ada", ("Ada",)), (["Ada", "4"], ("Ada", "4")), ("Ada,Bo", ("Ada,Bo",))],
+)
+def test_public_artists_are_names_or_how_many(given, meant):
+    assert Settings.from_values(NEEDED | {"public": given}).public == meant
+
+
 def test_public_artists_are_counted_or_a_folder_but_not_both():
     assert Settings.from_values(NEEDED | {"public_art": "shared"}).public_art == Path("shared")
     with pytest.raises(InputError, match="either --public or --public-art"):
@@ -108,7 +116,9 @@ def test_an_unknown_setting_is_named_with_those_there_are():
         ("artworks", 7, "type Path"),
         ("artworks", ["a"], "type Path"),
         ("weights", 7, "type Path"),
-        ("public", "many", "type int"),
+        ("public", 2.5, "names of artists, or how many of them"),
+        ("public", True, "names of artists, or how many of them"),
+        ("public", [], "names of artists, or how many of them"),
         ("epsilon", None, "type float"),
         ("split", "artists", "one of artist, content"),
         ("privacy", "some", "one of distributed, local, none"),
@@ -156,6 +166,7 @@ CHANGED = {
     "artworks": "somewhere/art",
     "out": "runs/one",
     "public": 4,
+    "all_agreed": True,
     "split": "content",
     "privacy": "none",
     "epsilon": 3.5,

@@ -118,7 +118,13 @@ def _common(
     quick: bool,
 ) -> Settings:
     common = Settings(
-        artworks=artworks, out=out, public=public, public_art=public_art, encoder=encoder, weights=weights
+        artworks=artworks,
+        out=out,
+        public=public,
+        public_art=public_art,
+        all_agreed=True,  # an experiment publishes no model, and whoever runs it holds all the art
+        encoder=encoder,
+        weights=weights,
     )
     return replace(common, views=QUICK_VIEWS) if quick else common
 

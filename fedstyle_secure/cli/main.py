@@ -140,6 +140,9 @@ class _Shown:
             yield lambda done: bars.advance(task, done)
             bars.update(task, total=total or 1, completed=total or 1)
 
+    def tell(self, sentence: str) -> None:
+        _say("note:", sentence, "bold")
+
 
 @app.callback(invoke_without_command=True)
 def root(
@@ -164,7 +167,16 @@ def train(
     artworks: Annotated[Path | None, typer.Option(help="Folder with one folder of artworks for each artist.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write the run to; must not exist.")] = None,
     config: ConfigFile = None,
-    public: Annotated[int | None, typer.Option(help="Declare this many artists public (default: a third).")] = None,
+    public: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME,NAME|N",
+            help="Artists who agreed that their artworks are protected by nothing; or how many, with --all-agreed.",
+        ),
+    ] = None,
+    all_agreed: Annotated[
+        bool | None, typer.Option("--all-agreed", help="Every artist agreed to be drawn by lot as a public one.")
+    ] = None,
     public_art: Annotated[Path | None, typer.Option(help="A folder of public artists instead of --public.")] = None,
     split: Annotated[Split | None, typer.Option(help="Hold out artworks by artist, or subjects by content.")] = None,
     privacy: Privacy = None,
@@ -223,7 +235,16 @@ def demo(
         with _Shown().stage("Painting the atelier", 32 * 30) as advance:
             write_atelier(folder, artists=32, artworks=30, seed=seed, on_progress=_steps(advance))
         _train(
-            Settings(artworks=folder, out=out, public=8, split=Split.CONTENT, drop_rate=0.1, seed=seed), as_json=as_json
+            Settings(
+                artworks=folder,
+                out=out,
+                public=8,
+                all_agreed=True,  # painters who are procedures
+                split=Split.CONTENT,
+                drop_rate=0.1,
+                seed=seed,
+            ),
+            as_json=as_json,
         )
 
 
@@ -269,7 +290,7 @@ def atelier(
     artworks: Annotated[int, typer.Option(help="Artworks of each painter.")] = 30,
     seed: Seed = 0,
 ) -> None:
-    """Paint a folder of procedural artists, whose styles and subjects are crossed."""
+    """Paint a folder of procedural artists, styles and subjects crossed; they agree to be public: --all-agreed."""
     from ..artworks.atelier import write_atelier
 
     with _Shown().stage("Painting the atelier", artists * artworks) as advance:
@@ -279,7 +300,9 @@ def atelier(
 
 @audit_app.command()
 def transcript(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Transcripts, as train --transcripts writes.")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE|DIR", help="Transcripts, or the folder train --transcripts wrote.")
+    ],
     corrupt: Annotated[
         str, typer.Option(metavar="I,J,...", help="Artists that work with the server, by index in the first roster.")
     ] = "",
@@ -295,7 +318,7 @@ def transcript(
     """
     from ..aggregation.transcripts import audit_transcripts
 
-    contents = [(str(file), _read(file)) for file in files]
+    contents = [(str(file), _read(file)) for place in files for file in _transcripts(place)]
     findings = audit_transcripts(contents, corrupt=_indices(corrupt), same_inputs=same_inputs)
     if as_json:
         sys.stdout.write(json.dumps(findings, indent=2) + "\n")
@@ -406,6 +429,15 @@ def show_budget(
         return
     for part in spending_screen(spending, _new_table, _plain):
         _screen.print(part)
+
+
+def _transcripts(place: Path) -> list[Path]:
+    """The files of a folder that ``train --transcripts`` wrote, or the one file."""
+    if not place.is_dir():
+        return [place]
+    if files := sorted(place.glob("*.json")):
+        return files
+    raise InputError(f"{place} holds no transcripts, which end in .json: give the folder train --transcripts wrote")
 
 
 def _read(file: Path) -> bytes:

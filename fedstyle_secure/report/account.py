@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict
 
+from ..names import told_apart
 from ..privacy.mechanism import View
 from ..privacy.promises import Promises
 from .charts import Line, both_widths, bound, draw_lines, draw_shares
@@ -108,8 +109,8 @@ def residual_risks(facts: Facts) -> Html:
         "check that: an artist who cheats can distort the model, though not read what others uploaded.",
         "The server can refuse to serve.": "It never sees a single upload, but it chooses the cohort, decides when an "
         "iteration runs, and may abort it.",
-        "Public artists are public.": f"The artworks of the {facts.public_artists} declared public artists made the "
-        "starting point, without any protection.",
+        "Public artists are public.": f"The artworks of {', '.join(told_apart(facts.public_artists))} were declared "
+        "public and made the starting point, without any protection.",
         "Style itself is published.": "Who opts in is found by style; that is the purpose. A signature cannot be "
         "taken back once it has been copied.",
         "This page is an experimenter's.": "Its accuracies and examples come from held-out artworks of all artists "

@@ -66,7 +66,7 @@ class Facts:
     """A run, as its summary tells it. `signatures` is None where nobody published one."""
 
     artists: int
-    public_artists: int
+    public_artists: Sequence[str]
     artworks: int
     queries: int
     retrieval: Scores
@@ -104,7 +104,7 @@ def read_facts(path: Path) -> Facts:
     communication = root.section("communication")
     return Facts(
         artists=root.count("artists"),
-        public_artists=root.count("public_artists"),
+        public_artists=root.texts("public_artists"),
         artworks=root.count("artworks"),
         queries=root.count("queries"),
         retrieval=_scores(root.section("retrieval")),

@@ -56,7 +56,7 @@ def headline(facts: Facts) -> Html:
             _figure(
                 "artists",
                 f"{facts.artists}",
-                f"with {facts.artworks:,} artworks; beside {facts.public_artists} declared public",
+                f"with {facts.artworks:,} artworks; beside {len(facts.public_artists)} declared public",
             ),
             class_="figures",
         ),

@@ -11,7 +11,7 @@ from pathlib import Path, PurePath
 from typing import Final
 
 from ..errors import InputError
-from ..names import shown
+from ..names import shown, told_apart
 from ..privacy.mechanism import View
 from ..privacy.promises import Promises
 from ..report.charts import bound, percentage
@@ -75,7 +75,8 @@ def _card_parts(facts: Facts) -> Mapping[str, str]:
             f"A style model: a frozen public encoder ({encoder}), a public whitening, an alignment and a linear head "
             "learned from many artists without collecting their artworks.",
             f"Trained in {facts.aggregation.get('completed', 0):g} sessions of secure aggregation, privacy mode "
-            f"{escape(privacy.mode)}, among {facts.artists} artists; {facts.public_artists} more were declared public.",
+            f"{escape(privacy.mode)}, among {facts.artists} artists; {len(facts.public_artists)} more were declared "
+            "public.",
             f"Software: {versions or 'unknown'}. License of the software: Apache-2.0; see the data sheet for the art.",
         ),
         "Intended use": (
@@ -105,7 +106,7 @@ def _card_parts(facts: Facts) -> Mapping[str, str]:
         "Evaluation data": _split_sentence(facts),
         "Training data": (
             f"{facts.artworks - facts.queries:,} artworks of {facts.artists} artists, which stayed with them; "
-            f"public artworks of {facts.public_artists} artists. The data sheet says more."
+            f"public artworks of {len(facts.public_artists)} artists. The data sheet says more."
         ),
         "Quantitative analyses": _score_table(facts)
         + "\n\nExact prototypes and what was not trained are an experimenter's view; a buyer gets the published "
@@ -144,7 +145,8 @@ def _sheet_parts(facts: Facts) -> Mapping[str, str]:
             f"{facts.artworks:,} artworks of {facts.artists} artists who took part: at least "
             f"{escape(settings.get('min_artworks', '?'))} each, of which at most "
             f"{escape(settings.get('max_artworks', '?'))} train.",
-            f"Artworks of {facts.public_artists} more artists, declared public: they are protected by nothing.",
+            f"Artworks of {len(facts.public_artists)} more artists, declared public and protected by nothing: "
+            f"{', '.join(map(escape, told_apart(facts.public_artists)))}.",
             "An instance is one picture: pixels, what they depict where an index says so, and as label the artist.",
             _split_sentence(facts),
             "Metadata, file names and paths are dropped when a picture is read.",

@@ -1,4 +1,8 @@
-"""Who is public, who is a client, and which artworks are held out as queries."""
+"""Who is public, who is a client, and which artworks are held out as queries.
+
+SET-1  Nobody is declared public by silence: public artists are named, come in a folder of their own, or are drawn by
+       lot where whoever runs this says that all agreed. Who they are is told before anything is encoded.
+"""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -11,6 +15,7 @@ from ..artworks.reader import read_portfolios
 from ..artworks.splits import split_by_artist, split_by_content
 from ..config import Settings, Split
 from ..errors import InputError
+from ..names import fold, told_apart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -91,14 +96,38 @@ def divide(settings: Settings, gallery: Gallery, shared: Gallery | None) -> Data
 
 def _declare_public(gallery: Gallery, settings: Settings) -> tuple[list[Portfolio], list[Portfolio]]:
     artists = gallery.portfolios
-    count = settings.public if settings.public is not None else max(1, len(artists) // 3)
-    if count >= len(artists):
+    if isinstance(settings.public, tuple):
+        chosen = _find(settings.public, [portfolio.artist for portfolio in artists])
+    else:
+        chosen = _draw(len(artists), settings)
+    if len(chosen) >= len(artists):
         raise InputError(
-            f"--public {count} leaves no client among {len(artists)} artists; declare fewer public artists"
+            f"{len(chosen)} public artists leave no client among {len(artists)} artists: declare fewer with --public"
         )
-    chosen = set(_rng(settings, "public").permutation(len(artists))[:count].tolist())
     public = [portfolio for index, portfolio in enumerate(artists) if index in chosen]
     return public, [portfolio for index, portfolio in enumerate(artists) if index not in chosen]
+
+
+def _find(wanted: Sequence[str], names: Sequence[str]) -> set[int]:
+    """Which artists are named; a text that is nobody's name may be several names with commas between."""
+    places = {fold(name): index for index, name in enumerate(names)}
+    texts = [part for text in wanted for part in ([text] if fold(text) in places else text.split(","))]
+    unknown = [text for text in texts if fold(text) not in places]
+    if unknown:
+        raise InputError(f"--public names {unknown[0]!r}, who is not among the artists: {', '.join(told_apart(names))}")
+    return {places[fold(text)] for text in texts}
+
+
+def _draw(artists: int, settings: Settings) -> set[int]:
+    """Artists drawn by lot, all of whom agreed to that (SET-1)."""
+    count = settings.public if isinstance(settings.public, int) else max(1, artists // 3)
+    if not settings.all_agreed:
+        raise InputError(
+            "nobody is public by silence, and what public artists give is protected by nothing: name those who agreed "
+            "with --public NAME,NAME, give a folder of public art with --public-art DIR, or draw them by lot with "
+            f"--public {min(count, artists - 1)} --all-agreed, if every artist agreed to that"
+        )
+    return set(_rng(settings, "public").permutation(artists)[:count].tolist())
 
 
 def _overlap_warnings(public: Sequence[Portfolio], clients: Sequence[Portfolio]) -> list[str]:

@@ -12,6 +12,10 @@ class Progress(Protocol):
         """Open a stage; the function it gives takes the number of steps done since its last call."""
         ...
 
+    def tell(self, sentence: str) -> None:
+        """Say something that whoever started this must know before it goes on."""
+        ...
+
 
 class Silent:
     """Shows nothing."""
@@ -20,3 +24,6 @@ class Silent:
     def stage(self, name: str, total: int | None) -> Iterator[Callable[[int], None]]:  # noqa: ARG002 - says nothing
         """Open a stage nobody sees."""
         yield lambda _done: None
+
+    def tell(self, sentence: str) -> None:
+        """Say nothing."""

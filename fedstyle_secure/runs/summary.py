@@ -35,7 +35,7 @@ def summarize(prepared: Prepared, trained: Trained, index: StyleIndex | None) ->
     return {
         "format": FORMAT,
         "artists": len(artists),
-        "public_artists": len(dataset.public),
+        "public_artists": [portfolio.artist for portfolio in dataset.public],
         "artworks": sum(len(p.artworks) for p in (*dataset.training, *dataset.held_out)),
         "queries": sum(len(p.artworks) for p in dataset.held_out),
         **evaluate(prepared, trained, index),

@@ -35,6 +35,7 @@ from ..encoder.small import SMALL
 from ..encoder.whitening import Whitening
 from ..engines.memory import MemoryEngine
 from ..errors import FedStyleError
+from ..names import told_apart
 from ..privacy.ledger import Ledger
 from ..privacy.sizing import Mode
 from ..report import write_report
@@ -124,6 +125,8 @@ def _prepare(settings: Settings, folder: Path, progress: Progress) -> Prepared:
     with progress.stage("Reading artworks", None):
         dataset = read_dataset(settings)
     budget = plan_budget(settings, clients=len(dataset.training), dimensions=DIMENSIONS, outputs=OUTPUTS)
+    names = told_apart([portfolio.artist for portfolio in dataset.public])
+    progress.tell(f"declared public, protected by nothing: {', '.join(names)}; everyone else is a client")
     seconds: dict[str, float] = {}
     with stopwatch(seconds, "features"):
         backbone, encoder = choose_backbone(settings, dataset.public, folder, progress)

@@ -55,6 +55,10 @@ def test_every_session_is_written_down_and_nothing_leaks_but_its_sum(recorded, c
     ]
 
 
+def test_a_folder_of_transcripts_is_read_as_its_files(recorded, call):
+    assert call("audit", "transcript", recorded[0].parent) == call("audit", "transcript", *recorded)
+
+
 def test_findings_are_json(recorded, call):
     code, out, err = call("audit", "transcript", recorded[1], "--json", "--corrupt", "0")
     assert (code, err) == (0, "")
@@ -148,10 +152,11 @@ def test_what_cannot_be_audited_ends_in_one_sentence(recorded, call, tmp_path):
         code, out, err = call("audit", "transcript", name)
         assert (code, out, err.count("\n")) == (2, "", 1)
         assert complaint in err
+    (tmp_path / "empty").mkdir()
     for arguments, complaint in (
         (["missing.json"], "cannot read the transcript missing.json: No such file"),
-        (["."], "cannot read the transcript .: Is a directory"),
-        ([], "Missing argument 'FILE'"),
+        (["empty"], "empty holds no transcripts, which end in .json"),
+        ([], "Missing argument 'FILE|DIR'"),
         ([recorded[0], "--corrupt", "one"], "--corrupt must be numbers with commas between, as in 3,7; got 'one'"),
         ([recorded[0], "--corrupt", "1,,2"], "--corrupt must be numbers"),
         ([recorded[0], "--corrupt", "8"], "corrupt: [8] are no clients, there are 8"),
@@ -168,7 +173,7 @@ def art(tmp_path, monkeypatch):
 
 
 def test_training_writes_transcripts_that_hold(art, tmp_path, call):
-    options = ("--iterations", 2, "--views", 1, "--max-artworks", 20, "--drop-rate", 0.15)
+    options = ("--all-agreed", "--iterations", 2, "--views", 1, "--max-artworks", 20, "--drop-rate", 0.15)
     code, _, err = call("train", "--artworks", art, "--out", "new/run", "--transcripts", "kept/seen", *options)
     assert code == 0, err
     files = sorted((tmp_path / "kept" / "seen").iterdir())

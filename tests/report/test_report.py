@@ -43,7 +43,7 @@ def summary():
     return {
         "format": "fedstyle-run-1",
         "artists": 6,
-        "public_artists": 3,
+        "public_artists": ["Ed [b]", "Flo", "Gus"],
         "artworks": 120,
         "queries": 40,
         "retrieval": scores(0.625),

@@ -35,6 +35,7 @@ def test_every_figure_of_the_summary_is_in_the_card(tmp_path: Path) -> None:
     assert "40 artworks were held out" in card
     assert "80 artworks of 6 artists" in card
     assert "120 artworks of 6 artists" in sheet
+    assert "Artworks of 3 more artists, declared public and protected by nothing: Ed \\[b\\], Flo, Gus" in sheet
     bent = summary()
     bent["retrieval"]["accuracy_at_1"] = 0.111
     bent["privacy"]["epsilon"]["local"] = None

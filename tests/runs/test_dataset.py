@@ -41,6 +41,31 @@ def test_the_seed_alone_declares_the_public_artists(art: Path) -> None:
     assert {len(public) for public in chosen} == {5}
 
 
+def test_nobody_is_public_by_silence(art: Path) -> None:
+    for public in (None, 3):
+        with pytest.raises(InputError, match=r"nobody is public by silence.*--public NAME,NAME.*--all-agreed"):
+            read(art, public=public, all_agreed=False)
+
+
+def test_public_artists_are_named_as_people_write_them(art: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(art, tmp_path / "art"))
+    (folder / "index.csv").unlink()
+    first, second, third, *_ = sorted(path for path in folder.iterdir() if path.is_dir())
+    first.rename(folder / "Zoë")
+    second.rename(folder / "Monet, Claude")
+    for given in (("ZOE\u0308,Monet, Claude",), ("zoë", "monet,  claude", third.name)):
+        chosen = {"Zoë", "Monet, Claude"} | ({third.name} if third.name in given else set())
+        if len(given) == 1:
+            with pytest.raises(InputError, match=r"--public names 'Monet', who is not among the artists: .*Zoë"):
+                read(folder, public=given, all_agreed=False)
+        else:
+            assert set(names(read(folder, public=given, all_agreed=False).public)) == chosen
+    assert set(names(read(folder, public=(f"zoë,{third.name}",), all_agreed=False).public)) == {"Zoë", third.name}
+    everyone = tuple(path.name for path in folder.iterdir())
+    with pytest.raises(InputError, match="12 public artists leave no client"):
+        read(folder, public=everyone, all_agreed=False)
+
+
 def test_the_bound_leaves_artworks_out_and_says_so(art: Path) -> None:
     dataset, full = read(art, max_artworks=3), read(art)
     assert {len(portfolio.artworks) for portfolio in dataset.training} == {3}

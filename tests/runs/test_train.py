@@ -23,6 +23,7 @@ from fedstyle_secure.privacy.mechanism import View
 from fedstyle_secure.privacy.sizing import Mode
 from fedstyle_secure.runs import train as run
 from fedstyle_secure.runs.budget import SIGNATURE_LEAST
+from fedstyle_secure.runs.progress import Silent
 from fedstyle_secure.training.codebook import Codebook
 from tests import stand_ins
 
@@ -55,7 +56,7 @@ def test_every_mode_and_unit_runs_and_keeps_its_limit(mode: Mode, unit: Unit, ar
     out = tmp_path / "run"
     summary = run.train(stand_ins.settings(art, out, privacy=mode, unit=unit, drop_rate=0.15, epsilon=6.0))
     assert json.loads((out / "summary.json").read_text()) == summary
-    assert (summary["artists"], summary["public_artists"], summary["artworks"]) == (8, 4, 48)
+    assert (summary["artists"], len(summary["public_artists"]), summary["artworks"]) == (8, 4, 48)
     for name, keys in PROMISED.items():
         assert set(summary[name]) >= keys
     assert all(math.isfinite(number) for number in numbers(summary))
@@ -115,6 +116,25 @@ def test_no_seed_touches_privacy_noise(mode: Mode, art: Path, tmp_path: Path) ->
     files = ("model.safetensors", "catalogue/signatures.safetensors")
     for file in files:
         assert (tmp_path / "a" / file).read_bytes() != (tmp_path / "b" / file).read_bytes()
+
+
+def test_who_is_public_is_told_before_anything_is_encoded(
+    art: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+
+    class Listener(Silent):
+        def tell(self, sentence: str) -> None:
+            told.append(sentence)
+
+    def look(*_arguments: object, **_options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "extract", look)
+    settings = stand_ins.settings(art, tmp_path / "run", public=("ADA-amber",), all_agreed=False)
+    with pytest.raises(KeyboardInterrupt):
+        run.train(settings, progress=Listener())
+    assert told == ["declared public, protected by nothing: ada-amber; everyone else is a client"]
 
 
 def test_nothing_private_is_in_a_run(art: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
