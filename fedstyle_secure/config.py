@@ -8,6 +8,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
+from .encoder.device import Device
+from .encoder.spec import LITE0, BackboneSpec
 from .errors import InputError
 from .privacy.clipping import Unit
 from .privacy.sizing import Mode, Noise
@@ -44,6 +46,8 @@ class Settings:
         encoder: ``lite0``, ``small``, ``timm:NAME`` or ``torchvision:NAME``.
         weights: Local weights file for a timm or torchvision encoder.
         download_weights: Allow fetching pretrained weights.
+        device: Where the encoder computes.
+        features_cache: Folder that keeps features from run to run; None for the one in the user's cache folder.
         views: Augmented views of each artwork, K.
         drop_rate: Fraction of the cohort that may vanish in any iteration, and that the simulation makes vanish.
         min_cohort: Fewest artists a sum may cover.
@@ -71,9 +75,11 @@ class Settings:
     noise: Noise = Noise.GAUSSIAN
     sampling_rate: float = 1.0
     iterations: int = 6
-    encoder: str = "lite0"
+    encoder: str = LITE0
     weights: Path | None = None
     download_weights: bool = False
+    device: Device = Device.AUTO
+    features_cache: Path | None = None
     views: int = 4
     drop_rate: float = 0.0
     min_cohort: int = 5
@@ -145,6 +151,11 @@ class Settings:
             for name, value in values.items()
         }
         return cls(**arguments)
+
+    @property
+    def backbone(self) -> BackboneSpec:
+        """Which public network, and where its weights come from."""
+        return BackboneSpec(name=self.encoder, weights=self.weights, download=self.download_weights)
 
     def as_dict(self) -> dict[str, object]:
         """Plain values for JSON."""

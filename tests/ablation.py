@@ -45,6 +45,7 @@ _RECOVERY = "tests/protocols/secagg/test_recovery.py"
 _SERVER = "tests/protocols/secagg/test_server.py"
 _DATASET = "tests/runs/test_dataset.py"
 _TRANSFORMERS = "tests/encoder/test_transformers.py"
+_CACHE = "tests/encoder/test_feature_cache.py"
 
 ABLATIONS = (
     Ablation(
@@ -608,12 +609,75 @@ ABLATIONS = (
         "tests/encoder/test_features.py::test_an_artworks_features_are_the_same_bits_whatever_else_is_there",
     ),
     Ablation(
-        "features: one artwork at a time",
-        "fedstyle_secure/encoder/features.py",
-        "backbone(_views(artwork, views, backbone.image_size))",
-        "backbone(torch.cat([_views(each, views, backbone.image_size) for each in artworks]))"
-        ".view(len(artworks), 1 + views, -1)[len(rows)]",
+        "features: one image at a time",
+        "fedstyle_secure/encoder/network.py",
+        "features = self._backbone(torch.from_numpy(image)[None].to(self._device))[0]",
+        "self.__dict__.setdefault('_seen', []).append(torch.from_numpy(image))\n"
+        "            features = self._backbone(torch.stack(self._seen).to(self._device))[-1]",
         "tests/encoder/test_features.py::test_an_artworks_features_are_the_same_bits_whatever_else_is_there",
+    ),
+    Ablation(
+        "features: a cache keeps encoders apart",
+        "fedstyle_secure/encoder/feature_cache.py",
+        "[FORMAT, encoder.name, encoder.runtime]",
+        "[FORMAT, encoder.runtime]",
+        f"{_CACHE}::test_another_encoder_or_runtime_finds_nothing",
+    ),
+    Ablation(
+        "features: a cache keeps devices apart",
+        "fedstyle_secure/encoder/feature_cache.py",
+        "[FORMAT, encoder.name, encoder.runtime]",
+        "[FORMAT, encoder.name]",
+        f"{_CACHE}::test_another_encoder_or_runtime_finds_nothing",
+    ),
+    Ablation(
+        "features: a damaged entry of a cache is none",
+        "fedstyle_secure/encoder/feature_cache.py",
+        "if digest != sha256(key + rest).digest():",
+        "if not rest:",
+        f"{_CACHE}::test_a_damaged_or_foreign_entry_is_made_again",
+    ),
+    Ablation(
+        "features: an entry says whose it is",
+        "fedstyle_secure/encoder/feature_cache.py",
+        "sha256(key + rest)",
+        "sha256(rest)",
+        f"{_CACHE}::test_a_damaged_or_foreign_entry_is_made_again",
+    ),
+    Ablation(
+        "features: a cache is closed to other users",
+        "fedstyle_secure/encoder/folders.py",
+        "each.mkdir(mode=0o700, exist_ok=True)",
+        "each.mkdir(exist_ok=True)",
+        f"{_CACHE}::test_only_its_user_can_look_into_it",
+    ),
+    Ablation(
+        "features: a cache removes its own entries alone",
+        "fedstyle_secure/encoder/feature_cache.py",
+        "if _ENTRY.fullmatch(path.name):",
+        "if path.is_file():",
+        f"{_CACHE}::test_nothing_but_entries_is_ever_removed",
+    ),
+    Ablation(
+        "graphs: no weight is left over",
+        "fedstyle_secure/encoder/layers.py",
+        "if self._left:",
+        "if not self._count:",
+        "tests/encoder/test_graphs.py::test_weights_with_a_tensor_missing_added_or_of_another_shape_are_refused",
+    ),
+    Ablation(
+        "graphs: a cached one is known by its digest",
+        "fedstyle_secure/encoder/opening.py",
+        "        if sha256(graph).hexdigest() == LITE0_GRAPH:\n            return graph",
+        "        return graph",
+        "tests/encoder/test_opening.py::test_a_cached_graph_is_the_known_one_or_is_drawn_again",
+    ),
+    Ablation(
+        "graphs: the packaged weights are the known ones",
+        "fedstyle_secure/encoder/opening.py",
+        "    if sha256(graph).hexdigest() != LITE0_GRAPH:",
+        "    if not graph:",
+        "tests/encoder/test_opening.py::test_other_packaged_weights_are_refused",
     ),
     Ablation(
         "rows: one artwork at a time",

@@ -1,23 +1,19 @@
 """A tiny atelier, and a quick eye in place of a neural network, for tests that are not about pictures."""
 
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from fedstyle_secure.artworks.artwork import Artwork
 from fedstyle_secure.artworks.atelier import write_atelier
-from fedstyle_secure.artworks.seeding import named_rng
 from fedstyle_secure.config import Settings
-from fedstyle_secure.encoder.features import StyleFeatures
-from fedstyle_secure.experiments import bench, feature_cache
+from fedstyle_secure.encoder.spec import BackboneSpec
+from fedstyle_secure.experiments import bench
 from fedstyle_secure.runs import search as seek
 from fedstyle_secure.runs import train as run
 
 ARTISTS, ARTWORKS = 12, 6
-EYE = SimpleNamespace(pooled_size=12, digest=lambda: "0")
 
 
 def paint(folder: Path, *, artists: int = ARTISTS, artworks: int = ARTWORKS) -> Path:
@@ -25,35 +21,25 @@ def paint(folder: Path, *, artists: int = ARTISTS, artworks: int = ARTWORKS) -> 
     return folder
 
 
-def look(
-    artworks: Sequence[Artwork],
-    _backbone: object,
-    *,
-    views: int,
-    on_progress: Callable[[int], None] = lambda _done: None,
-) -> StyleFeatures:
-    """Colors, contrasts and a coarse thumbnail; views differ a little."""
-    rows = []
-    for artwork in artworks:
-        pixels = artwork.pixels.astype(np.float32) / 255
-        strokes = [np.abs(np.diff(pixels, axis=axis)).mean((0, 1)) for axis in (0, 1)]
-        thumbnail = pixels.reshape(4, 8, 4, 8, 3).mean((1, 3)).ravel()[:12]
-        row = np.concatenate([pixels.mean((0, 1)), pixels.std((0, 1)), *strokes, thumbnail])
-        rng = named_rng(0, artwork.digest.hex())
-        rows.append(row + np.vstack([np.zeros(len(row)), 0.01 * rng.normal(size=(views, len(row)))]))
-    on_progress(len(artworks))
-    return StyleFeatures(np.stack(rows).astype(np.float32))
+class Eye:
+    """Colors, contrasts and a coarse thumbnail."""
+
+    image_size, pooled_size, runtime, workers = 32, 12, "a stand-in", 1
+
+    def __init__(self, spec: BackboneSpec = BackboneSpec(), *_: object) -> None:  # noqa: B008 - frozen
+        self.name = f"{spec.name}@0"
+
+    def encode(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
+        strokes = [np.abs(np.diff(image, axis=axis)).mean((1, 2)) for axis in (1, 2)]
+        thumbnail = image.reshape(3, 4, 8, 4, 8).mean((2, 4)).transpose(1, 2, 0).ravel()[:12]
+        return np.concatenate([image.mean((1, 2)), image.std((1, 2)), *strokes, thumbnail])
 
 
 def install(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let runs and searches look with `look`, and leave out the report, which has its own tests."""
-    monkeypatch.setattr(run, "extract", look)
-    monkeypatch.setattr(feature_cache, "extract", look)
-    for module in (run, bench):
-        monkeypatch.setattr(module, "choose_backbone", lambda settings, *_: (EYE, f"{settings.encoder}@0"))
+    """Let runs and searches look with an `Eye`, and leave out the report, which has its own tests."""
+    for module in (run, bench, seek):
+        monkeypatch.setattr(module, "open_encoder", Eye)
     monkeypatch.setattr(run, "write_report", lambda folder: (folder / "report.html").write_text("<html></html>"))
-    monkeypatch.setattr(seek, "extract", look)
-    monkeypatch.setattr(seek, "_load", lambda *_: EYE)
 
 
 def forbid_looking(monkeypatch: pytest.MonkeyPatch) -> None:

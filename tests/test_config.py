@@ -176,6 +176,8 @@ CHANGED = {
     "encoder": "timm:resnet18",
     "weights": "weights.pth",
     "download_weights": True,
+    "device": "cuda",
+    "features_cache": "kept/features",
     "views": 2,
     "drop_rate": 0.25,
     "min_cohort": 7,

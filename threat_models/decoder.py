@@ -13,10 +13,13 @@ import torch
 from numpy.typing import NDArray
 
 from fedstyle_secure.catalogue.signature import SignatureSpace
-from fedstyle_secure.encoder.backbones import Backbone, BackboneSpec, load_backbone, wrap_small
+from fedstyle_secure.encoder.backbones import wrap_small
+from fedstyle_secure.encoder.encoder import Encoder
 from fedstyle_secure.encoder.features import StyleFeatures, extract
 from fedstyle_secure.encoder.model import StyleModel
-from fedstyle_secure.encoder.small import SMALL, SmallEncoder
+from fedstyle_secure.encoder.opening import open_encoder, open_weights
+from fedstyle_secure.encoder.small import SmallEncoder
+from fedstyle_secure.encoder.spec import SMALL, BackboneSpec
 from fedstyle_secure.encoder.whitening import Whitening
 from fedstyle_secure.runs.budget import SIGNATURE_DIMENSIONS
 from fedstyle_secure.runs.train import DIMENSIONS, OUTPUTS, RESIDUAL, style_scatter
@@ -36,7 +39,7 @@ class Studio:
     """A frozen encoder with the model that a run starts from, and public art seen through both.
 
     Attributes:
-        backbone: Makes raw features.
+        encoder: Makes raw features.
         model: Whitened and warm-started on public art.
         space: Of signatures.
         codebook: Public anchors.
@@ -44,7 +47,7 @@ class Studio:
         images: Public artworks [artworks, pixels], in the order of `public`.
     """
 
-    backbone: Backbone
+    encoder: Encoder
     model: StyleModel
     space: SignatureSpace
     codebook: Codebook
@@ -57,23 +60,23 @@ class Studio:
 
 
 @cache
-def open_studio(encoder: str, side: int) -> Studio:
+def open_studio(name: str, side: int) -> Studio:
     """Set up what a run sets up before its first iteration, with public art painted at `side` pixels.
 
     Args:
-        encoder: ``lite0``, or ``small`` with random weights: fast, and its features tell more of pixels.
+        name: ``lite0``, or ``small`` with random weights: fast, and its features tell more of pixels.
         side: Of the paintings.
     """
     portfolios = paint_public(side)
-    if encoder == SMALL:
+    if name == SMALL:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            backbone = wrap_small(SmallEncoder())
+            encoder = open_weights(SMALL, wrap_small(SmallEncoder()).weights())
     else:
-        backbone = load_backbone(BackboneSpec(name=encoder))
-    public = [extract(portfolio.artworks, backbone, views=VIEWS) for portfolio in portfolios]
+        encoder = open_encoder(BackboneSpec(name=name))
+    public = [extract(portfolio.artworks, encoder, views=VIEWS) for portfolio in portfolios]
     raw = np.concatenate([each.views[:, 0] for each in public])
-    whitening = Whitening.fit(raw, pooled_size=backbone.pooled_size, dimensions=DIMENSIONS)
+    whitening = Whitening.fit(raw, pooled_size=encoder.pooled_size, dimensions=DIMENSIONS)
     codebook = Codebook.from_seed(b"fedstyle-secure codebook", dimensions=OUTPUTS)
     rng = np.random.default_rng(0)
     d = whitening.dimensions
@@ -84,13 +87,13 @@ def open_studio(encoder: str, side: int) -> Studio:
         alignment=np.eye(d, dtype=np.float32),
         head=warm_start(head, [whitening.apply(each.views[:, 1:]) for each in public], codewords, codebook),
         residual=RESIDUAL,
-        encoder=f"{encoder}@{backbone.digest()}",
+        encoder=encoder.name,
     )
     scatter = style_scatter([model.embed(each.views) for each in public])
     # The longest signature: shorter ones tell no more (docs/adr/0005-signature-space.md).
     space = SignatureSpace.fit(scatter, min(SIGNATURE_DIMENSIONS, len(scatter)))
     return Studio(
-        backbone=backbone, model=model, space=space, codebook=codebook, public=public, images=pixels(portfolios)
+        encoder=encoder, model=model, space=space, codebook=codebook, public=public, images=pixels(portfolios)
     )
 
 

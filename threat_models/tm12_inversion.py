@@ -304,7 +304,7 @@ def attack(without: frozenset[str], effort: Effort) -> Figures:
     small = psnr(targets, np.stack([invert(training, each, without, effort, seed=i) for i, each in enumerate(targets)]))
     cosines, decoded = [], []
     for number, portfolio in enumerate(portfolios):
-        features = extract(portfolio.artworks, shipped.studio.backbone, views=VIEWS)
+        features = extract(portfolio.artworks, shipped.studio.encoder, views=VIEWS)
         found, images = invert_shipped(features, without, seed=number)
         cosines.append(float(found @ shipped.studio.model.whiten(features.views[0, 0])))
         decoded.append(psnr(truth[number], images) - floor[number])

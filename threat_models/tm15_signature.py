@@ -69,7 +69,7 @@ def make_victims(count: int) -> tuple[Victim, ...]:
     victims = []
     for portfolio in paint(count, PORTFOLIO + CANDIDATES - 1, seed=SEED, size=SIDE):
         images = pixels((portfolio,))
-        features = extract(portfolio.artworks, studio.backbone, views=0)
+        features = extract(portfolio.artworks, studio.encoder, views=0)
         order = np.random.default_rng(SEED).permutation(len(images))
         inside, outside = order[:PORTFOLIO], order[PORTFOLIO:]
         embeddings = studio.embed(features.views[:, 0]).astype(np.float64)

@@ -132,7 +132,7 @@ def make_cohort() -> Cohort:
     studio = open_studio(_ENCODER, _SIDE)
     (portfolio,) = paint(1, _VARIANTS * len(SUBJECTS), seed=_SEED, size=_SIDE)
     rest = paint(ARTISTS - 1, PORTFOLIO, seed=_SEED + 1, size=_SIDE)
-    seen = [extract(each.artworks, studio.backbone, views=VIEWS) for each in (portfolio, *rest)]
+    seen = [extract(each.artworks, studio.encoder, views=VIEWS) for each in (portfolio, *rest)]
     shown = {name for name, draw in SUBJECTS.items() if draw.__module__ == creatures.__name__}
     has = np.array([artwork.content in shown for artwork in portfolio.artworks])
     return Cohort(studio=studio, candidates=seen[0], has=has, others=seen[1:])

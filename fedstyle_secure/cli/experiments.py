@@ -20,6 +20,7 @@ from rich.text import Text
 
 from ..allocator import keep_freed_memory
 from ..config import Settings, Split
+from ..encoder.device import Device
 from ..errors import InputError
 
 if TYPE_CHECKING:
@@ -67,6 +68,16 @@ Jobs = Annotated[int | None, typer.Option(help="Processes (default: one for each
 Where = Annotated[str, typer.Option("--engine", help="local, or ray for a cluster (optional extra).")]
 Encoder = Annotated[str, typer.Option(help="lite0, timm:NAME or torchvision:NAME.")]
 Weights = Annotated[Path | None, typer.Option(help="Local weights file of a timm or torchvision encoder.")]
+Computing = Annotated[
+    Device | None,
+    typer.Option(
+        help="Where the encoder computes (default: auto, the processor unless another network gains by more)."
+    ),
+]
+FeaturesCache = Annotated[
+    Path | None,
+    typer.Option(help="Folder that keeps features of artworks from run to run (default: in your cache folder)."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the table as JSON, and nothing else, on standard output.")]
 
 
@@ -88,11 +99,24 @@ def _add_comparison(name: str, about: str) -> None:
         engine: Where = "local",
         encoder: Encoder = "lite0",
         weights: Weights = None,
+        device: Computing = None,
+        features_cache: FeaturesCache = None,
         as_json: Json = False,
     ) -> None:
         from ..experiments.experiment import COMPARISONS
 
-        common = _common(artworks, out, public, public_art, encoder, weights, quick=quick)
+        common = Settings(
+            artworks=artworks,
+            out=out,
+            public=public,
+            public_art=public_art,
+            all_agreed=True,  # an experiment publishes no model, and whoever runs it holds all the art
+            encoder=encoder,
+            weights=weights,
+            device=device or Device.AUTO,
+            features_cache=features_cache,
+        )
+        common = replace(common, views=QUICK_VIEWS) if quick else common
         cells = COMPARISONS[name](epsilons=_epsilons(epsilons, quick=quick), seeds=_positive(seeds))
         _run(context.obj, common, cells, split=split, jobs=jobs, engine=engine, as_json=as_json)
 
@@ -105,28 +129,6 @@ _add_comparison(
     "privacy-budget",
     "FedStyle with distributed and with local noise at every budget: accuracy against epsilon in the three views.",
 )
-
-
-def _common(
-    artworks: Path,
-    out: Path,
-    public: int | None,
-    public_art: Path | None,
-    encoder: str,
-    weights: Path | None,
-    *,
-    quick: bool,
-) -> Settings:
-    common = Settings(
-        artworks=artworks,
-        out=out,
-        public=public,
-        public_art=public_art,
-        all_agreed=True,  # an experiment publishes no model, and whoever runs it holds all the art
-        encoder=encoder,
-        weights=weights,
-    )
-    return replace(common, views=QUICK_VIEWS) if quick else common
 
 
 def _epsilons(text: str | None, *, quick: bool) -> list[float | None]:

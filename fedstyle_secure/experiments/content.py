@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from ..artworks.artwork import Portfolio
 from ..artworks.atelier import Hand, read_hands, style_distance
 from ..catalogue.index import StyleIndex
-from ..encoder.backbones import Backbone
+from ..encoder.encoder import Encoder, title_of
+from ..encoder.feature_cache import FeatureCache
 from ..encoder.features import extract
 from ..encoder.model import StyleModel
 from ..encoder.whitening import to_unit
@@ -163,7 +164,7 @@ def _measure(run: Path, artworks: Path | None, progress: Progress) -> dict[str, 
     place = artworks if artworks is not None else settings.artworks
     if not place.exists():
         raise InputError(f"the artworks of {run} are not in {place}: give the folder where they are with --artworks")
-    backbone, model = open_model(run, settings)
+    encoder, model = open_model(run, settings)
     with progress.stage("Reading artworks", None):
         dataset = read_dataset(replace(settings, artworks=place))
     names = [portfolio.artist for portfolio in dataset.training]
@@ -172,11 +173,12 @@ def _measure(run: Path, artworks: Path | None, progress: Progress) -> dict[str, 
     if any(artwork.content is None for portfolio in dataset.held_out for artwork in portfolio.artworks):
         raise InputError(f"no index in {place} names what every artwork shows: add index.csv with a column 'content'")
     portfolios = (*dataset.training, *dataset.held_out)
-    with progress.stage("Encoding artworks", sum(len(p.artworks) for p in portfolios)) as advance:
-        raw = [extract(p.artworks, backbone, views=0, on_progress=advance).views[:, 0] for p in portfolios]
+    cache = FeatureCache(settings.features_cache)
+    with progress.stage(title_of(encoder), sum(len(p.artworks) for p in portfolios)) as advance:
+        raw = [extract(p.artworks, encoder, views=0, cache=cache, on_progress=advance).views[:, 0] for p in portfolios]
     training, held_out = dict(zip(names, raw, strict=False)), np.concatenate(raw[len(names) :])
     artists, contents = _labels(dataset.held_out)
-    spaces = _spaces(model, backbone)
+    spaces = _spaces(model, encoder)
     return {
         "artists": len(names),
         "contents": int(contents.max()) + 1,
@@ -198,11 +200,11 @@ def _measure(run: Path, artworks: Path | None, progress: Progress) -> dict[str, 
     }
 
 
-def _spaces(model: StyleModel, backbone: Backbone) -> dict[str, Embed]:
+def _spaces(model: StyleModel, encoder: Encoder) -> dict[str, Embed]:
     """What is compared: what the encoder says is depicted, the public style space, and the trained one."""
 
     def pool(raw: NDArray[np.float32]) -> NDArray[np.float32]:
-        return to_unit(raw[:, -backbone.pooled_size :] - model.whitening.center[-backbone.pooled_size :])
+        return to_unit(raw[:, -encoder.pooled_size :] - model.whitening.center[-encoder.pooled_size :])
 
     return {POOLED: pool, NO_TRAINING: model.whiten, TRAINED: model.embed}
 

@@ -19,7 +19,9 @@ from typing import Any, Final
 import numpy as np
 
 from ..config import Settings, Split
-from ..encoder.backbones import Backbone, BackboneSpec, load_backbone
+from ..encoder.encoder import Encoder
+from ..encoder.opening import open_encoder
+from ..encoder.spec import BackboneSpec
 from ..errors import FedStyleError, InputError
 from ..privacy.mechanism import View
 from ..privacy.sizing import Mode
@@ -139,9 +141,8 @@ def measure_growth(plan: GrowthPlan, *, command: str = "", progress: Progress | 
     cells = list(plan.cells())
     for cell in cells:  # whatever cannot work is refused before the long work begins
         plan_budget(plan.settings(cell), clients=cell.artists, dimensions=DIMENSIONS, outputs=OUTPUTS)
-    backbone = load_backbone(BackboneSpec(name=ENCODER))
-    encoder = f"{ENCODER}@{backbone.digest()}"
-    studio = Studio(plan.out, _studio_plan(plan, encoder), backbone)
+    encoder = open_encoder(BackboneSpec(name=ENCODER))
+    studio = Studio(plan.out, _studio_plan(plan, encoder.name), encoder)
     painters = PUBLIC + max(plan.artists)
     with progress.stage("Painting and encoding artists", painters) as advance:
         studio.prepare(painters, advance)
@@ -150,7 +151,7 @@ def measure_growth(plan: GrowthPlan, *, command: str = "", progress: Progress | 
         measured = []
         with progress.stage("Training cohorts", sum(cell.artists for cell in cells)) as advance:
             for cell in cells:
-                measured.append(_read_or_run(plan, cell, studio, backbone, encoder))
+                measured.append(_read_or_run(plan, cell, studio, encoder))
                 advance(cell.artists)
         results = {"format": FORMAT, "command": command} | tabulate(measured)
         content = json.dumps(results, indent=2, allow_nan=False) + "\n"
@@ -247,7 +248,7 @@ def _studio_plan(plan: GrowthPlan, encoder: str) -> StudioPlan:
     )
 
 
-def _read_or_run(plan: GrowthPlan, cell: Cell, studio: Studio, backbone: Backbone, encoder: str) -> dict[str, Any]:
+def _read_or_run(plan: GrowthPlan, cell: Cell, studio: Studio, encoder: Encoder) -> dict[str, Any]:
     """A finished cell from disk, or a new one that is on disk when this returns (GRO-1)."""
     path = plan.out / CELLS_FOLDER / f"{cell.name}-iterations-{plan.iterations}.json"
     if path.exists():
@@ -256,12 +257,12 @@ def _read_or_run(plan: GrowthPlan, cell: Cell, studio: Studio, backbone: Backbon
         except ValueError as error:
             raise InputError(f"{path} is damaged ({error}); remove it to have the cell run again") from error
         return found
-    measured = _run(plan, cell, studio, backbone, encoder)
+    measured = _run(plan, cell, studio, encoder)
     write_whole(path, (json.dumps(measured, indent=2, allow_nan=False) + "\n").encode())
     return measured
 
 
-def _run(plan: GrowthPlan, cell: Cell, studio: Studio, backbone: Backbone, encoder: str) -> dict[str, Any]:
+def _run(plan: GrowthPlan, cell: Cell, studio: Studio, encoder: Encoder) -> dict[str, Any]:
     """One whole training through masked sessions, and what it came to."""
     settings = plan.settings(cell)
     public = [studio.painter(number) for number in range(PUBLIC)]
@@ -274,8 +275,8 @@ def _run(plan: GrowthPlan, cell: Cell, studio: Studio, backbone: Backbone, encod
         public=_by_name(public),
         training=_by_name(clients),
         held_out={painter.name: painter.held_out for painter in clients},
-        encoder=encoder,
-        pooled_size=backbone.pooled_size,
+        encoder=encoder.name,
+        pooled_size=encoder.pooled_size,
     )
     with tempfile.TemporaryDirectory(prefix="fedstyle-growth-") as scratch:
         trained, _ = walk(prepared, Path(scratch), None, Silent())

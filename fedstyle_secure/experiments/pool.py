@@ -11,10 +11,9 @@ import torch
 
 from ..config import Settings
 from ..errors import InputError
-from .bench import Bench
+from .bench import Bench, Encoded
 from .cells import Cell
 from .experiment import Engine, execute
-from .feature_cache import FeatureCache
 from .processes import worker_processes
 
 
@@ -40,7 +39,9 @@ class LocalPool:
         Raises:
             FedStyleError: A process died, for example for want of memory.
         """
-        with worker_processes(min(self.jobs, len(cells)), partial(_bench, bench.common, bench.cache)) as pool:
+        with worker_processes(
+            min(self.jobs, len(cells)), partial(_bench, bench.common, Encoded.by(bench.encoder))
+        ) as pool:
             futures = {pool.submit(_work, cell): cell for cell in cells}
             for future in as_completed(futures):
                 future.result()
@@ -51,7 +52,7 @@ class LocalPool:
 class RayCluster:
     """On the Ray cluster that `RAY_ADDRESS` names, else one that Ray starts here.
 
-    Every machine must see the artworks and the experiment's folder under the same paths.
+    Every machine must see the artworks, the experiment's folder and `--features-cache` under the same paths.
     """
 
     jobs: int
@@ -62,7 +63,7 @@ class RayCluster:
         ray.init(ignore_reinit_error=True, log_to_driver=False, include_dashboard=False)
         try:
             remote = ray.remote(num_cpus=1)(_work_elsewhere)
-            waiting = {remote.remote(bench.common, bench.cache, cell): cell for cell in cells}
+            waiting = {remote.remote(bench.common, Encoded.by(bench.encoder), cell): cell for cell in cells}
             while waiting:
                 (done, *_), _ = ray.wait(list(waiting), num_returns=1)
                 ray.get(done)
@@ -101,15 +102,15 @@ def load_ray() -> Any:
         ) from error
 
 
-_benches: dict[tuple[Settings, FeatureCache | None], Bench] = {}
+_benches: dict[tuple[Settings, Encoded], Bench] = {}
 
 
-def _bench(common: Settings, cache: FeatureCache | None) -> Bench:
+def _bench(common: Settings, encoded: Encoded) -> Bench:
     """This process' own, made once."""
-    if (common, cache) not in _benches:
+    if (common, encoded) not in _benches:
         _benches.clear()
-        _benches[common, cache] = Bench(common=common, cache=cache)
-    return _benches[common, cache]
+        _benches[common, encoded] = Bench(common=common, encoded=encoded)
+    return _benches[common, encoded]
 
 
 def _work(cell: Cell) -> None:
@@ -117,6 +118,6 @@ def _work(cell: Cell) -> None:
     execute(bench, cell)
 
 
-def _work_elsewhere(common: Settings, cache: FeatureCache | None, cell: Cell) -> None:
+def _work_elsewhere(common: Settings, encoded: Encoded, cell: Cell) -> None:
     torch.set_num_threads(1)
-    execute(_bench(common, cache), cell)
+    execute(_bench(common, encoded), cell)

@@ -16,7 +16,7 @@ from ..artworks.artwork import Portfolio
 from ..artworks.atelier import Hand, make_hands, paint_subject
 from ..artworks.splits import split_by_content
 from ..artworks.subjects import SUBJECTS
-from ..encoder.backbones import Backbone
+from ..encoder.encoder import Encoder
 from ..encoder.features import StyleFeatures, extract
 from ..errors import FedStyleError, InputError
 from ..writing import write_whole
@@ -44,7 +44,7 @@ class StudioPlan:
         public: Painters that are declared public, the first of the atelier.
         public_artworks: Pictures of a public painter.
         views: Augmented views of a picture.
-        encoder: Name of the backbone and digest of its weights.
+        encoder: Name of the encoder and digest of its weights.
         seed: Of the atelier and of the split by subject.
     """
 
@@ -69,14 +69,14 @@ class Studio:
     Args:
         folder: Where features are kept; made if missing, and taken up again if it holds those of the same plan.
         plan: How features are made.
-        backbone: A frozen public network.
+        encoder: A frozen public network.
 
     Raises:
         InputError: The folder holds something else.
     """
 
-    def __init__(self, folder: Path, plan: StudioPlan, backbone: Backbone) -> None:
-        self._folder, self._plan, self._backbone = folder, plan, backbone
+    def __init__(self, folder: Path, plan: StudioPlan, encoder: Encoder) -> None:
+        self._folder, self._plan, self._encoder = folder, plan, encoder
         self._hands: tuple[Hand, ...] = ()
         content = (json.dumps({"format": FORMAT} | asdict(plan), indent=2) + "\n").encode()
         try:
@@ -132,12 +132,12 @@ class Studio:
         subjects = list(SUBJECTS)[: plan.public_artworks if is_public else plan.artworks]
         portfolio = Portfolio(hand.artist, tuple(paint_subject(hand, name, seed=plan.seed) for name in subjects))
         if is_public:
-            features = extract(portfolio.artworks, self._backbone, views=plan.views)
+            features = extract(portfolio.artworks, self._encoder, views=plan.views)
             return features, StyleFeatures(features.views[:, :1])
         (training,), (held_out,) = split_by_content([portfolio], seed=plan.seed)
         return (
-            extract(training.artworks, self._backbone, views=plan.views),
-            extract(held_out.artworks, self._backbone, views=0),
+            extract(training.artworks, self._encoder, views=plan.views),
+            extract(held_out.artworks, self._encoder, views=0),
         )
 
 

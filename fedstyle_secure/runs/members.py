@@ -24,6 +24,7 @@ from ..artworks.reader import read_portfolio
 from ..catalogue.index import StyleIndex
 from ..catalogue.signature import Signature
 from ..config import Settings
+from ..encoder.encoder import title_of
 from ..encoder.features import StyleFeatures, extract
 from ..encoder.model import StyleModel
 from ..errors import InputError
@@ -122,8 +123,8 @@ def join(
     if name in opened.index.artists:
         raise InputError(f"artist {name!r} is in the catalogue already: remove it first, or join under another --name")
     check_name(name)
-    with progress.stage("Encoding artworks", len(portfolio.artworks)) as advance:
-        features = extract(portfolio.artworks, opened.backbone, views=0, on_progress=advance)
+    with progress.stage(title_of(opened.encoder), len(portfolio.artworks)) as advance:
+        features = extract(portfolio.artworks, opened.encoder, views=0, on_progress=advance)
     budget = budget_of(run, settings)
     ledger = _enter(run, name, settings, budget, limit)
     newcomer = Newcomer(name=name, features=features, ledger=ledger, settings=settings)

@@ -5,16 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.numpy import load_file
 
 from ..artworks.reader import read_artwork
 from ..catalogue.index import StyleIndex
 from ..catalogue.search import SearchResult, search
 from ..config import Settings
-from ..encoder.backbones import Backbone, BackboneSpec, load_backbone, wrap_small
+from ..encoder.encoder import Encoder
 from ..encoder.features import extract
 from ..encoder.model import StyleModel, read_model
-from ..encoder.small import SMALL, SmallEncoder
+from ..encoder.opening import open_encoder, open_weights
+from ..encoder.spec import SMALL
 from ..errors import InputError
 from .files import CATALOGUE_FOLDER, ENCODER_FILE, MODEL_FILE, SUMMARY_FILE, read_summary
 
@@ -23,7 +24,7 @@ from .files import CATALOGUE_FOLDER, ENCODER_FILE, MODEL_FILE, SUMMARY_FILE, rea
 class OpenRun:
     """A run that is ready to answer."""
 
-    backbone: Backbone
+    encoder: Encoder
     model: StyleModel
     index: StyleIndex
 
@@ -33,34 +34,34 @@ class OpenRun:
         Raises:
             InputError: The image cannot be read, or `top` is below 1.
         """
-        features = extract([read_artwork(image)], self.backbone, views=0)
+        features = extract([read_artwork(image)], self.encoder, views=0)
         return search(self.index, self.model.embed(features.views[:, 0]), top)[0]
 
 
 def open_run(run: Path) -> OpenRun:
-    """Load a run's model, backbone and catalogue.
+    """Load a run's model, encoder and catalogue.
 
     Raises:
-        InputError: Not a run, damaged, nobody signed, or the backbone's weights are not the ones the run was made with.
+        InputError: Not a run, damaged, nobody signed, or the encoder's weights are not the ones the run was made with.
     """
     settings = read_settings(run)
     if not (run / CATALOGUE_FOLDER).exists():
         raise InputError(f"{run} has no catalogue: its artists published no signatures; train without --no-sign")
-    backbone, model = open_model(run, settings)
-    return OpenRun(backbone, model, StyleIndex.load(run / CATALOGUE_FOLDER))
+    encoder, model = open_model(run, settings)
+    return OpenRun(encoder, model, StyleIndex.load(run / CATALOGUE_FOLDER))
 
 
-def open_model(run: Path, settings: Settings) -> tuple[Backbone, StyleModel]:
-    """Load a run's backbone and model.
+def open_model(run: Path, settings: Settings) -> tuple[Encoder, StyleModel]:
+    """Load a run's encoder and model.
 
     Raises:
-        InputError: Damaged, or the backbone's weights are not the ones the run was made with.
+        InputError: Damaged, or the encoder's weights are not the ones the run was made with.
     """
     model = read_model(run / MODEL_FILE)
-    backbone = _load(run, settings)
-    if model.encoder != f"{settings.encoder}@{backbone.digest()}":
+    encoder = _load(run, settings)
+    if model.encoder != encoder.name:
         raise InputError(f"the weights of encoder {settings.encoder} are not the ones {run} was made with")
-    return backbone, model
+    return encoder, model
 
 
 def read_settings(run: Path) -> Settings:
@@ -78,14 +79,11 @@ def read_settings(run: Path) -> Settings:
         raise InputError(f"{run / SUMMARY_FILE} is damaged: {error}") from error
 
 
-def _load(run: Path, settings: Settings) -> Backbone:
+def _load(run: Path, settings: Settings) -> Encoder:
     if settings.encoder != SMALL:
-        return load_backbone(
-            BackboneSpec(name=settings.encoder, weights=settings.weights, download=settings.download_weights)
-        )
-    encoder = SmallEncoder()
+        return open_encoder(settings.backbone)
     try:
-        encoder.load_state_dict(load_file(run / ENCODER_FILE))
-    except (OSError, RuntimeError, SafetensorError) as error:
+        weights = load_file(run / ENCODER_FILE)
+    except (OSError, SafetensorError) as error:
         raise InputError(f"cannot read the small encoder {run / ENCODER_FILE}: {error}") from error
-    return wrap_small(encoder)
+    return open_weights(SMALL, weights)

@@ -33,7 +33,7 @@ class Prepared:
         public: Raw features of public artists, all views.
         training: Raw features of the clients' training artworks, all views.
         held_out: Raw features of the clients' queries, unaltered view only.
-        encoder: Name of the backbone and digest of its weights.
+        encoder: Name of the encoder and digest of its weights.
         pooled_size: How many of the last raw features are the pooled embedding.
         seconds: Time by stage; later stages add theirs.
     """

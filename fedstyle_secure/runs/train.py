@@ -28,10 +28,12 @@ from ..artworks.artwork import Portfolio
 from ..catalogue.index import StyleIndex
 from ..catalogue.signature import Signature, SignatureSpace
 from ..config import Settings
-from ..encoder.backbones import Backbone, BackboneSpec, load_backbone, wrap_small
+from ..encoder.encoder import Encoder, title_of
+from ..encoder.feature_cache import FeatureCache
 from ..encoder.features import StyleFeatures, extract
 from ..encoder.model import StyleModel
-from ..encoder.small import SMALL
+from ..encoder.opening import open_encoder, open_weights
+from ..encoder.spec import SMALL
 from ..encoder.whitening import Whitening
 from ..engines.memory import MemoryEngine
 from ..errors import FedStyleError
@@ -129,8 +131,8 @@ def _prepare(settings: Settings, folder: Path, progress: Progress) -> Prepared:
     progress.tell(f"declared public, protected by nothing: {', '.join(names)}; everyone else is a client")
     seconds: dict[str, float] = {}
     with stopwatch(seconds, "features"):
-        backbone, encoder = choose_backbone(settings, dataset.public, folder, progress)
-        public, training, held_out = _extract_all(settings, dataset, backbone, progress)
+        encoder = choose_encoder(settings, dataset.public, folder, progress)
+        public, training, held_out = _extract_all(settings, dataset, encoder, progress)
     return Prepared(
         settings=settings,
         dataset=dataset,
@@ -139,8 +141,8 @@ def _prepare(settings: Settings, folder: Path, progress: Progress) -> Prepared:
         public=public,
         training=training,
         held_out=held_out,
-        encoder=encoder,
-        pooled_size=backbone.pooled_size,
+        encoder=encoder.name,
+        pooled_size=encoder.pooled_size,
         seconds=seconds,
     )
 
@@ -150,36 +152,33 @@ def new_codebook() -> Codebook:
     return Codebook.from_seed(b"fedstyle-secure codebook", dimensions=OUTPUTS)
 
 
-def choose_backbone(
-    settings: Settings, public: Sequence[Portfolio], folder: Path, progress: Progress
-) -> tuple[Backbone, str]:
-    """The backbone and its name with a digest of its weights."""
-    if settings.encoder == SMALL:
-        count = EPOCHS * sum(len(portfolio.artworks) for portfolio in public)
-        with progress.stage("Training the small encoder on public artists", count) as advance:
-            encoder = train_small(public, seed=derive_seed(settings.seed, "small"), on_progress=advance)
-        save_file({name: tensor.numpy() for name, tensor in encoder.state_dict().items()}, folder / ENCODER_FILE)
-        backbone = wrap_small(encoder)
-    else:
-        backbone = load_backbone(
-            BackboneSpec(name=settings.encoder, weights=settings.weights, download=settings.download_weights)
-        )
-    return backbone, f"{settings.encoder}@{backbone.digest()}"
+def choose_encoder(settings: Settings, public: Sequence[Portfolio], folder: Path, progress: Progress) -> Encoder:
+    """The encoder of a run; one that is trained from scratch leaves its weights in the run's folder."""
+    if settings.encoder != SMALL:
+        return open_encoder(settings.backbone, settings.device)
+    count = EPOCHS * sum(len(portfolio.artworks) for portfolio in public)
+    with progress.stage("Training the small encoder on public artists", count) as advance:
+        trained = train_small(public, seed=derive_seed(settings.seed, "small"), on_progress=advance)
+    weights = {name: tensor.numpy() for name, tensor in trained.state_dict().items()}
+    save_file(weights, folder / ENCODER_FILE)
+    return open_weights(SMALL, weights, settings.device)
 
 
 def _extract_all(
-    settings: Settings, dataset: Dataset, backbone: Backbone, progress: Progress
+    settings: Settings, dataset: Dataset, encoder: Encoder, progress: Progress
 ) -> tuple[dict[str, StyleFeatures], ...]:
     """Raw features of public, training and held-out artworks, by artist."""
+    cache = FeatureCache(settings.features_cache)
     roles = ((dataset.public, True), (dataset.training, True), (dataset.held_out, False))
     total = sum(len(portfolio.artworks) for portfolios, _ in roles for portfolio in portfolios)
-    with progress.stage("Encoding artworks", total) as advance:
+    with progress.stage(title_of(encoder), total) as advance:
         return tuple(
             {
                 portfolio.artist: extract(
                     portfolio.artworks,
-                    backbone,
+                    encoder,
                     views=settings.views if augmented else 0,
+                    cache=cache,
                     on_progress=advance,
                 )
                 for portfolio in portfolios

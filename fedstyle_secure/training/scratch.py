@@ -39,7 +39,7 @@ def train_small(
         order = rng.permutation(len(pairs)).tolist()
         for start in range(0, len(order), BATCH):
             batch = [pairs[i] for i in order[start : start + BATCH]]
-            images = torch.stack([random_crop(to_image(artwork), rng) for artwork, _ in batch])
+            images = torch.from_numpy(np.stack([random_crop(to_image(artwork), rng) for artwork, _ in batch]))
             codewords = torch.tensor([index for _, index in batch])
             loss = anchor_loss(_embed(encoder, head, images)[:, None], codewords, anchors).mean()
             optimizer.zero_grad()

@@ -8,9 +8,7 @@ from pathlib import Path
 import pytest
 
 from fedstyle_secure.experiments import cohort_changes as changes_module
-from fedstyle_secure.experiments import content as content_module
 from fedstyle_secure.experiments import growth as growth_module
-from fedstyle_secure.runs import members
 from fedstyle_secure.runs import train as run
 from tests import stand_ins
 from tests.command_line import Call
@@ -30,8 +28,6 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def finished(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     stand_ins.install(monkeypatch)
-    monkeypatch.setattr(members, "extract", stand_ins.look)
-    monkeypatch.setattr(content_module, "extract", stand_ins.look)
     shutil.copytree(trained / "run", tmp_path / "run")
     return tmp_path / "run"
 

@@ -1,4 +1,4 @@
-"""The real backbone, loaded once, a small random one, and synthetic artworks."""
+"""The real encoder and a small random one, each as a graph and on torch, and synthetic artworks."""
 
 from collections.abc import Callable
 
@@ -7,20 +7,33 @@ import pytest
 import torch
 
 from fedstyle_secure.artworks.artwork import Artwork
-from fedstyle_secure.encoder.backbones import Backbone, BackboneSpec, load_backbone, wrap_small
+from fedstyle_secure.encoder.backbones import Backbone, load_lite0, wrap_small
+from fedstyle_secure.encoder.encoder import Encoder
+from fedstyle_secure.encoder.opening import open_encoder, open_weights
 from fedstyle_secure.encoder.small import SmallEncoder
+from fedstyle_secure.encoder.spec import BackboneSpec
 
 
 @pytest.fixture(scope="session")
-def lite0() -> Backbone:
-    return load_backbone(BackboneSpec(name="lite0"))
+def lite0_backbone() -> Backbone:
+    return load_lite0()
 
 
 @pytest.fixture(scope="session")
-def small() -> Backbone:
+def small_backbone() -> Backbone:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return wrap_small(SmallEncoder())
+
+
+@pytest.fixture(scope="session")
+def lite0() -> Encoder:
+    return open_encoder(BackboneSpec(name="lite0"))
+
+
+@pytest.fixture(scope="session")
+def small(small_backbone: Backbone) -> Encoder:
+    return open_weights("small", small_backbone.weights())
 
 
 @pytest.fixture

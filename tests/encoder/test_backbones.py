@@ -12,18 +12,12 @@ from safetensors.torch import save_file
 from torch import nn
 from torchvision.models.swin_transformer import SwinTransformer
 
-from fedstyle_secure.encoder.backbones import (
-    IMAGE_SIZE,
-    STAGES,
-    Backbone,
-    BackboneSpec,
-    _find_maps,
-    load_backbone,
-    style_statistics,
-    wrap_small,
-)
+from fedstyle_secure.encoder.backbones import Backbone, _find_maps, load_backbone, style_statistics, wrap_small
 from fedstyle_secure.encoder.features import extract, to_image, to_square
+from fedstyle_secure.encoder.network import NetworkEncoder
+from fedstyle_secure.encoder.opening import LITE0_WEIGHTS
 from fedstyle_secure.encoder.small import SmallEncoder
+from fedstyle_secure.encoder.spec import IMAGE_SIZE, STAGES, BackboneSpec
 from fedstyle_secure.errors import InputError
 
 
@@ -75,11 +69,11 @@ def test_a_constant_map_has_a_finite_gradient_free_deviation():
     np.testing.assert_allclose(statistics.numpy(), [[3, 3, 1e-3, 1e-3]], rtol=1e-4)
 
 
-def test_lite0_has_the_packaged_weights(lite0):
-    state = lite0.network.state_dict()
+def test_lite0_has_the_packaged_weights(lite0_backbone):
+    state = lite0_backbone.network.state_dict()
     assert len(state) == 296
     assert list(state) == list(timm.create_model("efficientnet_lite0", pretrained=False).state_dict())
-    assert lite0.digest() == "8e7993c680bc81386e4d19232d62e3686100f062837988a8b271824acb9477f5"
+    assert lite0_backbone.digest() == LITE0_WEIGHTS
 
 
 def test_lite0_features_of_one_image_are_pinned(lite0, make_artwork):
@@ -91,16 +85,20 @@ def test_lite0_features_of_one_image_are_pinned(lite0, make_artwork):
     np.testing.assert_allclose(found, [2.6837, 4.572, 0.154, 0.4331, 40.6113], rtol=2e-3)
 
 
-def test_backbones_are_frozen(lite0, small):
-    for backbone in (lite0, small):
+def test_backbones_are_frozen(lite0_backbone, small_backbone):
+    for backbone in (lite0_backbone, small_backbone):
         assert not backbone.network.training
         assert not [name for name, weight in backbone.named_parameters() if weight.requires_grad]
 
 
-@pytest.mark.parametrize("name", ["lite0", "small"])
+def squares(make_artwork):
+    return torch.from_numpy(np.stack([to_square(to_image(make_artwork(phase=phase))) for phase in range(4)]))
+
+
+@pytest.mark.parametrize("name", ["lite0_backbone", "small_backbone"])
 def test_an_artworks_features_do_not_depend_on_its_batch_neighbors(name, make_artwork, request):
     backbone = request.getfixturevalue(name)
-    images = torch.stack([to_square(to_image(make_artwork(phase=phase))) for phase in range(4)])
+    images = squares(make_artwork)
     with torch.inference_mode():
         together = backbone(images)
         elsewhere = backbone(torch.cat([torch.rand(2, *images.shape[1:]), images[:1]]))
@@ -114,7 +112,7 @@ def test_batch_normalization_in_training_mode_would_break_independence(make_artw
     network = nn.Sequential(nn.Conv2d(3, 4, 3, stride=8), nn.BatchNorm2d(4))
     backbone = Backbone(network, stages=[network[1]], channels=[4], pool=network[1], mean=(0,) * 3, std=(1,) * 3)
     backbone.network.train()
-    images = torch.stack([to_square(to_image(make_artwork(phase=phase))) for phase in range(4)])
+    images = squares(make_artwork)
     with torch.inference_mode():
         assert (backbone(images)[0] - backbone(images[:2])[0]).abs().max() > 1e-2
 
@@ -136,7 +134,7 @@ def test_a_local_weights_file_works(name, suffix, tmp_path, make_artwork):
     path = save_weights(network, tmp_path / f"weights{suffix}")
     backbone = load_backbone(BackboneSpec(name=name, weights=path))
     assert backbone.network.state_dict().keys() == network.state_dict().keys()
-    features = extract([make_artwork(), make_artwork(phase=3)], backbone, views=1).views
+    features = extract([make_artwork(), make_artwork(phase=3)], NetworkEncoder(backbone, name), views=1).views
     assert features.shape[:2] == (2, 2)
     assert np.isfinite(features).all()
     assert np.abs(features[0, 0] - features[1, 0]).max() > 1e-4

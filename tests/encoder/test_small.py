@@ -2,8 +2,8 @@
 
 import torch
 
-from fedstyle_secure.encoder.backbones import IMAGE_SIZE
 from fedstyle_secure.encoder.small import SmallEncoder
+from fedstyle_secure.encoder.spec import IMAGE_SIZE
 
 
 def test_it_maps_images_to_places_with_96_channels():
@@ -29,7 +29,10 @@ def test_nothing_in_it_remembers_a_batch():
     encoder.load_state_dict(state)
 
 
-def test_its_summary_has_two_statistics_for_each_channel_and_the_pooled_map(small):
+def test_its_summary_has_two_statistics_for_each_channel_and_the_pooled_map(small_backbone):
     with torch.inference_mode():
-        assert small(torch.rand(1, 3, IMAGE_SIZE, IMAGE_SIZE)).shape == (1, 2 * sum(SmallEncoder.channels) + 96)
-    assert small.pooled_size == 96
+        assert small_backbone(torch.rand(1, 3, IMAGE_SIZE, IMAGE_SIZE)).shape == (
+            1,
+            2 * sum(SmallEncoder.channels) + 96,
+        )
+    assert small_backbone.pooled_size == 96

@@ -17,8 +17,12 @@ from timm.models.vision_transformer import VisionTransformer, _cfg, _create_visi
 from torchvision.models.vision_transformer import VisionTransformer as TorchvisionTransformer
 
 from fedstyle_secure.encoder import backbones
-from fedstyle_secure.encoder.backbones import STAGES, BackboneSpec, load_backbone
+from fedstyle_secure.encoder.backbones import load_backbone
+from fedstyle_secure.encoder.device import Device
 from fedstyle_secure.encoder.features import extract
+from fedstyle_secure.encoder.network import NetworkEncoder
+from fedstyle_secure.encoder.opening import open_encoder
+from fedstyle_secure.encoder.spec import STAGES, BackboneSpec
 from fedstyle_secure.errors import InputError
 
 WIDTH, DEPTH, SIZE = 24, 6, 56
@@ -118,7 +122,7 @@ def save(content, path):
 
 
 def features_of(name, path, artworks):
-    return extract(artworks, load_backbone(BackboneSpec(name=name, weights=path)), views=1).views
+    return extract(artworks, open_encoder(BackboneSpec(name=name, weights=path), Device.CPU), views=1).views
 
 
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
@@ -172,8 +176,8 @@ def test_a_transformer_sees_artworks_at_its_own_size_and_scale(name, size, token
     np.testing.assert_allclose(backbone.std.flatten(), network.pretrained_cfg["std"])
     seen = []
     backbone.register_forward_pre_hook(lambda _module, inputs: seen.append(tuple(inputs[0].shape)))
-    assert np.isfinite(extract([make_artwork()], backbone, views=2).views).all()
-    assert seen == [(3, 3, size, size)]
+    assert np.isfinite(extract([make_artwork()], NetworkEncoder(backbone, name), views=2).views).all()
+    assert seen == [(1, 3, size, size)] * 3
 
 
 def test_a_transformer_of_torchvision_works_as_well(tmp_path, make_artwork, monkeypatch):
@@ -187,7 +191,11 @@ def test_a_transformer_of_torchvision_works_as_well(tmp_path, make_artwork, monk
     path = save(network.state_dict(), tmp_path / "weights.pth")
     backbone = load_backbone(BackboneSpec(name="torchvision:vit_b_16", weights=path))
     assert (backbone.image_size, backbone.pooled_size) == (48, WIDTH)
-    assert extract([make_artwork()], backbone, views=0).views.shape == (1, 1, STAGES * 2 * WIDTH + WIDTH)
+    assert extract([make_artwork()], NetworkEncoder(backbone, "vit"), views=0).views.shape == (
+        1,
+        1,
+        STAGES * 2 * WIDTH + WIDTH,
+    )
     images = torch.rand(1, 3, 48, 48)
     mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (backbones.IMAGENET_MEAN, backbones.IMAGENET_STD))
     with torch.inference_mode():

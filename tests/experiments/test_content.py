@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
 
@@ -12,7 +11,6 @@ import pytest
 from fedstyle_secure.artworks.atelier import make_hands, read_hands, style_distance
 from fedstyle_secure.encoder.whitening import to_unit
 from fedstyle_secure.errors import InputError
-from fedstyle_secure.experiments import content
 from fedstyle_secure.experiments.content import Works, judge, mantel, measure_content, share_above
 from fedstyle_secure.runs import train as run
 from tests import stand_ins
@@ -125,10 +123,8 @@ def content_split() -> object:
 
 
 @pytest.fixture
-def looking(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def looking(monkeypatch: pytest.MonkeyPatch) -> None:
     stand_ins.install(monkeypatch)
-    monkeypatch.setattr(content, "extract", stand_ins.look)
-    return
 
 
 @pytest.mark.usefixtures("looking")

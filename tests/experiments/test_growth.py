@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fedstyle_secure.encoder.features import StyleFeatures
 from fedstyle_secure.errors import FedStyleError, InputError, PrivacyError
 from fedstyle_secure.experiments import growth, studio
 from fedstyle_secure.experiments.growth import GrowthPlan, measure_growth, needed_artists
@@ -21,16 +20,12 @@ def encoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     seen: list[str] = []
     paint = studio.paint_subject
 
-    def look(*arguments: object, **options: object) -> StyleFeatures:
-        return stand_ins.look(*arguments, **options)
-
     def paint_small(hand: studio.Hand, subject: str, *, seed: int) -> object:
         seen.append(hand.artist)
         return paint(hand, subject, seed=seed, size=32)
 
-    monkeypatch.setattr(studio, "extract", look)
     monkeypatch.setattr(studio, "paint_subject", paint_small)
-    monkeypatch.setattr(growth, "load_backbone", lambda _spec: stand_ins.EYE)
+    monkeypatch.setattr(growth, "open_encoder", stand_ins.Eye)
     monkeypatch.setattr(growth, "PUBLIC", 3)
     monkeypatch.setattr(growth, "PUBLIC_ARTWORKS", 6)
     return seen
@@ -160,9 +155,9 @@ def test_sentences_follow_the_costs() -> None:
 
 def test_features_read_back_are_those_that_were_made(encoded: list[str], tmp_path: Path) -> None:
     kept = studio.StudioPlan(artworks=4, public=1, public_artworks=6, views=1, encoder="eye@0", seed=0)
-    first = studio.Studio(tmp_path / "studio", kept, stand_ins.EYE)
+    first = studio.Studio(tmp_path / "studio", kept, stand_ins.Eye())
     first.prepare(2, lambda _done: None)
-    again = studio.Studio(tmp_path / "studio", kept, stand_ins.EYE)
+    again = studio.Studio(tmp_path / "studio", kept, stand_ins.Eye())
     again.prepare(2, lambda _done: None)
     assert len(encoded) == 6 + 4
     for number, (training, held_out) in enumerate([((6, 2), (6, 1)), ((3, 2), (1, 1))]):

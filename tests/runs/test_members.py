@@ -41,7 +41,6 @@ def trained(painted: Path) -> Path:
 def finished(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the run to change."""
     stand_ins.install(monkeypatch)
-    monkeypatch.setattr(members, "extract", stand_ins.look)
     monkeypatch.setattr(members, "write_report", lambda folder: (folder / "report.html").write_text("<html></html>"))
     return Path(shutil.copytree(trained, tmp_path / "run"))
 
@@ -164,7 +163,6 @@ def test_a_run_without_privacy_takes_newcomers_without_bound(painted: Path, tmp_
     out = tmp_path / "open"
     run.train(stand_ins.settings(painted / "art", out, iterations=1, public=3, privacy=Mode.NONE))
     with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr(members, "extract", stand_ins.look)
         monkeypatch.setattr(members, "write_report", lambda _folder: None)
         joined = members.join(out, painted / NAME)
     assert joined["limit"] is None

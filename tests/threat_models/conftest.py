@@ -2,7 +2,7 @@
 
 import pytest
 
-from fedstyle_secure.encoder.small import SMALL
+from fedstyle_secure.encoder.spec import SMALL
 from threat_models import reconstruction
 from threat_models.decoder import open_studio
 

@@ -7,6 +7,7 @@ import torch
 from fedstyle_secure.artworks import paint_atelier
 from fedstyle_secure.encoder.backbones import wrap_small
 from fedstyle_secure.encoder.features import extract
+from fedstyle_secure.encoder.network import NetworkEncoder
 from fedstyle_secure.training import scratch
 from fedstyle_secure.training.objective import anchor_loss
 from fedstyle_secure.training.scratch import EPOCHS, train_small
@@ -40,7 +41,7 @@ def test_training_reduces_the_loss_is_reproducible_and_reports_progress(atelier,
     again = train_small(atelier, seed=4)
     assert wrap_small(first).digest() == wrap_small(again).digest()
 
-    features = extract(atelier[0].artworks, wrap_small(again), views=0).views
+    features = extract(atelier[0].artworks, NetworkEncoder(wrap_small(again), "small"), views=0).views
     assert features.shape[0] == ARTWORKS
     assert np.isfinite(features).all()
 
