@@ -1,13 +1,14 @@
 """Settings of a run: from the command line, from one TOML file, or both; checked once, here."""
 
-import math
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
 
+from . import bounds
+from .bounds import Bounds
 from .encoder.device import Device
 from .encoder.spec import LITE0, BackboneSpec
 from .errors import InputError
@@ -26,76 +27,76 @@ class Split(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything that decides a run.
+    """Everything that decides a run; what each setting is stands beside it, and is its option's help.
 
-    Attributes:
-        artworks: Folder ``<artist>/<artwork>``.
-        out: Folder the run is written to; must not exist.
-        public: Artists of `artworks` that are declared public, by name; or how many of them, drawn by lot, which needs
-            `all_agreed`; None means a third, drawn likewise.
-        public_art: A folder of public artists instead.
-        all_agreed: Says that every artist agreed to be drawn as public: nobody is by silence.
-        split: How queries are held out.
-        privacy: Where noise comes from.
-        epsilon: Limit on everything an artist releases in the run, in the trusted view of the mode.
-        delta: Probability at which epsilon is stated.
-        unit: What is protected.
-        noise: The law of the integer noise shares.
-        sampling_rate: Probability with which each artwork takes part in a training iteration.
-        iterations: Model updates.
-        encoder: ``lite0``, ``small``, ``timm:NAME`` or ``torchvision:NAME``.
-        weights: Local weights file for a timm or torchvision encoder.
-        download_weights: Allow fetching pretrained weights.
-        device: Where the encoder computes.
-        features_cache: Folder that keeps features from run to run; None for the one in the user's cache folder.
-        views: Augmented views of each artwork, K.
-        drop_rate: Fraction of the cohort that may vanish in any iteration, and that the simulation makes vanish.
-        min_cohort: Fewest artists a sum may cover.
-        corrupt: Artists assumed to work with the server; None means a tenth, at least one.
-        buckets: Sums that the cohort is cut into, each of `min_cohort` artists or more; their median bears poisoned
-            uploads, and costs noise.
-        min_artworks: Fewest artworks of an artist.
-        max_artworks: Public bound on an artist's training artworks; more are left out.
-        transcripts: Folder to write what the server saw of each session to, outside `out`; must not exist. None for
-            nowhere.
-        sign: Whether artists opt in to publish a private signature, without which nobody finds them.
-        seed: Makes learning reproducible; never touches keys, masks or privacy noise.
+    Raises:
+        InputError: A number is out of its bounds, or settings contradict each other.
     """
 
-    artworks: Path
-    out: Path
-    public: tuple[str, ...] | int | None = None
-    public_art: Path | None = None
-    all_agreed: bool = False
-    split: Split = Split.ARTIST
-    privacy: Mode = Mode.DISTRIBUTED
-    epsilon: float = 8.0
-    delta: float = 1e-5
-    unit: Unit = Unit.ARTWORK
-    noise: Noise = Noise.GAUSSIAN
-    sampling_rate: float = 1.0
-    iterations: int = 6
-    encoder: str = LITE0
-    weights: Path | None = None
-    download_weights: bool = False
-    device: Device = Device.AUTO
-    features_cache: Path | None = None
-    views: int = 4
-    drop_rate: float = 0.0
-    min_cohort: int = 5
-    corrupt: int | None = None
-    buckets: int = 1
-    min_artworks: int = 4
-    max_artworks: int = 500
-    transcripts: Path | None = None
-    sign: bool = True
-    seed: int = 0
+    artworks: Annotated[Path, "Folder with one folder of artworks for each artist."]
+    out: Annotated[Path, "Folder to write the run to; must not exist."]
+    public: Annotated[
+        tuple[str, ...] | int | None,
+        bounds.PUBLIC_ARTISTS,
+        "Artists who agreed that their artworks are protected by nothing; or how many, with --all-agreed.",
+    ] = None
+    public_art: Annotated[Path | None, "A folder of public artists instead of --public."] = None
+    all_agreed: Annotated[bool, "Every artist agreed to be drawn by lot as a public one: nobody is by silence."] = False
+    split: Annotated[
+        Split, "Hold out queries by artist, at random, or by content: the same subjects for all, from an index."
+    ] = Split.ARTIST
+    privacy: Annotated[Mode, "Where noise comes from. none: NOTHING IS PROTECTED, for comparison only."] = (
+        Mode.DISTRIBUTED
+    )
+    epsilon: Annotated[
+        float, bounds.EPSILON, "Limit on all an artist releases in the run, in the view that the mode trusts."
+    ] = 8.0
+    delta: Annotated[float, bounds.DELTA, "Probability that epsilon is stated at."] = 1e-5
+    unit: Annotated[Unit, "What is protected."] = Unit.ARTWORK
+    noise: Annotated[Noise, "Law of the integer noise shares."] = Noise.GAUSSIAN
+    sampling_rate: Annotated[
+        float, bounds.SAMPLING_RATE, "Chance of each artwork to take part in a training iteration."
+    ] = 1.0
+    iterations: Annotated[int, bounds.ITERATIONS, "Model updates."] = 6
+    encoder: Annotated[str, "lite0, small, timm:NAME or torchvision:NAME."] = LITE0
+    weights: Annotated[Path | None, "Local weights file of a timm or torchvision encoder."] = None
+    download_weights: Annotated[bool, "Allow fetching pretrained weights."] = False
+    device: Annotated[
+        Device, "Where the encoder computes; auto: the processor unless another network gains by more."
+    ] = Device.AUTO
+    features_cache: Annotated[
+        Path | None, "Folder that keeps features of artworks from run to run (default: in your cache folder)."
+    ] = None
+    views: Annotated[int, bounds.VIEWS, "Augmented views of each artwork, K."] = 4
+    drop_rate: Annotated[
+        float,
+        bounds.DROP_RATE,
+        "Fraction of artists that may vanish, and here do, in each iteration.",
+    ] = 0.0
+    min_cohort: Annotated[int, bounds.MIN_COHORT, "Fewest artists a sum may cover."] = 5
+    corrupt: Annotated[
+        int | None, bounds.CORRUPT, "Artists assumed to work with the server (default: a tenth, at least one)."
+    ] = None
+    buckets: Annotated[
+        int,
+        bounds.BUCKETS,
+        "Sums the cohort is cut into, of --min-cohort artists each; from 3 on their median bears poison.",
+    ] = 1
+    min_artworks: Annotated[int, bounds.MIN_ARTWORKS, "Fewest artworks of an artist."] = 4
+    max_artworks: Annotated[
+        int, bounds.ARTWORKS, "Public bound on an artist's training artworks; more are left out."
+    ] = 500
+    transcripts: Annotated[
+        Path | None, "Folder to write what the server saw of each session to, outside --out; must not exist."
+    ] = None
+    sign: Annotated[bool, "Artists publish a private signature, without which nobody finds them."] = True
+    seed: Annotated[int, bounds.SEED, "Makes learning reproducible. Never touches keys, masks or privacy noise."] = 0
 
     def __post_init__(self) -> None:
+        for name, setting in SETTINGS.items():
+            if setting.bounds is not None and isinstance(value := getattr(self, name), int | float):
+                setting.bounds.check(option_of(name), value)
         checks = (
-            (math.isfinite(self.epsilon) and self.epsilon > 0, f"--epsilon must be above 0, got {self.epsilon}"),
-            (0 < self.delta < 1, f"--delta must lie between 0 and 1, got {self.delta}"),
-            (0 < self.sampling_rate <= 1, f"--sampling-rate must be above 0 and at most 1, got {self.sampling_rate}"),
             (
                 self.noise is Noise.GAUSSIAN or self.privacy is not Mode.NONE,
                 f"--noise {self.noise} is for a run with noise: leave it out with --privacy none",
@@ -104,19 +105,10 @@ class Settings:
                 self.sampling_rate == 1 or (self.unit, self.noise) == (Unit.ARTWORK, Noise.GAUSSIAN),
                 "--sampling-rate below 1 needs --unit artwork and --noise gaussian: nothing else is accounted for",
             ),
-            (self.iterations >= 1, f"--iterations must be at least 1, got {self.iterations}"),
-            (self.views >= 1, f"--views must be at least 1, got {self.views}"),
-            (0 <= self.drop_rate < 1, f"--drop-rate must be at least 0 and below 1, got {self.drop_rate}"),
-            (self.min_cohort >= 2, f"--min-cohort must be at least 2 to hide anyone, got {self.min_cohort}"),
-            (self.corrupt is None or self.corrupt >= 0, f"--corrupt must be at least 0, got {self.corrupt}"),
             (
-                self.buckets == 1 or self.buckets >= 3,
+                self.buckets != 2,
                 f"--buckets must be 1 (one sum) or at least 3 (the median of two is their mean), got {self.buckets}",
             ),
-            (self.min_artworks >= 2, f"--min-artworks must be at least 2, got {self.min_artworks}"),
-            (self.max_artworks >= 1, f"--max-artworks must be at least 1, got {self.max_artworks}"),
-            (not isinstance(self.public, int) or self.public >= 1, f"--public must be at least 1, got {self.public}"),
-            (abs(self.seed) < 1 << 63, f"--seed must fit 64 bits, got {self.seed}"),
             (
                 self.encoder.startswith(("timm:", "torchvision:")) or not (self.weights or self.download_weights),
                 f"encoder {self.encoder} has its own weights: drop --weights and --download-weights",
@@ -139,17 +131,13 @@ class Settings:
         Raises:
             InputError: An unknown name, a value of the wrong type, or one that is out of range.
         """
-        types = get_type_hints(cls)
-        unknown = sorted(set(values) - set(types))
+        unknown = sorted(set(values) - set(SETTINGS))
         if unknown:
-            raise InputError(f"unknown setting {unknown[0]!r}; known are {', '.join(sorted(types))}")
+            raise InputError(f"unknown setting {unknown[0]!r}; known are {', '.join(sorted(SETTINGS))}")
         missing = [f"--{name}" for name in ("artworks", "out") if name not in values]
         if missing:
             raise InputError(f"missing {' and '.join(missing)}: a run needs artworks and a folder to write to")
-        arguments: dict[str, Any] = {
-            name: _who_is_public(value) if name == "public" else _convert(name, value, types[name])
-            for name, value in values.items()
-        }
+        arguments: dict[str, Any] = {name: SETTINGS[name].convert(name, value) for name, value in values.items()}
         return cls(**arguments)
 
     @property
@@ -160,6 +148,88 @@ class Settings:
     def as_dict(self) -> dict[str, object]:
         """Plain values for JSON."""
         return {name: str(value) if isinstance(value, Path) else value for name, value in asdict(self).items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What one setting may be.
+
+    Attributes:
+        kind: Its type.
+        is_optional: Whether it may be None.
+        about: Its help, with the default.
+        bounds: Of a number.
+    """
+
+    kind: Any
+    is_optional: bool
+    about: str
+    bounds: Bounds | None
+
+    @classmethod
+    def read(cls, name: str, hint: object) -> "Setting":
+        """From a field's name and its annotation."""
+        declared, *notes = get_args(hint)
+        about = next(note for note in notes if isinstance(note, str))
+        default = Settings.__dataclass_fields__[name].default
+        if isinstance(default, bool | str | int | float):
+            spoken = f"{default:g}" if isinstance(default, float) else str(default).lower()
+            about = f"{about.removesuffix('.')} (default: {spoken})."
+        options = get_args(declared) or (declared,)
+        return cls(
+            kind=next(option for option in options if option is not type(None)),
+            is_optional=type(None) in options,
+            about=about,
+            bounds=next((note for note in notes if isinstance(note, Bounds)), None),
+        )
+
+    def convert(self, name: str, value: object) -> object:
+        """A plain value of its type.
+
+        Raises:
+            InputError: It is of another type.
+        """
+        target = self.kind
+        if value is None and self.is_optional:
+            return None
+        if get_origin(target) is tuple:
+            return _names_or_count(name, value)
+        if target is float and isinstance(value, int) and not isinstance(value, bool):
+            if self.bounds is not None:
+                self.bounds.check(option_of(name), value)  # an integer may be too large for a float
+            return float(value)
+        if isinstance(value, str) and target is not str and issubclass(target, str | Path):
+            try:
+                return target(value)
+            except ValueError as error:
+                raise InputError(f"{name} must be one of {', '.join(target)}, got {value!r}") from error
+        if not isinstance(value, target) or (target is int and isinstance(value, bool)):
+            raise InputError(f"{name} must be of type {target.__name__}, got {value!r}")
+        return value
+
+
+SETTINGS: Final = {
+    name: Setting.read(name, hint) for name, hint in get_type_hints(Settings, include_extras=True).items()
+}
+
+
+def _names_or_count(setting: str, value: object) -> tuple[str, ...] | int:
+    """Names, or how many; one text that is a number is how many."""
+    match value:
+        case int() if not isinstance(value, bool):
+            return value
+        case str(name) | [str(name)] if name.isascii() and name.isdigit():
+            return int(name)
+        case str(name):
+            return (name,)
+        case [*names] if names and all(isinstance(name, str) for name in names):
+            return tuple(map(str, names))
+    raise InputError(f"{setting} must be names of artists, or how many of them, got {value!r}")
+
+
+def option_of(name: str) -> str:
+    """What a setting is called on the command line."""
+    return f"--{name.replace('_', '-')}"
 
 
 def read_toml(path: Path) -> dict[str, object]:
@@ -175,40 +245,3 @@ def read_toml(path: Path) -> dict[str, object]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"settings file {path} is not TOML: {error}") from error
     return {name.replace("-", "_"): value for name, value in values.items()}
-
-
-def setting_names() -> list[str]:
-    """Names of all settings."""
-    return [item.name for item in fields(Settings)]
-
-
-def _who_is_public(value: object) -> tuple[str, ...] | int | None:
-    """Names, or how many; one text that is a number is how many."""
-    match value:
-        case None | int() if not isinstance(value, bool):
-            return value
-        case str(name) | [str(name)] if name.isascii() and name.isdigit():
-            return int(name)
-        case str(name):
-            return (name,)
-        case [*names] if names and all(isinstance(name, str) for name in names):
-            return tuple(map(str, names))
-    raise InputError(f"public must be names of artists, or how many of them, got {value!r}")
-
-
-def _convert(name: str, value: object, wanted: Any) -> object:
-    """One value to the type its setting declares; an optional setting takes None."""
-    options = get_args(wanted) or (wanted,)
-    if value is None and type(None) in options:
-        return None
-    target = next(option for option in options if option is not type(None))
-    if target is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if isinstance(value, str) and target is not str and issubclass(target, str | Path):
-        try:
-            return target(value)
-        except ValueError as error:
-            raise InputError(f"{name} must be one of {', '.join(target)}, got {value!r}") from error
-    if not isinstance(value, target) or (target is int and isinstance(value, bool)):
-        raise InputError(f"{name} must be of type {target.__name__}, got {value!r}")
-    return value

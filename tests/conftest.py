@@ -66,10 +66,10 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tm
     """Runs the command line in an empty folder, its tables 200 columns wide."""
     from rich.console import Console
 
-    from fedstyle_secure.cli import main as cli
+    from fedstyle_secure.cli.screen import screen
     from tests.command_line import make_call
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("FORCE_COLOR", raising=False)
-    monkeypatch.setattr(cli, "_screen", Console(width=200))
+    monkeypatch.setattr(screen, "out", Console(width=200))
     return make_call(monkeypatch, capsys)

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from fedstyle_secure.cli import main as cli
-from fedstyle_secure.config import Settings, Split, read_toml, setting_names
+from fedstyle_secure.cli import training
+from fedstyle_secure.config import SETTINGS, Settings, Split, option_of, read_toml
 from fedstyle_secure.errors import InputError
 from fedstyle_secure.privacy.clipping import Unit
 from fedstyle_secure.privacy.sizing import Mode
@@ -24,6 +25,10 @@ NEEDED = {"artworks": "art", "out": "run"}
     [
         ("epsilon", 0.0),
         ("epsilon", -1.0),
+        ("epsilon", 32.1),
+        ("epsilon", 10**400),
+        ("views", 10**9),
+        pytest.param("views", 10**5000, id="5001 digits"),
         ("epsilon", math.inf),
         ("epsilon", math.nan),
         ("delta", 0.0),
@@ -55,10 +60,12 @@ def test_a_value_out_of_range_is_refused_by_the_options_name(name, value):
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("epsilon", 1e-9),
-        ("delta", 0.999),
+        ("epsilon", 1e-3),
+        ("epsilon", 32.0),
+        ("delta", 1e-15),
+        ("delta", 0.5),
         ("iterations", 1),
-        ("views", 1),
+        ("views", 64),
         ("drop_rate", 0.0),
         ("drop_rate", 0.99),
         ("min_cohort", 2),
@@ -133,7 +140,7 @@ def test_a_value_of_the_wrong_type_is_refused_by_name(name, value, expected):
 
 @given(
     st.dictionaries(
-        st.sampled_from(setting_names()),
+        st.sampled_from(list(SETTINGS)),
         st.one_of(
             st.none(), st.booleans(), st.integers(), st.floats(), st.text("ab-./", max_size=5), st.lists(st.integers())
         ),
@@ -212,8 +219,8 @@ def test_settings_survive_a_toml_file(tmp_path):
         ),
         ({"noise": "skellam", "sampling_rate": 0.5}, "--sampling-rate below 1 needs"),
         ({"unit": "artist", "sampling_rate": 0.5}, "--sampling-rate below 1 needs --unit artwork and --noise gaussian"),
-        ({"sampling_rate": 0.0}, "--sampling-rate must be above 0"),
-        ({"sampling_rate": 1.5}, "at most 1, got 1.5"),
+        ({"sampling_rate": 0.0}, "--sampling-rate must lie between 0.001 and 1, got 0.0"),
+        ({"sampling_rate": 1.5}, "between 0.001 and 1, got 1.5"),
         ({"noise": "laplace"}, "noise must be one of gaussian, skellam, got 'laplace'"),
     ],
 )
@@ -268,7 +275,7 @@ def test_an_option_beats_the_file_and_the_file_beats_the_default(tmp_path, monke
     path = tmp_path / "run.toml"
     path.write_text(to_toml(NEEDED | {"epsilon": 3.0, "iterations": 2, "sign": True}), encoding="utf-8")
     seen = []
-    monkeypatch.setattr(cli, "_train", lambda settings, **_shown: seen.append(settings))
+    monkeypatch.setattr(training, "train_and_show", lambda settings, **_shown: seen.append(settings))
     result = CliRunner().invoke(cli.app, ["train", "--config", str(path), "--epsilon", "5", "--no-sign"])
     assert result.exit_code == 0, result.output
     (settings,) = seen
@@ -279,8 +286,8 @@ def test_an_option_beats_the_file_and_the_file_beats_the_default(tmp_path, monke
 
 def test_every_setting_is_an_option_of_the_command_line():
     result = CliRunner().invoke(cli.app, ["train", "--help"], env={"COLUMNS": "300", "TERM": "dumb"})
-    for name in setting_names():
-        assert "--" + name.replace("_", "-") in result.output, name
+    for name in SETTINGS:
+        assert option_of(name) in result.output, name
 
 
 def test_settings_cannot_be_changed_afterwards():

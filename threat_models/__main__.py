@@ -20,6 +20,8 @@ from rich.markup import escape
 from rich.status import Status
 from rich.table import Table
 
+from fedstyle_secure.bounds import COHORT, EPSILON, JOBS, NAMED, QUESTIONS
+from fedstyle_secure.cli.options import number
 from fedstyle_secure.config import Settings, read_toml
 from fedstyle_secure.errors import FedStyleError, InputError
 from fedstyle_secure.runs.files import SUMMARY_FILE, read_summary
@@ -95,7 +97,7 @@ def run(
         Path | None, typer.Option(help="Record the figures here; entries of threats that do not run stay.")
     ] = None,
     slow: Annotated[bool, typer.Option("--slow", help="Try harder: minutes for each threat, not seconds.")] = False,
-    jobs: Annotated[int | None, typer.Option(min=1, help="Threats at a time; all cores unless said.")] = None,
+    jobs: Annotated[int | None, number("Threats at a time; all cores unless said.", JOBS)] = None,
     as_json: Json = False,
 ) -> None:
     """Attack claims: defenses off, on, and each one off; exit with 1 unless all comes out as claimed."""
@@ -130,12 +132,12 @@ def check(
     ] = None,
     *,
     config: Annotated[Path | None, typer.Option(help="A TOML file of settings, to check what will be done.")] = None,
-    epsilon: Annotated[float | None, typer.Option(help="Instead of the settings' own.")] = None,
-    artists: Annotated[int | None, typer.Option(min=1, help=f"Artists who train: {_ARTISTS} unless said.")] = None,
+    epsilon: Annotated[float | None, number("Instead of the settings' own.", EPSILON)] = None,
+    artists: Annotated[int | None, number(f"Artists who train: {_ARTISTS} unless said.", COHORT)] = None,
     questions: Annotated[
-        int | None, typer.Option(min=1, help="The catalogue is searched for buyers, who may ask so often.")
+        int | None, number("The catalogue is searched for buyers, who may ask so often.", QUESTIONS)
     ] = None,
-    top: Annotated[int, typer.Option(min=1, help="Most names in such an answer.")] = 5,
+    top: Annotated[int, number("Most names in such an answer.", NAMED)] = 5,
     unpinned: Annotated[
         bool, typer.Option("--unpinned", help="Artists know one another from the server alone.")
     ] = False,

@@ -1,69 +1,122 @@
-"""What ``fedstyle budget`` shows: a plan or an account, plain values both, as tables and sentences.
-
-Tables and safe texts are made as the command line makes its own, so the makers come as arguments.
-"""
+"""``fedstyle budget``: a plan or an account, plain values both, as tables and sentences."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any, Final
 
+import typer
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ..bounds import ARTWORKS, COHORT
+from ..config import Settings
 from ..privacy.mechanism import View
 from ..privacy.promises import Promises
+from .options import Json, number, with_settings
+from .screen import plain, screen
 
-NewTable = Callable[..., Table]
-"""From headings, and a title by name."""
+budget_app = typer.Typer(name="budget", help="Plan what privacy costs, and see what was spent.", no_args_is_help=True)
 
-Plain = Callable[[str], Text]
-"""From names and paths, which are data, to text that does nothing to a terminal."""
-
+_PLANNED: Final = (
+    "privacy",
+    "epsilon",
+    "delta",
+    "unit",
+    "noise",
+    "sampling_rate",
+    "iterations",
+    "drop_rate",
+    "corrupt",
+    "min_cohort",
+    "max_artworks",
+    "sign",
+)
 _VIEWS = (View.AGGREGATE, View.LOCAL, View.WORST_CASE)
 
 
-def plan_screen(plan: Mapping[str, Any], new_table: NewTable) -> Iterator[RenderableType]:
+@budget_app.command("plan")
+# A plan needs neither artworks nor a run's folder, so its file may leave them out.
+@with_settings(*_PLANNED, artworks="artworks", out="run")
+def plan_budget(
+    artists: Annotated[int, number("Artists of the cohort; public ones do not count.", COHORT)],
+    artworks: Annotated[int, number("Training artworks of each artist: a public guess.", ARTWORKS)],
+    settings: Settings,
+    as_json: Json = False,
+) -> None:
+    """Say what a run would promise and how much noise that takes. Nothing runs, and no artwork is needed."""
+    from ..runs.budget_tables import tabulate
+
+    plan = tabulate(settings, artists=artists, artworks=artworks, progress=screen)
+    if as_json:
+        screen.json(plan)
+        return
+    for part in _plan_screen(plan):
+        screen.show(part)
+
+
+@budget_app.command("show")
+def show_budget(
+    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    artist: Annotated[str | None, typer.Option(help="Show this artist's releases one by one.")] = None,
+    since: Annotated[
+        Path | None,
+        typer.Option(help="What --json printed earlier: fail if a ledger has lost a release since, as a backup has."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Say what artists have spent, from their ledgers; exit code 1 if one was altered or rolled back."""
+    from ..runs.spending import read_spending
+
+    spending = read_spending(run, artist=artist, since=since)
+    if as_json:
+        screen.json(spending)
+        return
+    for part in _spending_screen(spending):
+        screen.show(part)
+
+
+def _plan_screen(plan: Mapping[str, Any]) -> Iterator[RenderableType]:
     """A plan, as `budget_tables.tabulate` gives it."""
     privacy = plan["privacy"]
-    yield from _releases_tables(plan, new_table)
-    yield _iterations_table(plan, new_table)
-    table = views_table(privacy, privacy["epsilon"], new_table)
+    yield from _releases_tables(plan)
+    yield _iterations_table(plan)
+    table = views_table(privacy, privacy["epsilon"])
     table.caption = f"{_limit(privacy)}; {plan['upload_bytes'] / 1e6:.2f} MB of vectors up for each artist"
     yield table
     yield from _sentences(privacy["promises"])
 
 
-def spending_screen(spending: Mapping[str, Any], new_table: NewTable, plain: Plain) -> Iterator[RenderableType]:
+def _spending_screen(spending: Mapping[str, Any]) -> Iterator[RenderableType]:
     """An account, as `spending.read_spending` gives it: of every artist, or of one, release by release."""
     privacy, accounts = spending["privacy"], spending["artists"]
     if (name := spending["artist"]) is not None:
         account = accounts[name]
-        yield _steps_table(name, account, privacy, new_table, plain)
+        yield _steps_table(name, account, privacy)
     else:
-        yield _artists_table(accounts, privacy, new_table, plain)
+        yield _artists_table(accounts, privacy)
         account = max(accounts.values(), key=lambda one: _size(one["epsilon"][privacy["limited_view"]]))
-    yield views_table(privacy, account["epsilon"], new_table)
+    yield views_table(privacy, account["epsilon"])
     yield from _sentences(account["promises"])
 
 
-def views_table(privacy: Mapping[str, Any], epsilon: Mapping[str, float | None], new_table: NewTable) -> Table:
+def views_table(privacy: Mapping[str, Any], epsilon: Mapping[str, float | None]) -> Table:
     """Epsilon in the three views, and whom each trusts.
 
     Args:
         privacy: Terms, as `Promises.read` takes them.
         epsilon: By view; None is infinite.
-        new_table: Makes the table.
     """
     promises = Promises.read(privacy)
     title = f"Privacy of one {promises.unit} at delta {promises.delta:g}"
-    table = new_table("view", "epsilon", "trusts", title=title)
+    table = screen.table("view", "epsilon", "trusts", title=title)
     for view in _VIEWS:
         table.add_row(_spoken(view), _bound(epsilon[view]), promises.trusts(view))
     return table
 
 
-def _releases_tables(plan: Mapping[str, Any], new_table: NewTable) -> Iterator[Table]:
+def _releases_tables(plan: Mapping[str, Any]) -> Iterator[Table]:
     """One row for each release; a narrow screen gets noise and uploads one below the other."""
     noise: dict[str, Callable[[Mapping[str, Any]], list[str]]] = {
         "z": lambda release: [f"{release['noise_multiplier']:.3g}"],
@@ -82,7 +135,7 @@ def _releases_tables(plan: Mapping[str, Any], new_table: NewTable) -> Iterator[T
         "so real errors are larger"
     )
     about_uploads = "share: one artist's noise in grid units. bits, length, bytes: of the vector on the grid, uploaded"
-    is_wide = new_table().box is not None
+    is_wide = screen.table().box is not None
     parts = (
         [(noise | upload, f"{about_noise}. {about_uploads}")]
         if is_wide
@@ -90,7 +143,7 @@ def _releases_tables(plan: Mapping[str, Any], new_table: NewTable) -> Iterator[T
     )
     title: str | None = f"Releases of {plan['privacy']['clients']} artists with {plan['artworks']} artworks each"
     for columns, caption in parts:
-        table = new_table(title=title)
+        table = screen.table(title=title)
         table.caption = caption
         table.add_column("release", no_wrap=True)
         for heading in columns:
@@ -102,9 +155,9 @@ def _releases_tables(plan: Mapping[str, Any], new_table: NewTable) -> Iterator[T
         title = None
 
 
-def _iterations_table(plan: Mapping[str, Any], new_table: NewTable) -> Table:
+def _iterations_table(plan: Mapping[str, Any]) -> Table:
     is_sampled = plan["privacy"]["sampling_rate"] < 1
-    table = new_table("iterations", title="Error by number of iterations")
+    table = screen.table("iterations", title="Error by number of iterations")
     kinds = {"error": "", **({"error_without_sampling": ", all artworks"} if is_sampled else {})}
     for condition in kinds.values():
         for heading in ("moments", "first head", "later heads"):
@@ -122,9 +175,12 @@ def _iterations_table(plan: Mapping[str, Any], new_table: NewTable) -> Table:
 
 
 def _artists_table(
-    accounts: Mapping[str, Mapping[str, Any]], privacy: Mapping[str, Any], new_table: NewTable, plain: Plain
+    accounts: Mapping[str, Mapping[str, Any]],
+    privacy: Mapping[str, Any],
 ) -> Table:
-    table = new_table("artist", "releases", *map(_spoken, _VIEWS), "head", title="What artists have spent, as epsilon")
+    table = screen.table(
+        "artist", "releases", *map(_spoken, _VIEWS), "head", title="What artists have spent, as epsilon"
+    )
     for name, account in accounts.items():
         bounds = [_bound(account["epsilon"][view]) for view in _VIEWS]
         table.add_row(plain(name), f"{len(account['releases'])}", *bounds, account["head"][:12])
@@ -133,9 +189,11 @@ def _artists_table(
 
 
 def _steps_table(
-    name: str, account: Mapping[str, Any], privacy: Mapping[str, Any], new_table: NewTable, plain: Plain
+    name: str,
+    account: Mapping[str, Any],
+    privacy: Mapping[str, Any],
 ) -> Table:
-    table = new_table("iteration", "release", "noise", *map(_spoken, _VIEWS), title=plain(f"What {name} released"))
+    table = screen.table("iteration", "release", "noise", *map(_spoken, _VIEWS), title=plain(f"What {name} released"))
     for release in account["releases"]:
         bounds = [_bound(release["epsilon"][view]) for view in _VIEWS]
         table.add_row(f"{release['iteration']}", plain(release["name"]), release["noise"], *bounds)

@@ -1,22 +1,17 @@
 """Commands that look at runs from other sides: who comes and goes, what grows, what style is and what it is not."""
 
-import json
-import shlex
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
 import typer
 from rich.text import Text
 
 from ..allocator import keep_freed_memory
-from ..config import Settings, Split, read_toml
-from ..errors import InputError
-from ..privacy.sizing import Mode
-from .experiments import Json, Screen, experiment_app
-
-T = TypeVar("T", int, float)
+from ..bounds import COHORT, EPSILON, ITERATIONS, PICTURES, REPETITIONS, VIEWS
+from ..config import Settings
+from .experiments import experiment_app
+from .options import Json, number, numbers, with_settings
+from .screen import command_line, plain, screen
 
 catalogue_app = typer.Typer(
     name="catalogue", help="Let artists join and leave a finished run's catalogue.", no_args_is_help=True
@@ -25,12 +20,11 @@ catalogue_app = typer.Typer(
 
 @catalogue_app.command("add")
 def add_artist(
-    context: typer.Context,
     run: Annotated[Path, typer.Argument(help="Folder of a run whose artists signed.")],
     artist_folder: Annotated[Path, typer.Option(help="The joining artist's pictures; they do not leave this machine.")],
     name: Annotated[str | None, typer.Option(help="To be found by (default: the folder's name).")] = None,
     epsilon: Annotated[
-        float | None, typer.Option(help="Limit on all the artist ever releases here (default: the run's).")
+        float | None, number("Limit on all the artist ever releases here (default: the run's).", EPSILON)
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -38,15 +32,14 @@ def add_artist(
     from ..runs.members import join
 
     keep_freed_memory()
-    screen: Screen = context.obj
-    joined = join(run, artist_folder, name=name, limit=epsilon, progress=screen.progress)
+    joined = join(run, artist_folder, name=name, limit=epsilon, progress=screen)
     if as_json:
-        _print_json(joined)
+        screen.json(joined)
         return
     spent = joined["epsilon"]["aggregate"]
     cost = "without any protection" if spent is None else f"at epsilon {spent:.2f} of {joined['limit']:g} in all views"
     screen.show(
-        screen.plain(
+        plain(
             f"{joined['artist']} joined with {joined['artworks']} artworks, {cost}; the catalogue has "
             f"{joined['catalogue']} artists. Ledger: {joined['ledger']}"
         ),
@@ -55,7 +48,6 @@ def add_artist(
 
 @catalogue_app.command("remove")
 def remove_artist(
-    context: typer.Context,
     run: Annotated[Path, typer.Argument(help="Folder of a run whose artists signed.")],
     artist: Annotated[str, typer.Argument(help="Who leaves.")],
     as_json: Json = False,
@@ -63,13 +55,12 @@ def remove_artist(
     """Take an artist's signature out of the catalogue; the ledger is kept, and so is what the model learned."""
     from ..runs.members import leave
 
-    screen: Screen = context.obj
     left = leave(run, artist)
     if as_json:
-        _print_json(left)
+        screen.json(left)
         return
     screen.show(
-        screen.plain(
+        plain(
             f"{left['artist']} left; the catalogue has {left['catalogue']} artists. The ledger {left['ledger']} is "
             "kept: what was released stays released, and copies of the old catalogue cannot be called back."
         ),
@@ -78,38 +69,38 @@ def remove_artist(
 
 @experiment_app.command()
 def growth(
-    context: typer.Context,
     out: Annotated[Path, typer.Option(help="Folder of the experiment; one that was stopped is continued.")],
     artists: Annotated[str, typer.Option(metavar="N,N,...", help="Sizes of cohorts.")] = "25,100,400",
     epsilons: Annotated[
         str,
         typer.Option(metavar="E,E,...", help="Limits on all an artist releases; no noise is always measured too."),
     ] = "1,8,inf",
-    seeds: Annotated[int, typer.Option(help="Runs of each size with other artists, as far as they reach.")] = 3,
-    artworks: Annotated[int, typer.Option(help="Pictures of an artist; a third are held out as queries.")] = 12,
-    views: Annotated[int, typer.Option(help="Augmented views of each training picture.")] = 1,
-    iterations: Annotated[int, typer.Option(help="Model updates.")] = 6,
+    seeds: Annotated[int, number("Runs of each size with other artists, as far as they reach.", REPETITIONS)] = 3,
+    artworks: Annotated[int, number("Pictures of an artist; a third are held out as queries.", PICTURES)] = 12,
+    views: Annotated[int, number("Augmented views of each training picture.", VIEWS)] = 1,
+    iterations: Annotated[int, number("Model updates.", ITERATIONS)] = 6,
     as_json: Json = False,
 ) -> None:
     """Measure what an epsilon costs as the cohort grows, on artists of one atelier, through real masked sessions."""
+    sizes = numbers(artists, "--artists", COHORT, int)
+    limits = numbers(epsilons, "--epsilons", EPSILON, float, allow_infinite=True)
     from ..experiments.growth import GrowthPlan, measure_growth
 
     keep_freed_memory()
-    screen: Screen = context.obj
     plan = GrowthPlan(
         out=out,
-        artists=_numbers(artists, "--artists", int),
-        epsilons=_numbers(epsilons, "--epsilons", float),
+        artists=sizes,
+        epsilons=limits,
         seeds=seeds,
         artworks=artworks,
         views=views,
         iterations=iterations,
     )
-    results = measure_growth(plan, command=_command(), progress=screen.progress)
+    results = measure_growth(plan, command=command_line(), progress=screen)
     if as_json:
-        _print_json(results)
+        screen.json(results)
         return
-    table = screen.new_table(title="Accuracy@1 as the cohort grows")
+    table = screen.table(title="Accuracy@1 as the cohort grows")
     for heading in ("artists", "epsilon", "no training", "trained", "cost", "MB up", "seconds"):
         table.add_column(heading, justify="right")
     for row in results["rows"]:
@@ -121,30 +112,14 @@ def growth(
     screen.show(table)
     for answer in results["answers"]:
         screen.show(Text(answer["sentence"]))
-    screen.show(Text.assemble("Report: ", screen.plain(str(out / "report.html"))))
-
-
-def _command() -> str:
-    return shlex.join(["fedstyle", *sys.argv[1:]])
+    screen.show("Report:", plain(str(out / "report.html")))
 
 
 def _bound(epsilon: float | None) -> str:
     return "inf" if epsilon is None else f"{epsilon:g}"
 
 
-def _numbers(text: str, option: str, parse: Callable[[str], T]) -> list[T]:
-    try:
-        return [parse(part) for part in text.split(",")]
-    except ValueError as error:
-        raise InputError(f"{option} must be numbers with commas between, as in 1,8; got {text!r}") from error
-
-
-def _print_json(result: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(result, indent=2) + "\n")
-
-
 def card(
-    context: typer.Context,
     run: Annotated[Path, typer.Argument(help="Folder of a run.")],
     out: Annotated[Path | None, typer.Option(help="New folder to write to (default: the run's own).")] = None,
     as_json: Json = False,
@@ -152,18 +127,16 @@ def card(
     """Write a model card and a data sheet from a run's summary."""
     from ..runs.card import write_cards
 
-    screen: Screen = context.obj
     written = write_cards(run, out=out)
     if as_json:
-        _print_json(dict(zip(("model_card", "data_sheet"), map(str, written), strict=True)))
+        screen.json(dict(zip(("model_card", "data_sheet"), map(str, written), strict=True)))
         return
-    for title, path in zip(("Model card: ", "Data sheet: "), written, strict=True):
-        screen.show(Text.assemble(title, screen.plain(str(path))))
+    for title, path in zip(("Model card:", "Data sheet:"), written, strict=True):
+        screen.show(title, plain(str(path)))
 
 
 @experiment_app.command()
 def content(
-    context: typer.Context,
     run: Annotated[Path, typer.Argument(help="Folder of a run on artworks whose index names contents.")],
     artworks: Annotated[
         Path | None, typer.Option(help="Where its artworks are now (default: where they were).")
@@ -176,12 +149,11 @@ def content(
     from ..report.content import claim
 
     keep_freed_memory()
-    screen: Screen = context.obj
-    results = measure_content(run, artworks=artworks, out=out, command=_command(), progress=screen.progress)
+    results = measure_content(run, artworks=artworks, out=out, command=command_line(), progress=screen)
     if as_json:
-        _print_json(results)
+        screen.json(results)
         return
-    table = screen.new_table(title="Nearer with probability")
+    table = screen.table(title="Nearer with probability")
     table.add_column("space")
     for heading in ("same style", "same subject", "style over subject"):
         table.add_column(heading, justify="right")
@@ -191,7 +163,7 @@ def content(
     table.caption = "chance one half; styles among works of other subjects, subjects among works of other artists"
     screen.show(table)
     if results["distances"] is not None:
-        table = screen.new_table("space", title="Learned distances against true ones")
+        table = screen.table("space", title="Learned distances against true ones")
         for heading in ("rank correlation", "p"):
             table.add_column(heading, justify="right")
         for name, found in results["distances"]["spaces"].items():
@@ -201,36 +173,26 @@ def content(
 
 
 @experiment_app.command("cohort-changes")
+# No run is written, nothing is published.
+@with_settings("artworks", "public", "public_art", "split", "privacy", "epsilon", out="run", all_agreed=True)
 def cohort_changes(
-    context: typer.Context,
-    artworks: Annotated[Path, typer.Option(help="Folder with one folder of artworks for each artist.")],
-    newcomers: Annotated[int, typer.Option(help="Artists who join after training.")] = 6,
-    leavers: Annotated[int, typer.Option(help="Participants who leave after that.")] = 2,
-    seeds: Annotated[int, typer.Option(help="Repetitions with other splits and other artists.")] = 3,
-    config: Annotated[Path | None, typer.Option(help="TOML file with any settings of a run; options win.")] = None,
-    public: Annotated[int | None, typer.Option(help="Declare this many artists public (default: a third).")] = None,
-    public_art: Annotated[Path | None, typer.Option(help="A folder of public artists instead of --public.")] = None,
-    split: Annotated[Split | None, typer.Option(help="Hold out artworks by artist, or subjects by content.")] = None,
-    privacy: Annotated[Mode | None, typer.Option(help="Where noise comes from (default: distributed).")] = None,
-    epsilon: Annotated[float | None, typer.Option(help="Limit on all an artist releases (default: 8).")] = None,
+    settings: Settings,
+    newcomers: Annotated[int, number("Artists who join after training.", COHORT)] = 6,
+    leavers: Annotated[int, number("Participants who leave after that.", COHORT)] = 2,
+    seeds: Annotated[int, number("Repetitions with other splits and other artists.", REPETITIONS)] = 3,
     out: Annotated[Path | None, typer.Option(help="Folder to write results and page to; must not exist.")] = None,
     as_json: Json = False,
 ) -> None:
     """Measure how well artists are found who join without training, and whether others notice who leaves."""
-    chosen: dict[str, object] = {"artworks": artworks, "public": public, "public_art": public_art, "split": split}
-    chosen |= {"privacy": privacy, "epsilon": epsilon, "out": Path("run"), "all_agreed": True}  # nothing is published
-    given = {name: value for name, value in chosen.items() if value is not None}
-    settings = Settings.from_values((read_toml(config) if config is not None else {}) | given)
     from ..experiments.cohort_changes import Change, measure_changes
 
     keep_freed_memory()
-    screen: Screen = context.obj
     change = Change(newcomers=newcomers, leavers=leavers, seeds=seeds)
-    results = measure_changes(settings, change, out=out, command=_command(), progress=screen.progress)
+    results = measure_changes(settings, change, out=out, command=command_line(), progress=screen)
     if as_json:
-        _print_json(results)
+        screen.json(results)
         return
-    table = screen.new_table(title="Accuracy@1 among all")
+    table = screen.table(title="Accuracy@1 among all")
     table.add_column("searched by")
     for heading in ("took part", "joined later"):
         table.add_column(heading, justify="right")

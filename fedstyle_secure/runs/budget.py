@@ -178,7 +178,7 @@ def plan_budget(settings: Settings, *, clients: int, dimensions: int, outputs: i
     if settings.privacy is not Mode.NONE and not _meets(settings, budget, mechanisms):
         raise PrivacyError(
             f"--epsilon {settings.epsilon:g} at --delta {settings.delta:g} is beyond what ledgers can account for: "
-            "choose an epsilon below 700, or a larger --delta"
+            "choose a smaller one, or a larger --delta"
         )
     for mechanism in mechanisms[: settings.iterations]:
         check_support(mechanism, settings.min_cohort)

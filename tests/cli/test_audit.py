@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fedstyle_secure.cli import main as cli
+from fedstyle_secure.cli.screen import screen
 from fedstyle_secure.config import Settings
 from fedstyle_secure.engines.memory import Unreachable
 from fedstyle_secure.errors import InputError
@@ -95,7 +95,7 @@ def test_what_leaks_too_much_is_named_in_red_and_ends_in_code_1(recorded, call, 
     assert findings["leaks"] == [{"0": 1}, {"1": 1}, {"2": 1}]
 
     styles = []
-    monkeypatch.setattr(cli._screen, "print", lambda what, **_options: styles.append(getattr(what, "style", None)))
+    monkeypatch.setattr(screen.out, "print", lambda what, **_options: styles.append(getattr(what, "style", None)))
     call("audit", "transcript", recorded[0], "--corrupt", "3,4,5,6,7")
     assert styles[1:] == ["bold red"]
 
@@ -157,7 +157,7 @@ def test_what_cannot_be_audited_ends_in_one_sentence(recorded, call, tmp_path):
         (["missing.json"], "cannot read the transcript missing.json: No such file"),
         (["empty"], "empty holds no transcripts, which end in .json"),
         ([], "Missing argument 'FILE|DIR'"),
-        ([recorded[0], "--corrupt", "one"], "--corrupt must be numbers with commas between, as in 3,7; got 'one'"),
+        ([recorded[0], "--corrupt", "one"], "--corrupt must be numbers with commas between, as in 1,8; got 'one'"),
         ([recorded[0], "--corrupt", "1,,2"], "--corrupt must be numbers"),
         ([recorded[0], "--corrupt", "8"], "corrupt: [8] are no clients, there are 8"),
     ):

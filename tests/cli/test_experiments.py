@@ -66,12 +66,12 @@ def test_a_privacy_budget_is_shown_as_json_as_a_table_and_as_a_page(call, art, t
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (("--epsilons", "1,two"), "--epsilons must be numbers with commas between, as in 1,8,inf; got '1,two'"),
-        (("--epsilons", "1,-2"), "--epsilons must be different numbers above 0, got '1,-2'"),
-        (("--epsilons", "1,nan"), "--epsilons must be different numbers above 0, got '1,nan'"),
-        (("--epsilons", "1,1"), "--epsilons must be different numbers above 0, got '1,1'"),
-        (("--seeds", "0"), "--seeds must be at least 1, got 0"),
-        (("--jobs", "0"), "--jobs must be at least 1, got 0"),
+        (("--epsilons", "1,two"), "--epsilons must be numbers with commas between, as in 1,8; got '1,two'"),
+        (("--epsilons", "1,-2"), "--epsilons must lie between 0.001 and 32, got -2.0"),
+        (("--epsilons", "1,nan"), "--epsilons must lie between 0.001 and 32, got nan"),
+        (("--epsilons", "1,1"), "--epsilons names a number twice"),
+        (("--seeds", "0"), "--seeds must lie between 1 and 1,000, got 0"),
+        (("--jobs", "0"), "--jobs must lie between 1 and 1,024, got 0"),
         (("--engine", "cluster"), "--engine must be local or ray, got 'cluster'"),
         (("--encoder", "small"), "an experiment shares features among its seeds"),
     ],

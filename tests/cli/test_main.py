@@ -18,7 +18,8 @@ from rich.console import Console
 
 from fedstyle_secure import __version__
 from fedstyle_secure.artworks import atelier as atelier_module
-from fedstyle_secure.cli import main as cli
+from fedstyle_secure.cli.screen import screen
+from fedstyle_secure.privacy.sizing import Mode
 from fedstyle_secure.runs import train as run_module
 from tests import stand_ins
 from tests.command_line import Call, Ended
@@ -67,7 +68,7 @@ def finished(painted: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             path.rename(public / path.name)
     with pytest.MonkeyPatch.context() as monkeypatch:
         stand_ins.install(monkeypatch)
-        run_module.train(stand_ins.settings(folder / "art", folder / "run", public_art=public, privacy=cli.Mode.NONE))
+        run_module.train(stand_ins.settings(folder / "art", folder / "run", public_art=public, privacy=Mode.NONE))
     return folder / "run"
 
 
@@ -98,22 +99,37 @@ BAD_RUNS = {
     "truncated image": (lambda art: os.truncate(first_artwork(art), 100), (), 2, "boat.png"),
     "too few clients": (without(*range(7)), (), 2, "4 artists are left as clients, fewer than the minimum cohort of 5"),
     "too many corrupt": (nothing, ("--corrupt", "7"), 2, "7 corrupt artists among 8 need at least 9 survivors"),
-    "negative corrupt": (nothing, ("--corrupt", "-1"), 2, "--corrupt must be at least 0"),
-    "epsilon 0": (nothing, ("--epsilon", "0"), 2, "--epsilon must be above 0, got 0.0"),
-    "epsilon below 0": (nothing, ("--epsilon", "-1"), 2, "--epsilon must be above 0"),
-    "epsilon nan": (nothing, ("--epsilon", "nan"), 2, "--epsilon must be above 0, got nan"),
-    "epsilon no count meets": (nothing, ("--epsilon", "1e-9"), 1, "--epsilon 1e-09 cannot be met"),
+    "negative corrupt": (nothing, ("--corrupt", "-1"), 2, "--corrupt must lie between 0 and 100,000, got -1"),
+    "epsilon 0": (
+        nothing,
+        ("--epsilon", "0"),
+        2,
+        "--epsilon must lie between 0.001 and 32, got 0.0: nothing can be learned",
+    ),
+    "epsilon below 0": (nothing, ("--epsilon", "-1"), 2, "--epsilon must lie between 0.001 and 32, got -1"),
+    "epsilon nan": (nothing, ("--epsilon", "nan"), 2, "--epsilon must lie between 0.001 and 32, got nan\n"),
+    "epsilon no count meets": (nothing, ("--epsilon", "0.001"), 1, "--epsilon 0.001 cannot be met"),
     "local epsilon no count meets": (
         nothing,
-        ("--epsilon", "1e-9", "--privacy", "local"),
+        ("--epsilon", "0.001", "--privacy", "local"),
         1,
-        "--epsilon 1e-09 cannot be met",
+        "--epsilon 0.001 cannot be met",
     ),
-    "epsilon beyond accounting": (nothing, ("--epsilon", "1000"), 1, "choose an epsilon below 700"),
-    "delta 0": (nothing, ("--delta", "0"), 2, "--delta must lie between 0 and 1"),
-    "delta 1": (nothing, ("--delta", "1"), 2, "--delta must lie between 0 and 1"),
+    "epsilon that protects nothing": (
+        nothing,
+        ("--epsilon", "33"),
+        2,
+        "odds that may shift by e^32 nothing is protected",
+    ),
+    "delta 0": (nothing, ("--delta", "0"), 2, "--delta must lie between 1e-15 and 0.5"),
+    "delta 1": (
+        nothing,
+        ("--delta", "1"),
+        2,
+        "--delta must lie between 1e-15 and 0.5, got 1.0: delta is the probability",
+    ),
     "delta below its slack": (nothing, ("--delta", "1e-12"), 1, "--delta 1e-12 is smaller than"),
-    "no iteration": (nothing, ("--iterations", "0"), 2, "--iterations must be at least 1"),
+    "no iteration": (nothing, ("--iterations", "0"), 2, "--iterations must lie between 1 and 1,000"),
     "drop rate breaks the cohort": (nothing, ("--drop-rate", "0.5"), 2, "only 4 of 8 artists are sure to stay"),
     "drop rate breaks recovery": (
         nothing,
@@ -121,8 +137,8 @@ BAD_RUNS = {
         2,
         "3 corrupt artists among 8 need at least 7 survivors",
     ),
-    "drop rate 1": (nothing, ("--drop-rate", "1"), 2, "--drop-rate must be at least 0 and below 1"),
-    "public 0": (nothing, ("--public", "0"), 2, "--public must be at least 1"),
+    "drop rate 1": (nothing, ("--drop-rate", "1"), 2, "--drop-rate must lie between 0 and 0.99"),
+    "public 0": (nothing, ("--public", "0"), 2, "--public must lie between 1 and 100,000"),
     "public all": (nothing, ("--public", "12"), 2, "12 public artists leave no client among 12 artists"),
     "public more than all": (nothing, ("--public", "99"), 2, "12 public artists leave no client"),
     "public twice": (nothing, ("--public", "3", "--public-art", "art"), 2, "give either --public or --public-art"),
@@ -136,7 +152,7 @@ BAD_RUNS = {
     ),
     "unknown encoder": (nothing, ("--encoder", "vgg"), 2, "unknown encoder 'vgg'"),
     "encoder without weights": (nothing, ("--encoder", "timm:resnet10t"), 2, "needs pretrained weights"),
-    "max artworks": (nothing, ("--max-artworks", "99999999"), 2, "max_artworks must be between 1 and"),
+    "max artworks": (nothing, ("--max-artworks", "99999999"), 2, "--max-artworks must lie between 1 and 1,048,576"),
     "run exists": (nothing, ("--out", "art"), 2, "art exists already; choose another --out"),
     "run inside a file": (nothing, ("--out", "art/index.csv/run"), 1, "cannot be written"),
     "run name too long": (nothing, ("--out", "x" * 250), 1, "cannot be written"),
@@ -305,7 +321,7 @@ def test_redirected_output_is_plain_text_that_fits_forty_columns(
         on_progress(1, 1)
 
     monkeypatch.setenv("COLUMNS", "40")
-    monkeypatch.setattr(cli, "_screen", Console())  # a console asks for its width when it is made
+    monkeypatch.setattr(screen, "out", Console())  # a console asks for its width when it is made
     monkeypatch.setattr(atelier_module, "write_atelier", paint)
     options = ("--artworks", painted, *QUICK) if command == "train" else ()
     ended = call(command, *options, "--out", "run")
@@ -406,8 +422,8 @@ BAD_SEARCHES = {
     "bent names": (damage("catalogue/artists.json", lambda _data: b"{}"), (), "artists.json is not a"),
     "no image": (lambda run: (run.parent / "query.png").unlink(), (), "query.png cannot be opened"),
     "image that is none": (lambda run: (run.parent / "query.png").write_text("x"), (), "query.png"),
-    "top 0": (lambda _run: None, ("--top", "0"), "at least one artist, got top = 0"),
-    "top below 0": (lambda _run: None, ("--top", "-3"), "at least one artist, got top = -3"),
+    "top 0": (lambda _run: None, ("--top", "0"), "--top must lie between 1 and 100,000, got 0"),
+    "top below 0": (lambda _run: None, ("--top", "-3"), "--top must lie between 1 and 100,000, got -3"),
 }
 
 

@@ -117,7 +117,7 @@ def test_what_cannot_be_measured_is_refused_before_anything_is_painted(encoded: 
         ({"artists": [5, 5]}, InputError),
         ({"artists": [3]}, InputError),
         ({"epsilons": [0.0]}, InputError),
-        ({"epsilons": [1e-9]}, PrivacyError),
+        ({"epsilons": [1e-3]}, PrivacyError),
         ({"epsilons": [math.nan]}, InputError),
         ({"seeds": 0}, InputError),
         ({"artworks": 3}, InputError),

@@ -75,7 +75,7 @@ def test_the_bound_leaves_artworks_out_and_says_so(art: Path) -> None:
     assert [len(p.artworks) for p in dataset.held_out] == [len(p.artworks) for p in full.held_out]
 
 
-@pytest.mark.parametrize(("delta", "warned"), [(0.24, False), (0.25, True), (0.9, True)])
+@pytest.mark.parametrize(("delta", "warned"), [(0.24, False), (0.25, True), (0.5, True)])
 def test_a_delta_that_publishes_an_artwork_is_warned_of(delta: float, warned: bool, art: Path) -> None:
     assert any("is not below 1/4" in warning for warning in read(art, delta=delta).warnings) is warned
 

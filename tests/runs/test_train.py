@@ -110,7 +110,7 @@ def test_training_beats_a_random_head_and_follows_the_seed(art: Path, tmp_path: 
 @pytest.mark.parametrize("mode", [Mode.DISTRIBUTED, Mode.LOCAL])
 def test_no_seed_touches_privacy_noise(mode: Mode, art: Path, tmp_path: Path) -> None:
     # So much budget that the update stands out of its noise: where it does not, alignment keeps the old model.
-    settings = stand_ins.settings(art, tmp_path / "a", privacy=mode, iterations=1, epsilon=60.0)
+    settings = stand_ins.settings(art, tmp_path / "a", privacy=mode, iterations=1, epsilon=30.0)
     run.train(settings)
     run.train(replace(settings, out=tmp_path / "b"))
     files = ("model.safetensors", "catalogue/signatures.safetensors")
@@ -194,8 +194,7 @@ def test_ledgers_do_not_tell_how_many_artworks_an_artist_has(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("changes", "error"),
     [
-        ({"epsilon": 1e-9}, PrivacyError),
-        ({"epsilon": 1000.0}, PrivacyError),
+        ({"epsilon": 1e-3}, PrivacyError),
         ({"delta": 1e-12}, PrivacyError),
         ({"corrupt": 7}, InputError),
         ({"drop_rate": 0.5}, InputError),

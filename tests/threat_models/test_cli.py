@@ -174,3 +174,9 @@ def test_a_run_is_checked_by_what_it_wrote_down(capsys, tmp_path: Path) -> None:
 def test_a_check_of_what_cannot_be_is_one_sentence(capsys, arguments, sentence) -> None:
     assert call(*arguments) == 2
     assert sentence in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize("number", ["--epsilon=nan", "--epsilon=1e300", "--artists=-1", "--questions=0", "--top=1e9"])
+def test_an_absurd_number_is_refused_by_its_option(number: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("check", number) == 2
+    assert number.partition("=")[0] in capsys.readouterr().err
