@@ -22,7 +22,8 @@ from fedstyle_secure.encoder.small import SmallEncoder
 from fedstyle_secure.encoder.spec import SMALL, BackboneSpec
 from fedstyle_secure.encoder.whitening import Whitening
 from fedstyle_secure.runs.budget import SIGNATURE_DIMENSIONS
-from fedstyle_secure.runs.train import DIMENSIONS, OUTPUTS, RESIDUAL, style_scatter
+from fedstyle_secure.runs.signing import signature_space
+from fedstyle_secure.runs.train import DIMENSIONS, OUTPUTS, RESIDUAL
 from fedstyle_secure.training.codebook import Codebook
 from fedstyle_secure.training.objective import warm_start
 
@@ -89,9 +90,8 @@ def open_studio(name: str, side: int) -> Studio:
         residual=RESIDUAL,
         encoder=encoder.name,
     )
-    scatter = style_scatter([model.embed(each.views) for each in public])
     # The longest signature: shorter ones tell no more (docs/adr/0005-signature-space.md).
-    space = SignatureSpace.fit(scatter, min(SIGNATURE_DIMENSIONS, len(scatter)))
+    space = signature_space([model.embed(each.views) for each in public], SIGNATURE_DIMENSIONS)
     return Studio(
         encoder=encoder, model=model, space=space, codebook=codebook, public=public, images=pixels(portfolios)
     )

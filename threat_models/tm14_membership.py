@@ -29,7 +29,7 @@ from fedstyle_secure.privacy.pipeline import protect
 from fedstyle_secure.privacy.quantization import dequantize
 from fedstyle_secure.privacy.sizing import Mode
 from fedstyle_secure.runs.budget import SIGNATURE_SHARE
-from fedstyle_secure.runs.train import style_scatter
+from fedstyle_secure.runs.signing import signature_space
 from fedstyle_secure.training.objective import StyleHead, anchor_loss
 from fedstyle_secure.training.tensors import HEAD, head_segment
 from fedstyle_secure.training.updates import Contributions, Layout, Segment, Support
@@ -184,7 +184,7 @@ def _halves(count: int, artworks: int, rng: np.random.Generator) -> NDArray[np.b
 
 @cache
 def _space() -> SignatureSpace:
-    return SignatureSpace.fit(style_scatter([_STYLES.model.embed(each.views) for each in _STYLES.public]), DIMENSIONS)
+    return signature_space([_STYLES.model.embed(each.views) for each in _STYLES.public], DIMENSIONS)
 
 
 def _attack_signatures(artworks: int, rho: float, effort: Effort) -> tuple[_Success, _Success]:

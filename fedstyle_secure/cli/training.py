@@ -93,15 +93,18 @@ def _retrieval_table(summary: dict[str, Any]) -> Table:
     for heading in ("accuracy@1", "recall@5", "MRR", "macro F1"):
         table.add_column(heading, justify="right", min_width=len("0.123"), overflow="fold")
     rows = {
-        "random head": "random_head",
-        "no training": "no_training",
-        "trained": "retrieval",
-        "trained, by private signatures": "signatures",
+        "exact, random head": summary["random_head"],
+        "exact, no training": summary["no_training"],
+        "exact, trained": summary["retrieval"],
     }
-    for title, key in rows.items():
-        if key in summary:
-            scores = [summary[key][name] for name in ("accuracy_at_1", "recall_at_5", "mrr", "macro_f1")]
-            table.add_row(title, *[f"{value:.3f}" for value in scores])
+    if "buyer" in summary:
+        for kind, key in (("no training, whole epsilon", "no_training"), ("buyer", "references")):
+            for count, scores in summary["buyer"][key].items():
+                rows[f"{kind}, {count} picture{'' if count == '1' else 's'}"] = scores
+    for title, scores in rows.items():
+        if scores is not None:
+            values = [scores[name] for name in ("accuracy_at_1", "recall_at_5", "mrr", "macro_f1")]
+            table.add_row(title, *[f"{value:.3f}" for value in values])
     table.caption = f"chance {summary['retrieval']['chance']:.3f}"
     return table
 

@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from ..config import Settings
 from ..privacy.mechanism import View
 from ..privacy.sizing import Mode
+from ..runs.buyer import score_buyer
 from ..runs.dataset import derive_seed
 from ..runs.evaluation import score
 from ..runs.progress import Silent
 from ..runs.stages import Prepared
-from ..runs.summary import finite, score_signatures
+from ..runs.summary import finite
 from ..runs.train import first_model, walk
 from ..training.baselines import BASELINES
 from .rivals import EMBEDDINGS, HEAD_ALONE, RESIDUAL, compare, fit, ranked
@@ -102,14 +103,15 @@ def _fedstyle(prepared: Prepared) -> dict[str, Any]:
         trained, index = walk(prepared, Path(scratch), None, Silent())
         ledger = next(iter(trained.artists.values())).ledger
         epsilons = {view.value: finite(ledger.epsilon(view)) for view in View}
-    model = trained.outcomes[-1].model
+    model = trained.model
     heads = model.head[None]
     measured = {
         name: compare(heads, model, prepared.training, prepared.held_out, embedding=name) for name in EMBEDDINGS
     }
     found = _measures(measured)
     if index is not None:
-        found["scores"]["signatures"] = score_signatures(prepared, model, index).as_dict()
+        found["buyer"] = score_buyer(prepared, trained, index)
+        found["scores"]["signatures"] = found["buyer"]["references"]["1"]
         found["signatures"] = {
             "artists": list(index.artists),
             "vectors": np.round(index.vectors.astype(np.float64), _DECIMALS).tolist(),

@@ -118,7 +118,7 @@ def _measure(settings: Settings, change: Change, progress: Progress) -> dict[str
             )
         prepared = _only(everyone, staying)
         trained, index = walk(prepared, _folder(scratch, "all"), None, progress)
-        model = trained.outcomes[-1].model
+        model = trained.model
         cohort = Cohort(
             participants=prepared.training,
             newcomers={name: everyone.training[name] for name in joining},
@@ -131,7 +131,7 @@ def _measure(settings: Settings, change: Change, progress: Progress) -> dict[str
             left = left.without(name)
         others = [name for name in staying if name not in leaving]
         again, _ = walk(_only(everyone, others), _folder(scratch, "others"), None, progress)
-        retrained = again.outcomes[-1].model
+        retrained = again.model
     groups = {"participants": staying, "newcomers": joining}
     embeddings = {"no_training": trained.start.whiten, "exact": model.embed}
     return {

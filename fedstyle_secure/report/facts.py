@@ -11,6 +11,7 @@ from ..errors import InputError
 
 FORMAT: Final = "fedstyle-run-1"
 VIEWS: Final = ("aggregate", "local", "worst_case")
+REFERENCES: Final = (1, 3, 5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,19 @@ class Scores:
     mrr: float
     macro_f1: float
     chance: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Buyer:
+    """Searches among published signatures, by number of pictures; None where so many were never held out."""
+
+    references: Mapping[int, Scores | None]
+    no_training: Mapping[int, Scores | None]
+
+    @property
+    def counts(self) -> Sequence[int]:
+        """Numbers of pictures that were tried, fewest first."""
+        return [count for count, scores in self.references.items() if scores is not None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +77,7 @@ class Example:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """A run, as its summary tells it. `signatures` is None where nobody published one."""
+    """A run, as its summary tells it. `buyer` is None where nobody published a signature."""
 
     artists: int
     public_artists: Sequence[str]
@@ -72,7 +86,7 @@ class Facts:
     retrieval: Scores
     no_training: Scores
     random_head: Scores
-    signatures: Scores | None
+    buyer: Buyer | None
     privacy: Privacy
     bytes_up: float
     bytes_down: float
@@ -84,6 +98,11 @@ class Facts:
     command: str
     versions: Mapping[str, str]
     warnings: Sequence[str]
+
+    @property
+    def signatures(self) -> Scores | None:
+        """What a buyer with one picture gets."""
+        return None if self.buyer is None else self.buyer.references[1]
 
 
 def read_facts(path: Path) -> Facts:
@@ -110,7 +129,7 @@ def read_facts(path: Path) -> Facts:
         retrieval=_scores(root.section("retrieval")),
         no_training=_scores(root.section("no_training")),
         random_head=_scores(root.section("random_head")),
-        signatures=_scores(root.section("signatures")) if root.has("signatures") else None,
+        buyer=_buyer(root.section("buyer")) if root.has("buyer") else None,
         privacy=_privacy(root.section("privacy")),
         bytes_up=communication.number("bytes_up_per_artist"),
         bytes_down=communication.number("bytes_down_per_artist"),
@@ -206,6 +225,15 @@ def _scores(section: _Section) -> Scores:
         macro_f1=section.number("macro_f1"),
         chance=section.number("chance"),
     )
+
+
+def _buyer(section: _Section) -> Buyer:
+    return Buyer(references=_by_pictures(section, "references"), no_training=_by_pictures(section, "no_training"))
+
+
+def _by_pictures(section: _Section, key: str) -> dict[int, Scores | None]:
+    found = section.section(key)
+    return {count: _scores(found.section(str(count))) if found.has(str(count)) else None for count in REFERENCES}
 
 
 def _epsilons(section: _Section) -> dict[str, float]:

@@ -1,7 +1,7 @@
 """What the run achieved: the headline, the table, the example searches and the map."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from .charts import Bar, both_widths, bound, draw_bars, percentage
 from .facts import Example, Facts, Privacy, Scores
@@ -66,16 +66,17 @@ def headline(facts: Facts) -> Html:
 
 
 def retrieval(facts: Facts) -> Html:
-    """Table and bars: training against no training, exact against published."""
-    rows = [
-        ("Random head", "random", facts.random_head),
-        ("No training: whitened public features", "untrained", facts.no_training),
+    """What a buyer gets, with and without training; then the same by exact prototypes, which nobody publishes."""
+    exact = [
         ("FedStyle, exact prototypes (experimenter's view)", "exact", facts.retrieval),
+        ("No training: whitened public features, exact", "untrained", facts.no_training),
+        ("Random head, exact", "random", facts.random_head),
     ]
-    if facts.signatures:
-        label = f"FedStyle, {_published(facts.privacy)} (what a buyer gets)"
-        rows.append((label, "published", facts.signatures))
-    bars = [Bar(label=_SHORT[kind], value=s.accuracy_at_1, reach=s.recall_at_5, kind=kind) for _, kind, s in rows]
+    rows = [*_buyer_rows(facts), *exact]
+    bars = [
+        *_buyer_bars(facts),
+        *(Bar(label=_SHORT[kind], value=s.accuracy_at_1, reach=s.recall_at_5, kind=kind) for _, kind, s in exact),
+    ]
     chance = facts.retrieval.chance
     described = "; ".join(f"{bar.label} {percentage(bar.value)}" for bar in bars)
     return section(
@@ -177,7 +178,6 @@ _SHORT = {
     "random": "Random head",
     "untrained": "No training",
     "exact": "FedStyle, exact prototypes",
-    "published": "FedStyle, published signatures",
 }
 
 
@@ -206,13 +206,39 @@ def _warnings(warnings: Sequence[str]) -> Html | None:
     return tag("ul", *(tag("li", warning) for warning in warnings), class_="warnings", aria_label="Warnings")
 
 
+def _buyer_rows(facts: Facts) -> Iterator[tuple[str, str, Scores]]:
+    if facts.buyer is None:
+        return
+    trained, untrained = facts.buyer.references, facts.buyer.no_training
+    for count in facts.buyer.counts:
+        pictures = counted(count, "picture")
+        if (scores := trained[count]) is not None:
+            yield f"A buyer with {pictures}: {_published(facts.privacy)}", "published", scores
+        if (scores := untrained[count]) is not None:
+            yield f"The same without training, the whole ε on the signature, {pictures}", "unspent", scores
+
+
+def _buyer_bars(facts: Facts) -> Iterator[Bar]:
+    if facts.buyer is None:
+        return
+    kinds = (("published", "buyer", facts.buyer.references), ("unspent", "untrained", facts.buyer.no_training))
+    for count in facts.buyer.counts:
+        for kind, who, found in kinds:
+            if (scores := found[count]) is not None:
+                label = f"{who}, {counted(count, 'picture')}"
+                yield Bar(label=label.capitalize(), value=scores.accuracy_at_1, reach=scores.recall_at_5, kind=kind)
+
+
 def _gain(facts: Facts) -> str:
-    exact = facts.retrieval.accuracy_at_1 - facts.no_training.accuracy_at_1
-    sentence = f"Training changes accuracy@1 by {_points(exact)} against the same features without training"
-    if facts.signatures:
-        published = facts.signatures.accuracy_at_1 - facts.no_training.accuracy_at_1
-        sentence += f"; searched through the published signatures, by {_points(published)}"
-    return sentence + "."
+    untrained = None if facts.buyer is None else facts.buyer.no_training[1]
+    if facts.signatures is None or untrained is None:
+        exact = facts.retrieval.accuracy_at_1 - facts.no_training.accuracy_at_1
+        return f"Training changes accuracy@1 by {_points(exact)} against the same features without training."
+    bought = facts.signatures.accuracy_at_1 - untrained.accuracy_at_1
+    return (
+        f"For a buyer with one picture, training changes accuracy@1 by {_points(bought)} against signatures of "
+        "untrained features that cost the same ε."
+    )
 
 
 def _points(difference: float) -> str:

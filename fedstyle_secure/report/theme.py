@@ -54,11 +54,11 @@ svg text { font-family: var(--sans); fill: var(--ink); font-variant-numeric: tab
 .small, .place-name { font-size: 12px; }
 svg .small { fill: var(--soft); }
 .track { fill: var(--faint); }
-.bar.random, .bar.untrained { fill: var(--soft); }
+.bar.random, .bar.untrained, .bar.unspent { fill: var(--soft); }
 .bar.exact { fill: var(--accent-2); }
 .bar.published { fill: var(--accent); }
 .reach { opacity: .28; }
-.reach.random, .reach.untrained { fill: var(--soft); }
+.reach.random, .reach.untrained, .reach.unspent { fill: var(--soft); }
 .reach.exact, .reach.published { fill: var(--accent); }
 svg .value.inside { fill: var(--paper); }
 .chance { stroke: var(--alarm); stroke-width: 1; stroke-dasharray: 2 3; }

@@ -2,7 +2,7 @@
 
 import math
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ..aggregation.session import Subject, check_support, fewest_survivors, session_params
@@ -168,7 +168,10 @@ def plan_budget(settings: Settings, *, clients: int, dimensions: int, outputs: i
     )
     try:
         if settings.noise is not Noise.GAUSSIAN or (settings.sampling_rate < 1 and settings.privacy is not Mode.NONE):
-            budget = _calibrate(budget, settings, dimensions=dimensions, outputs=outputs)
+            budget = _least_noise(
+                budget,
+                lambda tried: _meets(settings, tried, tried.mechanisms(dimensions=dimensions, outputs=outputs)),
+            )
         mechanisms = budget.mechanisms(dimensions=dimensions, outputs=outputs)
     except (InputError, PrivacyError) as error:
         raise type(error)(
@@ -186,18 +189,35 @@ def plan_budget(settings: Settings, *, clients: int, dimensions: int, outputs: i
     return budget
 
 
-def _calibrate(budget: Budget, settings: Settings, *, dimensions: int, outputs: int) -> Budget:
-    """The least noise, to one part in `_STEPS`, that meets epsilon where no closed form says how much is needed."""
+def untrained_budget(settings: Settings, budget: Budget) -> Budget:
+    """The same epsilon where nothing is trained: a signature has the whole of it.
+
+    Raises:
+        PrivacyError: No noise that fits a ring meets epsilon.
+    """
+    if settings.privacy is Mode.NONE:
+        return budget
+    slack = max(settings.delta * _SLACK_RESERVE, 2 * BETA)
+    multiplier = plan_multipliers(settings.epsilon, settings.delta, {SIGNATURE: 1.0}, delta_slack=slack)[SIGNATURE]
+    alone = replace(budget, signature_multiplier=multiplier)
+    if settings.noise is Noise.GAUSSIAN:
+        return alone
+    return _least_noise(
+        alone, lambda candidate: _meets(settings, candidate, [candidate.signature_mechanism(SIGNATURE_DIMENSIONS)])
+    )
+
+
+def _least_noise(budget: Budget, is_enough: Callable[[Budget], bool]) -> Budget:
+    """The least noise, to one part in `_STEPS`, that is enough where no closed form says how much is needed."""
     factors = [_LEAST * (_MOST / _LEAST) ** (step / _STEPS) for step in range(_STEPS + 1)]
 
-    def is_enough(factor: float) -> bool:
-        candidate = budget.scaled(factor)
+    def fits(factor: float) -> bool:
         try:
-            return _meets(settings, candidate, candidate.mechanisms(dimensions=dimensions, outputs=outputs))
+            return is_enough(budget.scaled(factor))
         except PrivacyError:  # noise too narrow for its grid
             return False
 
-    step = bisect_left(factors, True, key=is_enough)
+    step = bisect_left(factors, True, key=fits)
     return budget.scaled(factors[min(step, _STEPS)])
 
 

@@ -66,6 +66,11 @@ class Trained:
     artists: Mapping[str, Artist]
     engine: MemoryEngine
 
+    @property
+    def model(self) -> StyleModel:
+        """The model after all iterations."""
+        return self.outcomes[-1].model
+
     def check(self) -> list[str]:
         """Sentences about sessions that aborted and buckets that were left out; none if all completed.
 

@@ -8,18 +8,17 @@ from numpy.typing import NDArray
 
 from ..artist.artist import SIGNATURE
 from ..catalogue.index import StyleIndex
-from ..catalogue.search import search
-from ..encoder.model import StyleModel
 from ..encoder.whitening import to_unit
 from ..privacy.accounting import epsilon
 from ..privacy.ledger import Ledger
 from ..privacy.mechanism import View
 from ..privacy.sizing import Mode
 from ..server.iterations import Outcome
+from .buyer import score_buyer
 from .dataset import derive_seed
-from .evaluation import RetrievalScores, prototypes, rank, score
+from .evaluation import prototypes, rank, score
 from .files import FORMAT
-from .stages import Prepared, Trained, stopwatch
+from .stages import Prepared, Trained
 
 EXAMPLES = 8
 """Queries shown in the report."""
@@ -96,9 +95,9 @@ def _history(outcomes: Sequence[Outcome], ledger: Ledger) -> list[dict[str, obje
 
 
 def evaluate(prepared: Prepared, trained: Trained, index: StyleIndex | None) -> dict[str, object]:
-    """The same queries against the trained model, against no training, a random head, and the published signatures."""
+    """The same queries by what a buyer has, and by exact prototypes: trained, without training, with a random head."""
     training, held_out = prepared.training, prepared.held_out
-    start, model = trained.start, trained.outcomes[-1].model
+    start, model = trained.start, trained.model
     names = list(training)
     truth = [names.index(name) for name, features in held_out.items() for _ in range(len(features))]
 
@@ -115,7 +114,7 @@ def evaluate(prepared: Prepared, trained: Trained, index: StyleIndex | None) -> 
         "random_head": score(retrieval(lambda raw: to_unit(start.whiten(raw) @ random_head.T)), truth).as_dict(),
     }
     if index is not None:
-        result["signatures"] = score_signatures(prepared, model, index).as_dict()
+        result["buyer"] = score_buyer(prepared, trained, index)
     chosen = sorted(rng.permutation(len(truth))[:EXAMPLES].tolist(), key=lambda query: truth[query])
     result["examples"] = [
         {
@@ -126,17 +125,6 @@ def evaluate(prepared: Prepared, trained: Trained, index: StyleIndex | None) -> 
         for query in chosen
     ]
     return result
-
-
-def score_signatures(prepared: Prepared, model: StyleModel, index: StyleIndex) -> RetrievalScores:
-    """Find artists as a buyer does, by what they published."""
-    names = list(prepared.training)
-    truth = [names.index(name) for name, features in prepared.held_out.items() for _ in range(len(features))]
-    queries = np.concatenate([model.embed(features.views[:, 0]) for features in prepared.held_out.values()])
-    with stopwatch(prepared.seconds, "search"):
-        answers = search(index, queries, len(names))
-    position = {name: i for i, name in enumerate(names)}
-    return score(np.array([[position[found.artist] for found in answer] for answer in answers]), truth)
 
 
 def finite(value: float) -> float | None:

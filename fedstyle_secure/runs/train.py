@@ -19,14 +19,12 @@ from typing import Any
 
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from ..aggregation.masking import REFUSALS, Enrolment
 from ..artist.artist import Artist
 from ..artworks.artwork import Portfolio
 from ..catalogue.index import StyleIndex
-from ..catalogue.signature import Signature, SignatureSpace
 from ..config import Settings
 from ..encoder.encoder import Encoder, title_of
 from ..encoder.feature_cache import FeatureCache
@@ -52,14 +50,12 @@ from .dataset import Dataset, derive_seed, read_dataset
 from .dropouts import Dropouts
 from .files import CATALOGUE_FOLDER, ENCODER_FILE, LEDGER_FOLDER, MODEL_FILE, SUMMARY_FILE, refuse_existing
 from .progress import Progress, Silent
+from .signing import sign
 from .stages import Prepared, Trained, stopwatch
 from .summary import summarize
 
 DIMENSIONS, OUTPUTS = 468, 44
 """Sizes of the style space and of the head: their moments and gradient together just fill 2^17 coordinates."""
-
-CROP_WEIGHT = 2.0
-"""Against what varies between artworks, the weight of what varies between crops of one."""
 
 RESIDUAL = 0.25
 """Weight of the head's output beside the aligned features."""
@@ -89,10 +85,9 @@ def train(settings: Settings, *, command: str = "", progress: Progress | None = 
     with kept as transcripts, _whole_or_nothing(settings.out) as folder:
         prepared = _prepare(settings, folder, progress)
         trained, index = walk(prepared, folder, transcripts, progress)
-        model = trained.outcomes[-1].model
         summary = summarize(prepared, trained, index)
         summary |= {"command": command, "versions": {name: version(name) for name in _VERSIONS}}
-        (folder / MODEL_FILE).write_bytes(model.encode())
+        (folder / MODEL_FILE).write_bytes(trained.model.encode())
         if index is not None:
             index.save(folder / CATALOGUE_FOLDER)
         (folder / SUMMARY_FILE).write_text(json.dumps(summary, indent=2, allow_nan=False) + "\n", encoding="utf-8")
@@ -217,7 +212,7 @@ def walk(
     (folder / LEDGER_FOLDER).mkdir()
     trained = _iterate(prepared, folder, transcripts, progress)
     trained.check()
-    return trained, _sign(prepared, trained) if prepared.settings.sign else None
+    return trained, sign(prepared, trained) if prepared.settings.sign else None
 
 
 def _iterate(prepared: Prepared, folder: Path, transcripts: Path | None, progress: Progress) -> Trained:
@@ -295,37 +290,3 @@ def _enrol(prepared: Prepared, start: StyleModel, folder: Path) -> dict[str, Art
         )
         for number, (name, features) in enumerate(training.items())
     }
-
-
-def _sign(prepared: Prepared, trained: Trained) -> StyleIndex:
-    """Every artist opts in and publishes a private signature; the catalogue indexes them."""
-    model = trained.outcomes[-1].model
-    scatter = style_scatter([model.embed(features.views) for features in prepared.public.values()])
-    dimensions = min(prepared.budget.signature_length(trained.artworks_each()), len(scatter))
-    space = SignatureSpace.fit(scatter, dimensions)
-    mechanism = prepared.budget.signature_mechanism(dimensions)
-
-    def embed(raw: NDArray[np.float32]) -> NDArray[np.float32]:
-        return space.apply(model.embed(raw))
-
-    signatures = [
-        Signature(name, artist.publish_signature(embed, mechanism)) for name, artist in trained.artists.items()
-    ]
-    return StyleIndex(space, signatures)
-
-
-def style_scatter(embeddings: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
-    """How much public artworks differ, minus how much crops of one artwork do: directions that carry style are large.
-
-    Args:
-        embeddings: For each public artist, [artworks, 1 + K, e].
-
-    Returns:
-        Symmetric float64 [e, e], the difference of two matrices of trace 1, the second counted CROP_WEIGHT times.
-    """
-    views = np.concatenate(embeddings).astype(np.float64)
-    artworks = views[:, 0]
-    crops = (views - views.mean(axis=1, keepdims=True)).reshape(-1, views.shape[2])
-    between, within = artworks.T @ artworks, crops.T @ crops
-    scatter: NDArray[np.float64] = between / np.trace(between) - CROP_WEIGHT * within / np.trace(within)
-    return scatter

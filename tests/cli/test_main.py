@@ -247,7 +247,7 @@ def read(terminal: int) -> bytes:
 
 
 @pytest.mark.usefixtures("quick")
-@pytest.mark.parametrize("place", ["extract", "first_model", "run", "_sign", "summarize", "write_report"])
+@pytest.mark.parametrize("place", ["extract", "first_model", "run", "sign", "summarize", "write_report"])
 def test_an_interrupt_anywhere_leaves_nothing(
     place: str, art: Path, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -49,7 +49,11 @@ def summary():
         "retrieval": scores(0.625),
         "no_training": scores(0.6),
         "random_head": scores(0.35),
-        "signatures": scores(0.575),
+        "buyer": {
+            "references": {"1": scores(0.575), "3": scores(0.8), "5": None},
+            "no_training": {"1": scores(0.55), "3": scores(0.75), "5": None},
+            "epsilon": 7.98,
+        },
         "privacy": {
             "mode": "distributed",
             "unit": "artwork",
@@ -199,10 +203,16 @@ def test_the_numbers_of_the_summary_are_shown(page):
     assert "5 to 6 of 6 artists" in page.words
 
 
-def test_what_a_buyer_gets_is_the_headline_and_a_loss_is_called_one(page):
-    assert page.words.index("57.5%") < page.words.index("62.5%")
-    assert "by +2.5 points against the same features without training" in page.words
-    assert "published signatures, by \N{MINUS SIGN}2.5 points" in page.words
+def test_what_a_buyer_gets_is_the_headline_and_a_loss_is_called_one(page, tmp_path):
+    assert page.words.index("57.5%") < page.words.index("80.0%") < page.words.index("62.5%")
+    assert "by +2.5 points against signatures of untrained features that cost the same" in page.words
+    assert "A buyer with 3 pictures" in page.words
+    assert "5 pictures" not in page.words
+    content = summary()
+    content["buyer"]["no_training"]["1"] = scores(0.6)
+    (tmp_path / "summary.json").write_text(json.dumps(content))
+    write_report(tmp_path)
+    assert "by \N{MINUS SIGN}2.5 points" in Page((tmp_path / "report.html").read_text()).words
 
 
 def test_epsilon_is_shown_in_three_views_and_never_one_alone(page):
@@ -313,7 +323,7 @@ def test_a_view_without_bound_is_drawn_beside_bounded_ones(tmp_path):
 
 def test_a_run_in_which_nobody_signed_has_no_map_and_no_ornaments(tmp_path):
     content = summary()
-    del content["signatures"], content["privacy"]["releases"]
+    del content["buyer"], content["privacy"]["releases"]
     page = read(write_report(write_run(tmp_path / "run", content, artists=())))
     assert "A map of the style space" not in page.words
     assert "nobody published a signature" in page.words

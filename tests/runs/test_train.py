@@ -34,6 +34,7 @@ PROMISED = {
     "retrieval": SCORES,
     "no_training": SCORES,
     "random_head": SCORES,
+    "buyer": {"references", "no_training", "epsilon"},
     "privacy": {"mode", "unit", "delta", "epsilon"},
     "communication": {"bytes_up_per_artist", "bytes_down_per_artist"},
     "aggregation": {"sessions", "completed", "aborted", "survivors_min", "survivors_max"},
@@ -272,5 +273,5 @@ def test_settings_are_written_as_they_can_be_read(art: Path, tmp_path: Path) -> 
     settings = stand_ins.settings(art, tmp_path / "run", privacy=Mode.NONE, iterations=1, sign=False)
     summary = run.train(settings)
     assert Settings.from_values(json.loads(json.dumps(summary["settings"]))) == settings
-    assert "signatures" not in summary
+    assert "buyer" not in summary
     assert not (tmp_path / "run" / "catalogue").exists()

@@ -1,0 +1,79 @@
+"""What a buyer gets: how well artists are found by what they published, and by what they would publish untrained.
+
+BUY-1  Both catalogues cost an artist the same epsilon: where nothing is trained, one signature has the whole of it.
+BUY-2  The catalogue without training is played for the experimenter, by the same mechanism with fresh noise. Nothing of
+       it is published, and so nothing of it is charged.
+"""
+
+import os
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..catalogue.index import StyleIndex
+from ..catalogue.search import search
+from ..catalogue.signature import Signature
+from ..encoder.whitening import to_unit
+from ..privacy.pipeline import protect
+from ..privacy.quantization import dequantize
+from ..training.updates import Contributions, one_by_one
+from .budget import Budget, untrained_budget
+from .evaluation import REFERENCES, Embed, RetrievalScores, gather, score
+from .signing import signature_space
+from .stages import Prepared, Trained, stopwatch
+
+
+def score_buyer(prepared: Prepared, trained: Trained, index: StyleIndex) -> dict[str, Any]:
+    """Scores of searches with one, three and five pictures, by the catalogue and by one without any training.
+
+    Returns:
+        ``references`` and ``no_training``: by number of pictures, `RetrievalScores` as a dictionary, or None where no
+        artist holds out so many artworks; and ``epsilon``, of all an artist released, in the limited view.
+    """
+    with stopwatch(prepared.seconds, "search"):
+        found = score_catalogue(prepared, trained.model.embed, index)
+    untrained = score_catalogue(prepared, trained.start.whiten, untrained_catalogue(prepared, trained))
+    ledger = next(iter(trained.artists.values())).ledger
+    epsilon = ledger.epsilon(prepared.budget.view)
+    return {
+        "references": found,
+        "no_training": untrained,
+        "epsilon": round(epsilon, 4) if np.isfinite(epsilon) else None,
+    }
+
+
+def score_catalogue(prepared: Prepared, embed: Embed, index: StyleIndex) -> dict[str, dict[str, float] | None]:
+    """Find artists as a buyer does, with each of `REFERENCES` numbers of pictures."""
+    embeddings = {name: embed(features.views[:, 0]) for name, features in prepared.held_out.items()}
+    found = {str(count): _score(embeddings, index, count) for count in REFERENCES}
+    return {count: None if scores is None else scores.as_dict() for count, scores in found.items()}
+
+
+def _score(embeddings: dict[str, NDArray[np.float32]], index: StyleIndex, count: int) -> RetrievalScores | None:
+    names = list(embeddings)
+    position = {name: number for number, name in enumerate(names)}
+    queries = {name: gather(rows, count) for name, rows in embeddings.items()}
+    truth = [position[name] for name, rows in queries.items() for _ in rows]
+    if not truth:
+        return None
+    answers = search(index, np.concatenate(list(queries.values())), len(names))
+    return score(np.array([[position[found.artist] for found in answer] for answer in answers]), truth)
+
+
+def untrained_catalogue(prepared: Prepared, trained: Trained) -> StyleIndex:
+    """What would be published without any training, at the same epsilon (BUY-1, BUY-2)."""
+    start = trained.start
+    budget: Budget = untrained_budget(prepared.settings, prepared.budget)
+    length = budget.signature_length(trained.artworks_each())
+    space = signature_space([start.whiten(features.views) for features in prepared.public.values()], length)
+    mechanism = budget.signature_mechanism(space.dimensions)
+
+    def vector(raw: NDArray[np.float32]) -> NDArray[np.float32]:
+        rows = one_by_one(lambda artwork: space.apply(start.whiten(artwork)), raw)
+        noisy = protect(Contributions(rows, mechanism.layout), mechanism, os.urandom)
+        return to_unit(dequantize(noisy.values, mechanism).astype(np.float32))
+
+    return StyleIndex(
+        space, [Signature(name, vector(features.views[:, 0])) for name, features in prepared.training.items()]
+    )
