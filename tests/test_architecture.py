@@ -19,6 +19,7 @@ from fedstyle_secure.engines.memory import Engine, MemoryEngine
 from fedstyle_secure.privacy.sizing import Mode
 from fedstyle_secure.server.alignment import Alignment
 from protocols import Server, SessionParams, VectorSpec
+from protocols.secagg.masking import Crew
 from protocols.secagg.messages import AdvertiseKeysRequest, Response, response_type
 
 ROOTS = {"fedstyle_secure": Path(fedstyle_secure.__file__).parent, "protocols": Path(protocols.__file__).parent}
@@ -82,7 +83,7 @@ def test_the_server_takes_and_gives_integers_and_bytes_and_sums():
         result = hints.pop("return")
         assert set(hints) == set(inspect.signature(function).parameters) - {"self"}, "an argument without a type"
         if name == "__init__":
-            assert hints == {"params": SessionParams}
+            assert hints == {"params": SessionParams, "crew": Crew}, "public facts, and threads to work with"
         else:
             assert all(allowed(hint) for hint in hints.values()), (name, hints)
         if name == "aggregate":
