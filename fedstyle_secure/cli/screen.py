@@ -1,7 +1,7 @@
 """Where commands write: results to standard output, all else to standard error.
 
-CLI-1  Names, paths and messages are data: no markup, no emoji codes, no line breaks, nothing that steers a terminal.
-CLI-2  What goes into a file or a pipe is cut nowhere: only a terminal has an edge.
+SCR-1  Names, paths and messages are data: no markup, no emoji codes, no line breaks, nothing that steers a terminal.
+SCR-2  What goes into a file or a pipe is cut nowhere: only a terminal has an edge.
 """
 
 import json
@@ -33,7 +33,7 @@ _WIDE: Final = 72
 
 
 def plain(text: str) -> Text:
-    """Data as text that does nothing but show (CLI-1)."""
+    """Data as text that does nothing but show (SCR-1)."""
     return Text(shown(text))
 
 
