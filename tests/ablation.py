@@ -633,15 +633,15 @@ ABLATIONS = (
     Ablation(
         "features: a damaged entry of a cache is none",
         "fedstyle_secure/encoder/feature_cache.py",
-        "if digest != sha256(key + rest).digest():",
+        "if digest != _seal(key, rest):",
         "if not rest:",
         f"{_CACHE}::test_a_damaged_or_foreign_entry_is_made_again",
     ),
     Ablation(
         "features: an entry says whose it is",
         "fedstyle_secure/encoder/feature_cache.py",
-        "sha256(key + rest)",
-        "sha256(rest)",
+        "return sha256(key + rest).digest()",
+        "return sha256(rest).digest()",
         f"{_CACHE}::test_a_damaged_or_foreign_entry_is_made_again",
     ),
     Ablation(

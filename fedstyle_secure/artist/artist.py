@@ -37,7 +37,6 @@ from ..privacy.shrinkage import kept_fraction
 from ..privacy.sizing import Mode
 from ..training.codebook import Codebook
 from ..training.moments import Prototype, outer_product_rows
-from ..training.objective import per_artwork_gradients
 from ..training.tensors import HEAD, MOMENTS
 from ..training.updates import Contributions, Support, one_by_one
 
@@ -257,6 +256,8 @@ def contribute(
         tensors: dict[str, NDArray[np.float32]] = {}
         asked = {segment.name for segment in layout.segments}
         if HEAD in asked:
+            from ..training.objective import per_artwork_gradients
+
             tensors[HEAD] = per_artwork_gradients(model.head, model.align(views[:, 1:]), codeword, codebook)
         if MOMENTS in asked:
             plain = views[:, 0]

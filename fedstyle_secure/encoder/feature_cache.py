@@ -72,7 +72,7 @@ class FeatureCache:
         except OSError:
             return None
         digest, rest = content[:_DIGEST], content[_DIGEST:]
-        if digest != sha256(key + rest).digest():
+        if digest != _seal(key, rest):
             return None
         views = int.from_bytes(rest[:_COUNT], "little")
         return np.frombuffer(rest, dtype="<f4", offset=_COUNT).reshape(views, -1).astype(np.float32)
@@ -84,7 +84,7 @@ class FeatureCache:
         rest = len(rows).to_bytes(_COUNT, "little") + np.ascontiguousarray(rows, dtype="<f4").tobytes()
         with suppress(OSError):
             make_private(path.parent)
-            write_whole(path, sha256(key + rest).digest() + rest)
+            write_whole(path, _seal(key, rest) + rest)
         with self._lock:
             self._added += len(rest)
             if self._added > self._limit // 16:
@@ -115,3 +115,8 @@ def _key(artwork: Artwork, encoder: Encoder) -> bytes:
     """What decides an entry's bits (FCA-1), 32 bytes."""
     facts = "\0".join([FORMAT, encoder.name, encoder.runtime])
     return sha256(facts.encode() + b"\0" + artwork.digest).digest()
+
+
+def _seal(key: bytes, rest: bytes) -> bytes:
+    """Of an entry's content and place (FCA-2)."""
+    return sha256(key + rest).digest()

@@ -43,8 +43,6 @@ from ..server.alignment import Alignment
 from ..server.iterations import run
 from ..training.codebook import Codebook
 from ..training.moments import Prototype
-from ..training.objective import warm_start
-from ..training.scratch import EPOCHS, train_small
 from .budget import plan_budget
 from .dataset import Dataset, derive_seed, read_dataset
 from .dropouts import Dropouts
@@ -151,6 +149,8 @@ def choose_encoder(settings: Settings, public: Sequence[Portfolio], folder: Path
     """The encoder of a run; one that is trained from scratch leaves its weights in the run's folder."""
     if settings.encoder != SMALL:
         return open_encoder(settings.backbone, settings.device)
+    from ..training.scratch import EPOCHS, train_small
+
     count = EPOCHS * sum(len(portfolio.artworks) for portfolio in public)
     with progress.stage("Training the small encoder on public artists", count) as advance:
         trained = train_small(public, seed=derive_seed(settings.seed, "small"), on_progress=advance)
@@ -184,6 +184,8 @@ def _extract_all(
 
 def first_model(prepared: Prepared) -> StyleModel:
     """The model before any iteration: whitening and a head warm-started, both on public artists alone."""
+    from ..training.objective import warm_start
+
     public, codebook = prepared.public.values(), prepared.codebook
     raw = np.concatenate([features.views[:, 0] for features in public])
     whitening = Whitening.fit(raw, pooled_size=prepared.pooled_size, dimensions=DIMENSIONS)
