@@ -17,15 +17,16 @@ import math
 from bisect import bisect_left
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
-from typing import Final
-
-from dp_accounting import DpEvent, GaussianDpEvent, NonPrivateDpEvent, PoissonSampledDpEvent, ZCDpEvent
+from typing import TYPE_CHECKING, Final
 
 from ..errors import InputError, PrivacyError
 from ..training.updates import Layout
 from .clipping import FRACTION_BITS, Unit
 from .inversion import SIGMA_MAX, SIGMA_MIN
 from .sizing import SMOOTHING, Mode, Noise, Sizing
+
+if TYPE_CHECKING:
+    from dp_accounting import DpEvent
 
 MODULUS_BITS: Final = (16, 24, 32)
 _GAINS: Final = range(128, 256)  # so a scale is met to within 1 %
@@ -88,11 +89,13 @@ class Mechanism(Sizing):
         content = asdict(self) | {"rotation_seed": self.rotation_seed.hex(), "version": 1}
         return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).digest()
 
-    def event(self, view: View) -> DpEvent:
+    def event(self, view: View) -> "DpEvent":
         """What this release costs, as an accountant's event; neighboring data sets add or remove one `unit`.
 
         `delta_slack` comes on top of it.
         """
+        from dp_accounting import GaussianDpEvent, NonPrivateDpEvent, PoissonSampledDpEvent
+
         if self.mode is Mode.NONE:
             return NonPrivateDpEvent()
         shares = self.honest if view is View.AGGREGATE else 1
@@ -102,11 +105,13 @@ class Mechanism(Sizing):
         event = GaussianDpEvent(math.sqrt(shares * self.sigma_share**2 - SMOOTHING**2) / self.sensitivity)
         return event if self.sampling_rate == 1 else PoissonSampledDpEvent(self.sampling_rate, event)
 
-    def _skellam_event(self, variance: float) -> DpEvent:
+    def _skellam_event(self, variance: float) -> "DpEvent":
         """The bound on Renyi divergences of integer order a, a D^2 / (2 v) + ((2 a - 1) D^2 + 6 D1) / (4 v^2), as zCDP.
 
         With v the variance, D and D1 the sensitivities in L2 and L1. The first part is a Gaussian's own.
         """
+        from dp_accounting import ZCDpEvent
+
         squared, absolute = self.sensitivity**2, self.sensitivity_l1
         return ZCDpEvent(
             rho=squared / (2 * variance) * (1 + 1 / variance),

@@ -39,7 +39,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("command", "without"),
     [
         (("search", "run", "PICTURE", "--json"), TRAINING | ACCOUNTING | TABLES),
-        (("report", "run"), TRAINING | TABLES),
+        (("report", "run"), TRAINING | ACCOUNTING | TABLES),
         (("card", "run", "--json"), TRAINING | TABLES),
         (("catalogue", "remove", "run", "ARTIST", "--json"), TRAINING | TABLES),
         (("budget", "plan", "--artists", "40", "--artworks", "20", "--json"), TRAINING | TABLES),
