@@ -34,6 +34,9 @@ class Settings:
     """
 
     artworks: Annotated[Path, "Folder with one folder of artworks for each artist."]
+    nested: Annotated[
+        bool, "Take pictures in folders inside an artist's folder, too: all that is in it is this artist's."
+    ] = False
     out: Annotated[Path, "Folder to write the run to; must not exist."]
     public: Annotated[
         tuple[str, ...] | int | None,

@@ -47,7 +47,51 @@ _DATASET = "tests/runs/test_dataset.py"
 _TRANSFORMERS = "tests/encoder/test_transformers.py"
 _CACHE = "tests/encoder/test_feature_cache.py"
 
+_READER = "tests/artworks/test_reader.py"
+
 ABLATIONS = (
+    Ablation(
+        "gate: nothing outside the folder is read",
+        "fedstyle_secure/artworks/reader.py",
+        "                check_inside(path, root)\n",
+        "",
+        f"{_READER}::TestLinks::test_gate1_a_file_link_that_leads_out_is_left_out",
+    ),
+    Ablation(
+        "gate: what is left out is named",
+        "fedstyle_secure/artworks/folders.py",
+        "left_out.append(LeftOut(key(path, base), reason))",
+        "pass",
+        f"{_READER}::test_gate2_every_picture_that_is_not_taken_is_named_with_the_reason",
+    ),
+    Ablation(
+        "gate: a picture counts once",
+        "fedstyle_secure/artworks/reader.py",
+        "find_copies([artwork for _, artwork in read])",
+        "[None] * len(read)",
+        f"{_READER}::test_gate3_a_copy_is_left_out_and_counted_once",
+    ),
+    Ablation(
+        "gate: a copy varies by little of what a picture varies by",
+        "fedstyle_secure/artworks/copies.py",
+        "(apart <= NEAR * varied)",
+        "(apart <= GRID * GRID * 256)",
+        "tests/artworks/test_copies.py::test_gate3_drawings_on_the_same_paper_are_different_works",
+    ),
+    Ablation(
+        "names: nothing steers a terminal or a line",
+        "fedstyle_secure/names.py",
+        "next(filter(_steers, name), None)",
+        "None",
+        "tests/test_names.py::test_nam1_what_steers_a_terminal_or_a_line_is_refused_and_shown_as_an_escape",
+    ),
+    Ablation(
+        "bounds: an option is refused before its command begins",
+        "fedstyle_secure/cli/options.py",
+        "            bounds.check(option.opts[0], value)\n",
+        "            pass\n",
+        "tests/cli/test_options.py::test_bnd1_an_absurd_number_is_refused_in_one_sentence_before_anything_begins",
+    ),
     Ablation(
         "consent: nobody is public by silence",
         "fedstyle_secure/runs/dataset.py",

@@ -194,6 +194,7 @@ CHANGED = {
     "max_artworks": 60,
     "transcripts": "seen",
     "sign": False,
+    "nested": True,
     "seed": 11,
 }
 

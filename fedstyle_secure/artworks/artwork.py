@@ -60,6 +60,22 @@ class Portfolio:
             raise InputError(f"the portfolio of artist {self.artist!r} holds no artwork; it needs at least one")
 
 
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A picture that is there and was not taken.
+
+    Attributes:
+        file: Its name, relative to the folder that was read.
+        reason: Why, as half a sentence about "it".
+    """
+
+    file: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.reason}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Gallery:
     """Everything read from one folder.
@@ -67,9 +83,11 @@ class Gallery:
     Attributes:
         portfolios: Sorted by artist name.
         duplicates: Number of distinct pictures that appear, pixel for pixel, under more than one artist.
+        left_out: Every picture that is there and was not taken, by file name.
         warnings: Sentences for the user; nothing in them stopped the reading.
     """
 
     portfolios: tuple[Portfolio, ...]
     duplicates: int
+    left_out: tuple[LeftOut, ...]
     warnings: tuple[str, ...]

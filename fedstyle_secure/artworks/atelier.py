@@ -16,9 +16,9 @@ from PIL import Image
 
 from ..errors import InputError
 from .artwork import Artwork, Portfolio
+from .contents import INDEX_NAME
 from .hands import Hand, make_hands, style_distance, vary
 from .painter import paint
-from .reader import INDEX_NAME
 from .seeding import named_rng
 from .sketch import Pose
 from .subjects import SUBJECTS, draw_scene

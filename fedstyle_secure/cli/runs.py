@@ -33,6 +33,7 @@ def add_artist(
 
     keep_freed_memory()
     joined = join(run, artist_folder, name=name, limit=epsilon, progress=screen)
+    screen.warn_left_out(joined["left_out"])
     if as_json:
         screen.json(joined)
         return

@@ -7,7 +7,7 @@ SCR-2  What goes into a file or a pipe is cut nowhere: only a terminal has an ed
 import json
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -30,6 +30,7 @@ from ..names import shown
 
 _WIDE: Final = 72
 """Columns that the largest table needs, about."""
+_NAMED: Final = 3
 
 
 def plain(text: str) -> Text:
@@ -64,6 +65,13 @@ class Screen:
     def warn(self, warning: str) -> None:
         """One line on standard error, whatever its length."""
         self.say("warning:", warning, "yellow")
+
+    def warn_left_out(self, left_out: Sequence[Mapping[str, str]]) -> None:
+        """Name the first pictures that were not taken, and how many there are."""
+        if left_out:
+            named = "; ".join(f"{each['file']}: {each['reason']}" for each in left_out[:_NAMED])
+            more = f"; and {len(left_out) - _NAMED} more, which --json lists all" if len(left_out) > _NAMED else ""
+            self.warn(f"pictures left out, {len(left_out)}: {named}{more}")
 
     def say(self, kind: str, message: str, style: str) -> None:
         """One line on standard error, whatever its length, that begins with its kind."""

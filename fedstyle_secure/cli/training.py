@@ -65,6 +65,7 @@ def train_and_show(settings: Settings, *, as_json: bool) -> None:
     if settings.privacy is Mode.NONE:
         screen.notes.print("[bold white on red] --privacy none: NOTHING IS PROTECTED. Use it for comparison only. [/]")
     summary = run_training(settings, command=command_line(), progress=screen)
+    screen.warn_left_out(summary["left_out"])
     for warning in summary["warnings"]:
         screen.warn(warning)
     if as_json:

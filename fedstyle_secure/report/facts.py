@@ -98,6 +98,8 @@ class Facts:
     command: str
     versions: Mapping[str, str]
     warnings: Sequence[str]
+    left_out: Sequence[tuple[str, str]] = ()
+    """File and reason of each picture that was there and was not taken."""
 
     @property
     def signatures(self) -> Scores | None:
@@ -141,6 +143,7 @@ def read_facts(path: Path) -> Facts:
         command=root.text("command"),
         versions=root.section("versions").shown(),
         warnings=root.texts("warnings"),
+        left_out=[(each.text("file"), each.text("reason")) for each in root.sections("left_out")],
     )
 
 

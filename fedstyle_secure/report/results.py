@@ -62,6 +62,7 @@ def headline(facts: Facts) -> Html:
         ),
         paragraph(protection(privacy), class_="lead"),
         _warnings(facts.warnings),
+        _left_out(facts.left_out),
     )
 
 
@@ -227,6 +228,14 @@ def _buyer_bars(facts: Facts) -> Iterator[Bar]:
             if (scores := found[count]) is not None:
                 label = f"{who}, {counted(count, 'picture')}"
                 yield Bar(label=label.capitalize(), value=scores.accuracy_at_1, reach=scores.recall_at_5, kind=kind)
+
+
+def _left_out(left_out: Sequence[tuple[str, str]]) -> Html | None:
+    if not left_out:
+        return None
+    title = tag("summary", f"Pictures left out: {len(left_out)}")
+    rows = (tag("li", tag("bdi", file), f": {reason}") for file, reason in left_out)
+    return tag("details", title, tag("ul", *rows), class_="warnings")
 
 
 def _gain(facts: Facts) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..artworks.artwork import Gallery, Portfolio
+from ..artworks.artwork import Gallery, LeftOut, Portfolio
 from ..artworks.reader import read_portfolios
 from ..artworks.splits import split_by_artist, split_by_content
 from ..config import Settings, Split
@@ -27,12 +27,14 @@ class Dataset:
         training: What each client keeps and trains on.
         held_out: What buyers ask with.
         warnings: Sentences for the user.
+        left_out: Pictures that are there and have no role.
     """
 
     public: Sequence[Portfolio]
     training: Sequence[Portfolio]
     held_out: Sequence[Portfolio]
     warnings: Sequence[str]
+    left_out: Sequence[LeftOut] = ()
 
 
 def read_dataset(settings: Settings, on_progress: Callable[[int, int], None] | None = None) -> Dataset:
@@ -52,8 +54,11 @@ def read_galleries(
     Raises:
         InputError: They cannot be read.
     """
-    gallery = read_portfolios(settings.artworks, min_artworks=settings.min_artworks, on_progress=on_progress)
-    return gallery, read_portfolios(settings.public_art, min_artworks=1) if settings.public_art is not None else None
+    nested = settings.nested
+    gallery = read_portfolios(
+        settings.artworks, min_artworks=settings.min_artworks, nested=nested, on_progress=on_progress
+    )
+    return gallery, None if settings.public_art is None else read_portfolios(settings.public_art, nested=nested)
 
 
 def divide(settings: Settings, gallery: Gallery, shared: Gallery | None) -> Dataset:
@@ -62,13 +67,14 @@ def divide(settings: Settings, gallery: Gallery, shared: Gallery | None) -> Data
     Raises:
         InputError: The galleries do not hold what a run needs.
     """
-    warnings = list(gallery.warnings)
+    warnings, left_out = list(gallery.warnings), list(gallery.left_out)
     if shared is not None:
         both = {p.artist for p in shared.portfolios} & {p.artist for p in gallery.portfolios}
         if both:
             raise InputError(f"artist {min(both)!r} is both public and a client; an artist can be only one of the two")
         public, clients = list(shared.portfolios), list(gallery.portfolios)
         warnings += shared.warnings
+        left_out += shared.left_out
     else:
         public, clients = _declare_public(gallery, settings)
     if len(clients) < settings.min_cohort:
@@ -80,10 +86,10 @@ def divide(settings: Settings, gallery: Gallery, shared: Gallery | None) -> Data
     if settings.public_art is not None:
         warnings += _overlap_warnings(public, clients)
     bounded = [bound(portfolio, settings) for portfolio in training]
-    left_out = sum(len(a.artworks) - len(b.artworks) for a, b in zip(training, bounded, strict=True))
-    if left_out:
+    surplus = sum(len(a.artworks) - len(b.artworks) for a, b in zip(training, bounded, strict=True))
+    if surplus:
         warnings.append(
-            f"{left_out} training artworks are left out, to keep every artist at --max-artworks {settings.max_artworks}"
+            f"{surplus} training artworks are left out, to keep every artist at --max-artworks {settings.max_artworks}"
         )
     count = max(len(portfolio.artworks) for portfolio in bounded)
     if settings.delta >= 1 / count:
@@ -91,7 +97,7 @@ def divide(settings: Settings, gallery: Gallery, shared: Gallery | None) -> Data
             f"delta {settings.delta:g} is not below 1/{count}, one over the artworks of an artist: "
             "it would allow publishing one of them; choose a smaller --delta"
         )
-    return Dataset(public=public, training=bounded, held_out=held_out, warnings=warnings)
+    return Dataset(public=public, training=bounded, held_out=held_out, warnings=warnings, left_out=left_out)
 
 
 def _declare_public(gallery: Gallery, settings: Settings) -> tuple[list[Portfolio], list[Portfolio]]:

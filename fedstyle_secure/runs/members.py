@@ -9,7 +9,7 @@ MEM-2  Whoever leaves is in no catalogue, search result or report drawn from one
 import math
 import os
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -118,7 +118,8 @@ def join(
         raise InputError(f"--epsilon must be above 0, got {limit}")
     settings, opened = read_settings(run), open_run(run)
     with progress.stage("Reading artworks", None):
-        portfolio = bound(read_portfolio(folder, min_artworks=settings.min_artworks), settings)
+        gallery = read_portfolio(folder, min_artworks=settings.min_artworks, nested=settings.nested)
+        portfolio = bound(gallery.portfolios[0], settings)
     name = portfolio.artist if name is None else name
     if name in opened.index.artists:
         raise InputError(f"artist {name!r} is in the catalogue already: remove it first, or join under another --name")
@@ -139,6 +140,7 @@ def join(
     return {
         "artist": name,
         "artworks": len(features),
+        "left_out": [asdict(each) for each in gallery.left_out],
         "catalogue": len(index),
         "ledger": ledger.path.name,
         "epsilon": {view.value: _finite(ledger.epsilon(view)) for view in View},

@@ -1,6 +1,7 @@
 """What a run came to, as plain values: the content of ``summary.json``."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -68,6 +69,7 @@ def summarize(prepared: Prepared, trained: Trained, index: StyleIndex | None) ->
         "seconds": {name: round(value, 3) for name, value in prepared.seconds.items()},
         "history": _history(outcomes, ledger),
         "settings": settings.as_dict(),
+        "left_out": [asdict(each) for each in dataset.left_out],
         "warnings": [*dataset.warnings, *trained.check()],
     }
 

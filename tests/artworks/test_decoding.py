@@ -1,4 +1,6 @@
 import struct
+import subprocess
+import sys
 import zlib
 from io import BytesIO
 from pathlib import Path
@@ -30,7 +32,7 @@ def encode(picture: Image.Image, kind: str) -> bytes:
     return file.getvalue()
 
 
-@pytest.mark.parametrize("name", ["a.jpg", "a.jpeg", "a.png", "a.webp"])
+@pytest.mark.parametrize("name", ["a.jpg", "a.jpeg", "a.jpe", "a.jfif", "a.png", "a.webp"])
 def test_every_accepted_kind_is_read(tmp_path: Path, picture: Image.Image, name: str) -> None:
     picture.save(tmp_path / name, quality=95)
     artwork = read_artwork(tmp_path / name)
@@ -117,11 +119,13 @@ def test_large_pictures_are_shrunk(tmp_path: Path, size: tuple[int, int], kind: 
 
 
 def test_a_decompression_bomb_is_refused_by_its_header(tmp_path: Path) -> None:
-    side = 10_000
+    side = 11_000
     assert side * side > MAX_PIXELS
-    # The header promises 100 million pixels; there is nothing behind it, so decoding would say "truncated".
+    # The header promises 121 million pixels; there is nothing behind it, so decoding would say "truncated".
     (tmp_path / "bomb.png").write_bytes(png(side, side, 8, 2, b""))
-    with pytest.raises(InputError, match=r"bomb\.png is too large \(10000 x 10000 .* smaller copy"):
+    with pytest.raises(
+        InputError, match=r"bomb\.png is too large \(11000 x 11000 = 121 million pixels, .* 100 million\); .* smaller"
+    ):
         read_artwork(tmp_path / "bomb.png")
 
 
@@ -129,6 +133,29 @@ def test_a_huge_bomb_is_refused(tmp_path: Path) -> None:
     (tmp_path / "bomb.png").write_bytes(png(60_000, 60_000, 8, 2, b""))
     with pytest.raises(InputError, match=r"bomb\.png is too large"):
         read_artwork(tmp_path / "bomb.png")
+
+
+@pytest.mark.parametrize(("kind", "mode", "megabytes"), [("JPEG", "RGB", 60), ("PNG", "L", 200), ("PNG", "I;16", 450)])
+def test_a_page_of_a3_at_600_dpi_is_read_within_bounded_memory(
+    tmp_path: Path, kind: str, mode: str, megabytes: int
+) -> None:
+    page = Image.new(mode, (7016, 9921), 40_000 if mode == "I;16" else 0)
+    options = {"compress_level": 1} if kind == "PNG" else {}
+    page.save(tmp_path / "page", kind, **options)
+    program = """
+import resource, sys
+from pathlib import Path
+from fedstyle_secure.artworks.decoding import decode_pixels
+taken = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+before = taken()
+print(max(decode_pixels(Path(sys.argv[1])).shape), taken() - before)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, tmp_path / "page"], capture_output=True, text=True, check=True
+    )
+    side, taken = map(int, done.stdout.split())
+    assert side == LONGEST_SIDE
+    assert taken < megabytes
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP"])

@@ -95,8 +95,6 @@ BAD_RUNS = {
     "empty folder": (lambda art: (shutil.rmtree(art), art.mkdir()), (), 2, "no artworks found in art"),
     "one artist": (without(*range(1, 12)), (), 2, "only one artist, 'ada-amber', found in art"),
     "too few artworks": (nothing, ("--min-artworks", "7"), 2, "'ada-amber' has 6"),
-    "unreadable image": (lambda art: first_artwork(art).write_bytes(b"\x89PNG no"), (), 2, "boat.png"),
-    "truncated image": (lambda art: os.truncate(first_artwork(art), 100), (), 2, "boat.png"),
     "too few clients": (without(*range(7)), (), 2, "4 artists are left as clients, fewer than the minimum cohort of 5"),
     "too many corrupt": (nothing, ("--corrupt", "7"), 2, "7 corrupt artists among 8 need at least 9 survivors"),
     "negative corrupt": (nothing, ("--corrupt", "-1"), 2, "--corrupt must lie between 0 and 100,000, got -1"),
@@ -295,6 +293,26 @@ def test_duplicates_and_a_large_delta_are_warned_of_and_counted(art: Path, call:
     assert first.startswith("warning: 1 artworks appear under more than one artist and were kept: ")
     assert re.match("warning: delta 0.3 is not below 1/[45], one over the artworks of an artist", second)
     assert [f"warning: {warning}" for warning in json.loads(ended.out)["warnings"]] == [first, second]
+
+
+@pytest.mark.usefixtures("quick")
+def test_pictures_that_are_left_out_are_named_on_the_screen_and_all_of_them_in_json(art: Path, call: Call) -> None:
+    folder = first_artwork(art).parent
+    os.truncate(first_artwork(art), 100)
+    (folder / "scan.tif").touch()
+    (folder / "series").mkdir()
+    for name in ("series/a.png", "series/b.png"):
+        shutil.copy(sorted(folder.glob("*.png"))[2], folder / name)
+    options = ("--artworks", "art", *QUICK, "--all-agreed", "--privacy", "none", "--json")
+    ended = call("train", "--out", "run", *options)
+    assert ended.code == 0
+    found = {each["file"].partition("/")[2]: each["reason"] for each in json.loads(ended.out)["left_out"]}
+    assert set(found) == {first_artwork(art).name, "scan.tif", "series/a.png", "series/b.png"}
+    (told,) = [line for line in ended.err.splitlines() if line.startswith("warning: pictures left out, 4: ")]
+    assert "it is damaged or truncated" in told
+    assert told.endswith("; and 1 more, which --json lists all")
+    nested = json.loads(call("train", "--out", "nested", *options, "--nested").out)["left_out"]
+    assert {each["reason"].partition(" of ")[0] for each in nested if "series" in each["file"]} == {"it is a copy"}
 
 
 @pytest.mark.usefixtures("quick")

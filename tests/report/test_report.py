@@ -89,6 +89,7 @@ def summary():
         "command": "fedstyle train --artworks art --out 'build/<run>' --seed 0",
         "versions": {"fedstyle-secure": "0.1.0"},
         "warnings": ["<b>two</b> artworks are the same"],
+        "left_out": [{"file": "ada/<i>scan</i>.tif", "reason": "it is .tif"}],
     }
 
 
@@ -238,6 +239,8 @@ def test_no_name_or_setting_becomes_markup(page):
     kinds = {tag for tag, _ in page.tags}
     assert "script" not in kinds
     assert page.text.count("<b>two</b>") == 0
+    assert "Pictures left out: 1" in page.text
+    assert "ada/&lt;i&gt;scan&lt;/i&gt;.tif</bdi>: it is .tif" in page.text
     assert not any(name.startswith("on") for _, attrs in page.tags for name in attrs)
     for name in NAMES[:5]:
         assert re.sub(r"\s", "", name) in re.sub(r"\s", "", page.words)
@@ -332,7 +335,15 @@ def test_a_run_in_which_nobody_signed_has_no_map_and_no_ornaments(tmp_path):
 
 
 def test_the_smallest_run_still_makes_a_page(tmp_path):
-    content = summary() | {"history": [], "examples": [], "warnings": [], "settings": {}, "versions": {}, "command": ""}
+    content = summary() | {
+        "history": [],
+        "examples": [],
+        "warnings": [],
+        "left_out": [],
+        "settings": {},
+        "versions": {},
+        "command": "",
+    }
     content |= {"seconds": {}, "aggregation": {}, "queries": 0}
     page = read(write_report(write_run(tmp_path / "run", content, artists=NAMES[:2])))
     assert "What remains at risk" in page.words
