@@ -24,6 +24,7 @@ from protocols import (
     VectorSpec,
 )
 from protocols.secagg.masking import ALONE
+from threat_models.adversaries.parties import policy_for
 
 ADVERTISE_KEYS, SHARE_KEYS, MASKED_INPUT, CONSISTENCY_CHECK, UNMASKING = range(5)
 """The rounds."""
@@ -104,18 +105,7 @@ class Cohort:
     @cached_property
     def policy(self) -> ClientPolicy:
         """What every client insists on: exactly this session, secure against a server that lies."""
-        params = self.params
-        return ClientPolicy(
-            roster=frozenset(params.identities),
-            min_cohort=params.clients,
-            min_survivors=params.min_survivors,
-            min_corrupt=params.corrupt,
-            last_iteration=params.iteration - 1,
-            architectures=frozenset({params.architecture_digest}),
-            model_digest=params.model_digest,
-            anchors_digest=params.anchors_digest,
-            privacy_digest=params.privacy_digest,
-        )
+        return policy_for(self.params)
 
     def vector(self, index: int) -> NDArray[np.int64]:
         """Makes client `index`'s vector, uniform in the allowed range; the same one every time."""

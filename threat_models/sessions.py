@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from protocols import Client, ClientPolicy, Server, SessionParams
+from protocols import Client, Server, SessionParams
 from protocols.audit import Exchange, Transcript
 
-from .adversaries.parties import identity, randomness
+from .adversaries.parties import owner_of, policy_for, randomness
 
 ROUNDS = 5
 _DELIVERY = 2
@@ -48,22 +48,10 @@ class Session:
 
     def client(self, index: int) -> Client:
         """One client; it agreed to these parameters."""
-        params = self.params
-        (spec,) = params.vectors
-        policy = ClientPolicy(
-            roster=frozenset(params.identities),
-            min_cohort=params.clients,
-            min_survivors=params.min_survivors,
-            min_corrupt=params.corrupt,
-            last_iteration=params.iteration - 1,
-            architectures=frozenset({params.architecture_digest}),
-            model_digest=params.model_digest,
-            anchors_digest=params.anchors_digest,
-            privacy_digest=params.privacy_digest,
-        )
+        (spec,) = self.params.vectors
         return Client(
-            identity=identity(index),
-            policy=policy,
+            identity=owner_of(self.params.identities[index]),
+            policy=policy_for(self.params),
             vectors={spec.name: self.vectors[index]},
             random=randomness(self.seed, index),
         )

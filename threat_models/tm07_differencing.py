@@ -1,10 +1,11 @@
 """TM-7: differencing. Sums over cohorts that change between iterations are subtracted until one artist is left.
 
-The server first asks for cohorts that lack one artist, and for an iteration twice. Whoever refuses these refuses
-nothing when artists drop out, or are said to have: so it sums over its target and as few others as it may, then over
-the others alone, spends the artists' whole budget on the two, and compares the difference with the portfolios of all
-artists, which it has, down to the last artwork (Lam et al., ICML 2021). The noise is Gaussian and its width public: the
-likeliest portfolio is the best guess there is.
+The server first asks for cohorts that lack one artist, for three that combine to one although nobody is in all of them
+(X + Y, then X + a, then Y), and for an iteration twice. Whoever refuses these refuses nothing when artists drop out, or
+are said to have: so it sums over its target and as few others as it may, then over the others alone. Nor does anyone
+refuse X + Y + a, X + a and Y + a, of which any two differ in many. The server spends the artists' whole budget on such
+sums, and compares what is left with the portfolios of all artists, which it has, down to the last artwork (Lam et al.,
+ICML 2021). The noise is Gaussian and its width public: the likeliest portfolio is the best guess there is.
 """
 
 import tempfile
@@ -24,6 +25,7 @@ from fedstyle_secure.engines.memory import MemoryEngine, Unreachable
 from fedstyle_secure.errors import FedStyleError
 from fedstyle_secure.privacy.clipping import Unit
 from fedstyle_secure.privacy.mechanism import Mechanism
+from fedstyle_secure.privacy.randomness import RandomBytes
 from fedstyle_secure.privacy.sizing import Mode
 from fedstyle_secure.training.moments import outer_product_rows
 from fedstyle_secure.training.tensors import moments_segment
@@ -32,12 +34,12 @@ from protocols.primitives.algebra import lightest, reduce
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
 from .deployment import Deployment
 from .edits import Edit, off
+from .few_sums import DELTA, EPSILON, combined, left_over, likeliest, one_of, opened, upload
 from .scripted import scripted
 from .town import D, Federation, codebook, first_model, style_features
-from .two_sums import DELTA, EPSILON, half_the_budget, left_over, likeliest, opened, upload
 
-ARTISTS, SURVIVORS = 8, 6
-MANY = 3  # times as many artists, for the figure that the promise is not about
+ARTISTS, SURVIVORS, MIN_COHORT = 8, 6, 5
+MANY = 24  # artists, whose cohort is cut in two
 _TRIALS: Final = {Effort.FAST: 320, Effort.SLOW: 2_400}
 _MOMENTS: Final = moments_segment(D, 1.0)
 _NOISE: Final = "noise for a whole artist"
@@ -61,31 +63,35 @@ CLAIM = Claim(
     adversary="a server that changes cohorts, starts iterations again, lets artists drop out, and has every artwork of "
     "every artist, but not who is who",
     assets="which artist is behind an identity, and that artist's style",
-    assumption=f"{ARTISTS} artists, of whom {ARTISTS - SURVIVORS} may drop out; the whole budget, epsilon {EPSILON:g} "
-    f"at delta {DELTA:g} for each artist, goes into two sums of the attacker's choice",
-    promise="no artist joins cohorts whose sums, however combined, single out fewer artists than one sum may, nor one "
-    "iteration twice; what dropouts leave open names an artist no more often than two guesses would",
+    assumption=f"{ARTISTS} artists of whom {ARTISTS - SURVIVORS} may drop out, or {MANY} in three cohorts; the whole "
+    f"budget, epsilon {EPSILON:g} at delta {DELTA:g} for each artist, goes into two or three sums of the attacker's "
+    "choice",
+    promise="no artist uploads in two cohorts that differ in fewer artists than its minimum cohort, nor in one "
+    "iteration twice; what three cohorts and dropouts leave open names an artist no more often than two guesses would",
     defenses={
-        "cohort history": "protocols/secagg/policy.py, POL-4, over what an artist remembers, AGT-5; "
-        "and where cohorts are chosen: fedstyle_secure/aggregation/session.py, check_cohort",
-        "restart limit": "none is allowed: protocols/secagg/policy.py, POL-5, and artist/artist.py, AGT-3",
+        "cohort history": "protocols/secagg/policy.py, POL-4, over what fedstyle_secure/artist remembers, AGT-5; and "
+        "where cohorts are chosen: fedstyle_secure/aggregation/session.py, check_cohort",
+        "restart limit": "none is allowed: protocols/secagg/policy.py, POL-5, and fedstyle_secure/artist, AGT-3",
         _NOISE: "fedstyle_secure/privacy, --unit artist",
     },
     power=(
         Limit(figure="artists singled out by rosters", at_most=1),
-        Limit(figure="re-identified", at_least=0.9),
+        Limit(figure="re-identified after dropouts", at_least=0.9),
+        Limit(figure="re-identified by three cohorts", at_least=0.9),
     ),
     protected=(
-        Limit(figure="artists singled out by rosters", at_least=SURVIVORS),
+        Limit(figure="artists singled out by rosters", at_least=MIN_COHORT),
         Limit(figure="sums of one iteration", at_most=1),
-        Limit(figure="re-identified", at_most=2 / ARTISTS),
+        Limit(figure="re-identified after dropouts", at_most=2 / ARTISTS),
+        Limit(figure="re-identified by three cohorts", at_most=2 / MANY),
     ),
-    residual="survivor sets are not compared over iterations, or whoever drops out once would end every later "
-    "session: against a server that lies about dropouts noise alone protects. With --unit artwork, the "
-    "default, it protects single artworks and not who made them (the figure 're-identified, noise per "
-    "artwork'). Among more artists two guesses are worth less, and epsilon 8 may not keep to them (the "
-    "figure 're-identified among more, in guesses', with three times as many). So cohorts stay within a "
-    "run, and an artist who minds being recognized by style chooses --unit artist and a smaller epsilon.",
+    residual="rosters are compared two at a time, and survivor sets not at all, or whoever drops out once would end "
+    "every later session: against a server that makes use of either noise alone protects. With --unit artwork, the "
+    "default, it protects single artworks and not who made them (the figure 're-identified, noise per artwork'). Among "
+    f"more artists two guesses are worth less, and against invented dropouts epsilon {EPSILON:g} may not keep to them "
+    f"(the figure 're-identified after dropouts among {MANY}, in guesses', where sums get all of the budget). So "
+    "cohorts stay within a run, and an artist who minds being recognized by style chooses --unit artist and a smaller "
+    "epsilon.",
     tests=(
         "tests/protocols/secagg/test_cohorts.py",
         "tests/protocols/secagg/test_policy.py::test_an_iteration_is_not_started_again_with_other_survivors",
@@ -110,19 +116,19 @@ def attack(without: frozenset[str], effort: Effort) -> Figures:
     """Try rosters and restarts, then dropouts, and name the artist behind each difference."""
     mode = Mode.NONE if _NOISE in without else Mode.DISTRIBUTED
     with off(without, _EDITS):
-        rosters = _rosters_that_gave_sums()
+        rosters = [_rosters_that_gave_sums(cohorts) for cohorts in (_LACKING_ONE, _NOBODY_IN_ALL)]
         repeated = _sums_of_one_iteration()
         dropouts = _is_left_out_by_dropouts()
+        three = len(_rosters_that_gave_sums(_ANY_TWO_APART)) == len(_ANY_TWO_APART)
     trials = _TRIALS[effort]
-    by_artist = _reidentified(mode, Unit.ARTIST, ARTISTS, trials) if dropouts else 0.0
     return {
-        "artists singled out by rosters": _fewest_singled_out(rosters),
+        "artists singled out by rosters": min(map(_fewest_singled_out, rosters)),
         "sums of one iteration": repeated,
-        "re-identified": by_artist,
-        "re-identified, noise per artwork": _reidentified(mode, Unit.ARTWORK, ARTISTS, trials),
-        "re-identified among more, in guesses": MANY
-        * ARTISTS
-        * _reidentified(mode, Unit.ARTIST, MANY * ARTISTS, trials // 2),
+        "re-identified after dropouts": _after_dropouts(mode, Unit.ARTIST, ARTISTS, trials) if dropouts else 0.0,
+        "re-identified by three cohorts": _by_three_cohorts(mode, MANY, 2 * trials) if three else 0.0,
+        "re-identified, noise per artwork": _after_dropouts(mode, Unit.ARTWORK, ARTISTS, trials),
+        f"re-identified after dropouts among {MANY}, in guesses": MANY
+        * _after_dropouts(mode, Unit.ARTIST, MANY, trials),
         "trials": trials,
     }
 
@@ -132,14 +138,15 @@ class _Hall:
 
     Args:
         folder: For ledgers.
+        artists: How many.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.federation = Federation(folder=folder, unit=Unit.ARTIST, clients=ARTISTS)
+    def __init__(self, folder: Path, artists: int = ARTISTS) -> None:
+        self.federation = Federation(folder=folder, unit=Unit.ARTIST, clients=artists, min_cohort=MIN_COHORT)
 
     def ask(self, iteration: int, cohort: Sequence[int], gone: Collection[int] = ()) -> Aggregate | None:
         """The sum over a cohort without those who are said to have dropped out; None if there is none."""
-        mechanism = _release(Mode.NONE, Unit.ARTIST, len(cohort))
+        mechanism = _release(2, Mode.NONE, Unit.ARTIST, len(cohort))
         model, artists = first_model(), self.federation.artists
         announcement = Announcement(iteration=iteration, mechanism=mechanism, model=model)
         mailboxes: dict[str, Callable[[bytes], bytes]] = dict.fromkeys(
@@ -171,8 +178,8 @@ def _unreachable(_request: bytes) -> bytes:
     raise Unreachable
 
 
-def _release(mode: Mode, unit: Unit, artists: int) -> Mechanism:
-    return half_the_budget(mode, unit, _MOMENTS, artists=artists, survivors=_survivors(artists))
+def _release(releases: int, mode: Mode, unit: Unit, artists: int) -> Mechanism:
+    return one_of(releases, mode, unit, _MOMENTS, artists=artists, survivors=_survivors(artists))
 
 
 def _survivors(artists: int) -> int:
@@ -183,14 +190,18 @@ def _survivors(artists: int) -> int:
 # What artists let a server do
 
 
-def _rosters_that_gave_sums() -> list[frozenset[bytes]]:
-    """Everybody; then everybody but one, for each one."""
-    everyone = tuple(range(ARTISTS))
+_X, _Y, _A = (*range(6),), (*range(6, 12),), 12
+_LACKING_ONE: Final = tuple(tuple(i for i in range(ARTISTS) if i != left_out) for left_out in (None, *range(ARTISTS)))
+_NOBODY_IN_ALL: Final = ((*_X, *_Y), (*_X, _A), _Y)
+_ANY_TWO_APART: Final = ((*_X, *_Y, _A), (*_X, _A), (*_Y, _A))
+
+
+def _rosters_that_gave_sums(cohorts: Sequence[Sequence[int]]) -> list[frozenset[bytes]]:
+    """Those of one iteration after the other in which the server gets a sum."""
     given = []
     with tempfile.TemporaryDirectory(prefix="threat-") as folder:
-        hall = _Hall(Path(folder))
-        for iteration, left_out in enumerate((None, *everyone), start=1):
-            cohort = [number for number in everyone if number != left_out]
+        hall = _Hall(Path(folder), 1 + max(map(max, cohorts)))
+        for iteration, cohort in enumerate(cohorts, start=1):
             if hall.ask(iteration, cohort) is not None:
                 given.append(frozenset(hall.federation.identities[number] for number in cohort))
     return given
@@ -217,16 +228,35 @@ def _is_left_out_by_dropouts() -> bool:
     return [each and each.survivors for each in sums] == [SURVIVORS + 1, SURVIVORS]
 
 
-# What the difference of two sums tells
+# What is left of one artist in these sums
 
 
-def _reidentified(mode: Mode, unit: Unit, artists: int, trials: int) -> float:
+def _after_dropouts(mode: Mode, unit: Unit, artists: int, trials: int) -> float:
+    """How often the likeliest portfolio is the target's own, in the difference of two sums."""
+    mechanism = _release(2, mode, unit, artists)
+    return _reidentified(unit, artists, trials, lambda target, rows, random: left_over(target, rows, mechanism, random))
+
+
+def _by_three_cohorts(mode: Mode, artists: int, trials: int) -> float:
+    """The same of three sums, over everybody and over two halves that share the target."""
+    sizes = artists, artists // 2, artists - artists // 2 + 1
+    mechanisms = [_release(3, mode, Unit.ARTIST, size) for size in sizes]
+    return _reidentified(
+        Unit.ARTIST, artists, trials, lambda target, rows, random: combined(target, rows, mechanisms, random)
+    )
+
+
+def _reidentified(
+    unit: Unit,
+    artists: int,
+    trials: int,
+    left: Callable[[int, Sequence[NDArray[np.float32]], RandomBytes], NDArray[np.float64]],
+) -> float:
     """How often the likeliest portfolio is the target's own."""
-    mechanism, portfolios = _release(mode, unit, artists), _portfolios(unit, artists)
-    rows = [_rows(number) for number in range(artists)]
+    portfolios, rows = _portfolios(unit, artists), [_rows(number) for number in range(artists)]
     targets = [trial % artists for trial in range(trials)]
     guesses = [
-        likeliest(left_over(target, rows, mechanism, scripted(f"differencing {trial}")), portfolios)
+        likeliest(left(target, rows, scripted(f"differencing {trial}")), portfolios)
         for trial, target in enumerate(targets)
     ]
     return sum(guess == target for guess, target in zip(guesses, targets, strict=True)) / trials
@@ -235,7 +265,7 @@ def _reidentified(mode: Mode, unit: Unit, artists: int, trials: int) -> float:
 @cache
 def _portfolios(unit: Unit, artists: int) -> NDArray[np.float64]:
     """Every artist's update without noise: [artists, coordinates]."""
-    mechanism, random = _release(Mode.NONE, unit, artists), scripted("portfolios")
+    mechanism, random = _release(2, Mode.NONE, unit, artists), scripted("portfolios")
     return np.array([opened(upload(_rows(number), mechanism, random), mechanism) for number in range(artists)])
 
 

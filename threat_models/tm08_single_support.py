@@ -28,6 +28,7 @@ from fedstyle_secure.training.updates import Contributions, Segment, Support
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
 from .deployment import Deployment
 from .edits import Edit, off
+from .few_sums import DELTA, EPSILON, left_over, likeliest, one_of, opened, upload
 from .scripted import scripted
 from .town import (
     D,
@@ -40,7 +41,6 @@ from .town import (
     public_key,
     style_features,
 )
-from .two_sums import DELTA, EPSILON, half_the_budget, left_over, likeliest, opened, upload
 
 ARTISTS, SURVIVORS = 8, 6
 CODEWORDS = len(codebook())
@@ -170,4 +170,4 @@ def _rows(number: int, codeword: int) -> NDArray[np.float32]:
 
 
 def _release(mode: Mode, unit: Unit, segment: Segment) -> Mechanism:
-    return half_the_budget(mode, unit, segment, artists=ARTISTS, survivors=SURVIVORS)
+    return one_of(2, mode, unit, segment, artists=ARTISTS, survivors=SURVIVORS)

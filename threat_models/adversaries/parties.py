@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from functools import cache
 from hashlib import sha256, shake_256
+from itertools import count
 from typing import Any, TypeVar
 
 import numpy as np
@@ -55,6 +56,11 @@ def roster(clients: int) -> tuple[bytes, ...]:
     return tuple(identity(index).public_key().public_bytes_raw() for index in range(clients))
 
 
+def owner_of(public: bytes) -> Ed25519PrivateKey:
+    """The long-lived key of which this is the public half."""
+    return next(key for key in map(identity, count()) if key.public_key().public_bytes_raw() == public)
+
+
 def flipped(data: bytes, position: int, bit: int) -> bytes:
     """The data with one bit the other way."""
     return data[:position] + bytes((data[position] ^ 1 << bit,)) + data[position + 1 :]
@@ -63,6 +69,22 @@ def flipped(data: bytes, position: int, bit: int) -> bytes:
 def randomness(seed: int, index: int) -> bytes:
     """What a client draws from its operating system, repeatable."""
     return shake_256(b"%d %d" % (seed, index)).digest(CLIENT_RANDOM_BYTES)
+
+
+def policy_for(params: SessionParams, **changes: Any) -> ClientPolicy:
+    """What a client insists on that agreed to just this session; `changes` says where it differs."""
+    conditions: dict[str, Any] = {
+        "roster": frozenset(params.identities),
+        "min_cohort": params.clients,
+        "min_survivors": params.min_survivors,
+        "min_corrupt": params.corrupt,
+        "last_iteration": params.iteration - 1,
+        "architectures": frozenset({params.architecture_digest}),
+        "model_digest": params.model_digest,
+        "anchors_digest": params.anchors_digest,
+        "privacy_digest": params.privacy_digest,
+    }
+    return ClientPolicy(**(conditions | changes))
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -103,21 +125,9 @@ class Cohort:
 
     def client(self, index: int, *, seed: int | None = None, vault: Vault | None = None, **policy: Any) -> Client:
         """A client that insists on what was agreed; `policy` says where it differs."""
-        params = self.params
-        conditions: dict[str, Any] = {
-            "roster": frozenset(params.identities),
-            "min_cohort": params.clients,
-            "min_survivors": params.min_survivors,
-            "min_corrupt": params.corrupt,
-            "last_iteration": LAST_ITERATION,
-            "architectures": frozenset({params.architecture_digest}),
-            "model_digest": params.model_digest,
-            "anchors_digest": params.anchors_digest,
-            "privacy_digest": params.privacy_digest,
-        }
         return Client(
             identity=identity(index),
-            policy=ClientPolicy(**(conditions | policy)),
+            policy=policy_for(self.params, **({"last_iteration": LAST_ITERATION} | policy)),
             vectors=self.vectors(index),
             random=randomness(self.seed if seed is None else seed, index),
             vault=vault,

@@ -1,4 +1,4 @@
-"""Two sums that differ in one artist, on which the whole budget is spent: the most that dropouts give a lying server.
+"""Sums that differ in one artist, on which the whole budget is spent: two after dropouts, or three over three cohorts.
 
 The uploads are real, and so is their noise; masks are left out, because they cancel. As few others as allowed are in
 the sums: each of them would add noise.
@@ -27,14 +27,15 @@ CORRUPT: Final = 1
 
 
 @cache
-def half_the_budget(mode: Mode, unit: Unit, segment: Segment, *, artists: int, survivors: int) -> Mechanism:
-    """A release of one tensor, of which the budget allows two."""
-    halves = plan_multipliers(EPSILON, DELTA, {"first": 0.5, "second": 0.5}, delta_slack=DELTA / 100)
+def one_of(releases: int, mode: Mode, unit: Unit, segment: Segment, *, artists: int, survivors: int) -> Mechanism:
+    """A release of one tensor, of which the budget allows so many."""
+    shares = {str(number): 1 / releases for number in range(releases)}
+    planned = plan_multipliers(EPSILON, DELTA, shares, delta_slack=DELTA / 100)
     return plan(
         mode=mode,
         unit=unit,
         layout=Layout((segment,)),
-        noise_multiplier=0.0 if mode is Mode.NONE else halves["first"],
+        noise_multiplier=0.0 if mode is Mode.NONE else planned["0"],
         clients=artists,
         corrupt=CORRUPT,
         min_survivors=survivors,
@@ -59,11 +60,35 @@ def left_over(
 ) -> NDArray[np.float64]:
     """The sum over a target and as few others as allowed, minus the sum over these others in another iteration."""
     others = [(target + step) % mechanism.clients for step in range(1, mechanism.min_survivors + 1)]
-    first, second = (
-        opened(ring_sum([upload(rows[number], mechanism, random) for number in summed], mechanism), mechanism)
-        for summed in ([target, *others], others)
-    )
+    first, second = (_summed(summed, rows, mechanism, random) for summed in ([target, *others], others))
     return first - second
+
+
+def combined(
+    target: int, rows: Sequence[NDArray[np.float32]], mechanisms: Sequence[Mechanism], random: RandomBytes
+) -> NDArray[np.float64]:
+    """What is left of the target in X + a and Y + a, minus X + Y + a: cohorts of which any two differ in X or Y.
+
+    Args:
+        target: The artist a.
+        rows: Everybody's.
+        mechanisms: Of all, of X and the target, and of Y and the target; of each, as few survive as allowed.
+        random: Of the noise.
+    """
+    everybody, with_x, _ = mechanisms
+    others = [(target + step) % len(rows) for step in range(1, everybody.min_survivors)]
+    x, y = others[: with_x.min_survivors - 1], others[with_x.min_survivors - 1 :]
+    cohorts = [target, *others], [target, *x], [target, *y]
+    all_three, first, second = (
+        _summed(cohort, rows, mechanism, random) for cohort, mechanism in zip(cohorts, mechanisms, strict=True)
+    )
+    return first + second - all_three
+
+
+def _summed(
+    summed: Sequence[int], rows: Sequence[NDArray[np.float32]], mechanism: Mechanism, random: RandomBytes
+) -> NDArray[np.float64]:
+    return opened(ring_sum([upload(rows[number], mechanism, random) for number in summed], mechanism), mechanism)
 
 
 def likeliest(seen: NDArray[np.float64], candidates: NDArray[np.float64]) -> int:
