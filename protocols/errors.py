@@ -131,7 +131,8 @@ class SessionAborted(ProtocolError):  # noqa: N818  (an outcome the caller plans
         self.liars = liars
 
     def __str__(self) -> str:
-        return f"{self.reason}: {self.detail}"
+        named = f"; clients {sorted(self.liars)} lied" if self.liars else ""
+        return f"{self.reason}: {self.detail}{named}"
 
 
 class InvalidDataError(ProtocolError):

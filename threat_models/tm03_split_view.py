@@ -9,6 +9,7 @@ them: more combinations than it can go through.
 """
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -82,7 +83,7 @@ def attack(without: frozenset[str], effort: Effort) -> Figures:
     with off(without, _EDITS):
         tally = hunt(
             attacking(kinds),
-            sessions=10_000 if missing else _SESSIONS[effort],
+            sessions=10_000 if missing else _SESSIONS[Effort.FAST if without else effort],
             seconds=_PATIENCE if missing else float("inf"),
             may_crash=bool(missing),
         )
@@ -101,6 +102,7 @@ def _holds(transcripts: Sequence[Transcript]) -> bool:
     return audit(transcripts, same_inputs=True, min_support=_PROMISED).holds
 
 
+@cache
 def _honest(members: Sequence[int], iteration: int) -> Transcript:
     """A session of these clients, played honestly."""
     clients, known = len(members), roster(64)

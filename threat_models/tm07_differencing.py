@@ -231,12 +231,14 @@ def _is_left_out_by_dropouts() -> bool:
 # What is left of one artist in these sums
 
 
+@cache
 def _after_dropouts(mode: Mode, unit: Unit, artists: int, trials: int) -> float:
     """How often the likeliest portfolio is the target's own, in the difference of two sums."""
     mechanism = _release(2, mode, unit, artists)
     return _reidentified(unit, artists, trials, lambda target, rows, random: left_over(target, rows, mechanism, random))
 
 
+@cache
 def _by_three_cohorts(mode: Mode, artists: int, trials: int) -> float:
     """The same of three sums, over everybody and over two halves that share the target."""
     sizes = artists, artists // 2, artists - artists // 2 + 1

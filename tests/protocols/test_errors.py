@@ -37,6 +37,7 @@ def test_blame_is_part_of_the_type():
     [
         FaultyClientError(3, "late"),
         SessionAborted(AbortReason.TOO_FEW_SURVIVORS, "2 of 3"),
+        SessionAborted(AbortReason.INCONSISTENT_SHARES, "of client 2", frozenset({2})),
         PolicyViolationError(PolicyRule.MODEL, "another model"),
     ],
 )
@@ -51,3 +52,5 @@ def test_errors_say_who_and_why():
     assert str(FaultyClientError(3, "late")) == "client 3: late"
     assert str(SessionAborted(AbortReason.TOO_FEW_SHARINGS, "2 of 3")) == "too few clients shared their secrets: 2 of 3"
     assert str(PolicyViolationError(PolicyRule.MODEL, "another one")) == "policy rule model: another one"
+    inconsistent = SessionAborted(AbortReason.INCONSISTENT_SHARES, "of client 2", frozenset({5, 2}))
+    assert str(inconsistent).endswith(": of client 2; clients [2, 5] lied")
