@@ -6,8 +6,8 @@ REC-2  When the first shares do not give the secret, up to floor((m - threshold)
        told apart from the others; beyond that the session ends.
 REC-3  Whoever is called a liar lied, as long as at most `corrupt` clients do. A share may be wrong because its holder
        released another or because its owner dealt it so: one of the two lied. An honest client is in such a pair with
-       liars alone, and so with `corrupt` others at most; who is in pairs with more is none. A pair counts only if at
-       least `threshold` honest holders must agree on the other shares, and an owner whose secret fails is called a
+       liars alone, so with at most `corrupt` others; whoever is in pairs with more is not honest. A pair counts only if
+       at least `threshold` honest holders must agree on the other shares, and an owner whose secret fails is called a
        liar only if the holders could not have done it without it: Reed-Solomon would have corrected them.
 """
 

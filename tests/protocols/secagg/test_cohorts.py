@@ -51,6 +51,21 @@ def test_nobody_or_at_least_three_join_and_leave(earlier, new, refused):
     assert plain_rule([roster(*each) for each in earlier], roster(*new), 3) is refused
 
 
+def test_three_cohorts_that_combine_to_one_client_are_refused_by_whoever_is_in_two():
+    """X + a, plus Y, minus X + Y: nobody is in all three; those in X see one client join, those in Y see many leave."""
+    x, y = range(6), range(6, 12)
+    assert Cohorts([roster(*x, *y)]).conflict(roster(*x, 12), 5)
+    assert Cohorts([roster(*x, *y)]).conflict(roster(*y), 5) == ""
+
+
+def test_three_cohorts_that_differ_in_many_are_accepted_whatever_they_combine_to():
+    """X + a, plus Y + a, minus X + Y + a: a alone, bounded by noise and not by this rule."""
+    x, y, history = range(6), range(6, 12), Cohorts()
+    for new in (roster(*x, *y, 12), roster(*x, 12), roster(*y, 12)):
+        assert history.conflict(new, 5) == ""
+        history.add(new)
+
+
 def test_a_conflict_says_how_many_left_and_joined():
     said = Cohorts([roster(*range(8))]).conflict(roster(*range(1, 14)), 5)
     assert said.startswith("1 of an earlier cohort's clients have left and 6 have joined: ")
