@@ -64,6 +64,7 @@ EPSILON: Final = Bounds(
 DELTA: Final = Bounds(1e-15, 0.5, above="delta is the probability that epsilon does not hold")
 SAMPLING_RATE: Final = Bounds(0.001, 1.0)
 DROP_RATE: Final = Bounds(0.0, 0.99)
+HOLD_OUT: Final = Bounds(0.0, 0.9)
 CONFIDENCE: Final = Bounds(0.5, 0.999999)
 
 ITERATIONS: Final = Bounds(1, 1_000, above="each is a session of its own, and all share one budget")

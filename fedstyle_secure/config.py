@@ -48,6 +48,9 @@ class Settings:
     split: Annotated[
         Split, "Hold out queries by artist, at random, or by content: the same subjects for all, from an index."
     ] = Split.ARTIST
+    hold_out: Annotated[
+        float, bounds.HOLD_OUT, "Share held out to measure with; 0 in a deployment, where all works train and sign."
+    ] = 0.3
     privacy: Annotated[Mode, "Where noise comes from. none: NOTHING IS PROTECTED, for comparison only."] = (
         Mode.DISTRIBUTED
     )

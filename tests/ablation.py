@@ -541,11 +541,11 @@ ABLATIONS = (
         "tests/runs/test_card.py::test_names_are_text_wherever_they_stand",
     ),
     Ablation(
-        "cards: no path of whoever ran it",
+        "cards: settings that all parties agreed on, and no others",
         "fedstyle_secure/runs/card.py",
-        "PurePath(value).name if name in _PATHS",
-        "value if name in _PATHS",
-        "tests/runs/test_card.py::test_settings_are_shown_without_the_folders_they_lie_in",
+        "for name, value in facts.settings.items() if name in _AGREED",
+        "for name, value in facts.settings.items()",
+        "tests/runs/test_card.py::test_what_was_not_released_makes_no_difference_to_what_everyone_may_see",
     ),
     Ablation(
         "growth: finished cells are not run again",
@@ -757,6 +757,27 @@ ABLATIONS = (
         "random=os.urandom,",
         "random=np.random.Generator(np.random.PCG64(settings.seed)).bytes,",
         "tests/runs/test_train.py::test_no_seed_touches_privacy_noise",
+    ),
+    Ablation(
+        "splits: an artwork's side is its own",
+        "fedstyle_secure/artworks/splits.py",
+        "lambda digest: place(digest, seed,",
+        "lambda digest: place(digest, seed + len(portfolio.artworks),",
+        "tests/artworks/test_splits.py::test_one_artwork_less_moves_no_other_to_the_other_side",
+    ),
+    Ablation(
+        "splits: a subject's side is its own",
+        "fedstyle_secure/artworks/splits.py",
+        'named_rng(seed, "split by content", content)',
+        'named_rng(seed + len(contents), "split by content", content)',
+        "tests/artworks/test_splits.py::test_a_new_subject_of_one_artist_moves_no_artwork_of_another",
+    ),
+    Ablation(
+        "bounds: an artwork's place is its own",
+        "fedstyle_secure/runs/dataset.py",
+        '"bound", portfolio.artist, artwork.digest.hex())',
+        '"bound", portfolio.artist, artwork.digest.hex(), str(len(artworks)))',
+        "tests/runs/test_dataset.py::test_one_artwork_less_in_a_folder_changes_one_training_artwork_at_most",
     ),
     Ablation(
         "whitening: the first one stays",

@@ -175,6 +175,7 @@ CHANGED = {
     "public": 4,
     "all_agreed": True,
     "split": "content",
+    "hold_out": 0.2,
     "privacy": "none",
     "epsilon": 3.5,
     "delta": 1e-6,

@@ -71,7 +71,10 @@ def train_and_show(settings: Settings, *, as_json: bool) -> None:
     if as_json:
         screen.json(summary)
         return
-    screen.show(_retrieval_table(summary))
+    if "retrieval" in summary:
+        screen.show(_retrieval_table(summary))
+    else:
+        screen.show("Nothing was held out: all artworks trained, and no accuracy was measured.")
     screen.show(_privacy_table(summary))
     screen.show("Report:", plain(str(settings.out / "report.html")))
 

@@ -161,6 +161,10 @@ def mantel(a: NDArray[np.float64], b: NDArray[np.float64], *, seed: int) -> tupl
 
 def _measure(run: Path, artworks: Path | None, progress: Progress) -> dict[str, Any]:
     settings, summary = read_settings(run), read_summary(run)
+    if not settings.hold_out:
+        raise InputError(
+            f"{run} held no artwork out, so there is nothing to ask with: use a run with --hold-out above 0"
+        )
     place = artworks if artworks is not None else settings.artworks
     if not place.exists():
         raise InputError(f"the artworks of {run} are not in {place}: give the folder where they are with --artworks")

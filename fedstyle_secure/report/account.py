@@ -22,7 +22,7 @@ def spending(facts: Facts) -> Html:
     promises = Promises.read(asdict(privacy) | {"clients": facts.artists})
     steps = [str(step.iteration) for step in history]
     values = {view: [step.epsilon[view] for step in history] for view in VIEWS}
-    if any([privacy.epsilon[view]] != values[view][-1:] for view in VIEWS) and facts.signatures is not None:
+    if any([privacy.epsilon[view]] != values[view][-1:] for view in VIEWS) and facts.settings.get("sign") == "yes":
         steps.append("signature")
         for view in VIEWS:
             values[view].append(privacy.epsilon[view])
@@ -93,8 +93,8 @@ def reproduction(facts: Facts) -> Html:
         tag("pre", *_tokens(facts.command)) if facts.command else None,
         paragraph(
             tag("code", "--seed"),
-            " fixes what learning depends on: the split, the crops, the codewords, the head's start and which artists "
-            "the simulation lets vanish. It never touches keys, masks, shares or privacy noise, which come from the "
+            " fixes what learning depends on: the split, the codewords, the head's start and which artists the "
+            "simulation lets vanish. It never touches keys, masks, shares or privacy noise, which come from the "
             "operating system: two private runs with one seed differ in their noise, and so a little in their numbers.",
         ),
         tag("details", tag("summary", "All settings"), _pairs(facts.settings), open="") if facts.settings else None,
@@ -113,8 +113,9 @@ def residual_risks(facts: Facts) -> Html:
         "public and made the starting point, without any protection.",
         "Style itself is published.": "Who opts in is found by style; that is the purpose. A signature cannot be "
         "taken back once it has been copied.",
-        "This page is an experimenter's.": "Its accuracies and examples come from held-out artworks of all artists "
-        "and are not private themselves.",
+        "This page is an experimenter's.": "Its accuracies and examples come from held-out artworks, its counts and "
+        "warnings from all artworks: no noise protects them, and no ledger was charged for them. What everyone may see "
+        "is the model, the catalogue, the model card and the data sheet.",
     }
     return section(
         "What remains at risk",

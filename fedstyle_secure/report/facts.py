@@ -76,35 +76,42 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """A run, as its summary tells it. `buyer` is None where nobody published a signature."""
+class Measured:
+    """What held-out artworks told, for an experimenter's eyes. `buyer` is None where nobody published a signature."""
 
-    artists: int
-    public_artists: Sequence[str]
-    artworks: int
     queries: int
     retrieval: Scores
     no_training: Scores
     random_head: Scores
     buyer: Buyer | None
+    examples: Sequence[Example]
+
+    @property
+    def signatures(self) -> Scores | None:
+        """What a buyer with one picture gets."""
+        return None if self.buyer is None else self.buyer.references[1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """A run, as its summary tells it. `measured` is None where nothing was held out."""
+
+    artists: int
+    public_artists: Sequence[str]
+    artworks: int
+    measured: Measured | None
     privacy: Privacy
     bytes_up: float
     bytes_down: float
     aggregation: Mapping[str, float]
     seconds: Mapping[str, float]
     history: Sequence[Step]
-    examples: Sequence[Example]
     settings: Mapping[str, str]
     command: str
     versions: Mapping[str, str]
     warnings: Sequence[str]
     left_out: Sequence[tuple[str, str]] = ()
     """File and reason of each picture that was there and was not taken."""
-
-    @property
-    def signatures(self) -> Scores | None:
-        """What a buyer with one picture gets."""
-        return None if self.buyer is None else self.buyer.references[1]
 
 
 def read_facts(path: Path) -> Facts:
@@ -127,18 +134,13 @@ def read_facts(path: Path) -> Facts:
         artists=root.count("artists"),
         public_artists=root.texts("public_artists"),
         artworks=root.count("artworks"),
-        queries=root.count("queries"),
-        retrieval=_scores(root.section("retrieval")),
-        no_training=_scores(root.section("no_training")),
-        random_head=_scores(root.section("random_head")),
-        buyer=_buyer(root.section("buyer")) if root.has("buyer") else None,
+        measured=_measured(root) if root.count("queries") else None,
         privacy=_privacy(root.section("privacy")),
         bytes_up=communication.number("bytes_up_per_artist"),
         bytes_down=communication.number("bytes_down_per_artist"),
         aggregation=root.section("aggregation").numbers(),
         seconds=root.section("seconds").numbers(),
         history=[_step(step) for step in root.sections("history")],
-        examples=[_example(example) for example in root.sections("examples")],
         settings=root.section("settings").shown(),
         command=root.text("command"),
         versions=root.section("versions").shown(),
@@ -218,6 +220,17 @@ class _Section:
 
     def _wrong(self, key: str, wanted: str) -> InputError:
         return InputError(f"{self._where}: {key!r} must be {wanted}, got {self._values[key]!r}")
+
+
+def _measured(root: _Section) -> Measured:
+    return Measured(
+        queries=root.count("queries"),
+        retrieval=_scores(root.section("retrieval")),
+        no_training=_scores(root.section("no_training")),
+        random_head=_scores(root.section("random_head")),
+        buyer=_buyer(root.section("buyer")) if root.has("buyer") else None,
+        examples=[_example(example) for example in root.sections("examples")],
+    )
 
 
 def _scores(section: _Section) -> Scores:

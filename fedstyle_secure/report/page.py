@@ -46,7 +46,8 @@ def write_report(run: Path, *, artworks: Path | None = None) -> Path:
     facts = read_facts(run / SUMMARY_FILE)
     catalogue = run / CATALOGUE_FOLDER
     index = StyleIndex.load(catalogue) if catalogue.exists() else None
-    shown = {name for example in facts.examples for name in (example.artist, *example.ranking)}
+    examples = facts.measured.examples if facts.measured is not None else ()
+    shown = {name for example in examples for name in (example.artist, *example.ranking)}
     pictures = read_pictures(artworks, shown) if artworks is not None else {}
     page = render(facts, index, pictures)
     path = run / REPORT_FILE
@@ -69,8 +70,8 @@ def render(facts: Facts, index: StyleIndex | None, pictures: Pictures) -> Html:
     ornaments = Ornaments(artists, vectors)
     chapters = [
         headline(facts),
-        retrieval(facts),
-        searches(facts, ornaments, pictures),
+        retrieval(facts, facts.measured) if facts.measured is not None else None,
+        searches(facts.measured, ornaments, pictures) if facts.measured is not None else None,
         spending(facts),
         style_space(StyleMap.of(artists, vectors), ornaments) if len(artists) >= MIN_ARTISTS else None,
         costs(facts),

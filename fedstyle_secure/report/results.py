@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from .charts import Bar, both_widths, bound, draw_bars, percentage
-from .facts import Example, Facts, Privacy, Scores
+from .facts import Example, Facts, Measured, Privacy, Scores
 from .html import Child, Html, join, tag
 from .ornaments import Ornaments
 from .style_map import StyleMap
@@ -33,21 +33,17 @@ def table(head: Sequence[str], rows: Sequence[Html]) -> Html:
 
 def headline(facts: Facts) -> Html:
     """The three numbers that matter, and what they mean."""
-    best = facts.signatures or facts.retrieval
     privacy = facts.privacy
     view = "local" if privacy.mode == "local" else "aggregate"
     others = " · ".join(f"{_VIEW_NAMES[name]} {bound(privacy.epsilon[name])}" for name in _VIEW_NAMES if name != view)
-    source = f"the {_published(privacy)}" if facts.signatures else "exact prototypes, which are never published"
     return tag(
         "header",
         tag("p", "FedStyle-Secure", tag("span", "report of a run"), class_="kicker"),
         _banner() if privacy.mode == "none" else None,
-        tag("h1", _claim(best, facts)),
+        tag("h1", _claim(facts)),
         tag(
             "dl",
-            _figure(
-                "accuracy@1", percentage(best.accuracy_at_1), f"searching {source}; chance is {percentage(best.chance)}"
-            ),
+            _accuracy(facts.measured, privacy),
             _figure(
                 f"ε, {_VIEW_NAMES[view]} view",
                 bound(privacy.epsilon[view]),
@@ -66,25 +62,25 @@ def headline(facts: Facts) -> Html:
     )
 
 
-def retrieval(facts: Facts) -> Html:
+def retrieval(facts: Facts, measured: Measured) -> Html:
     """What a buyer gets, with and without training; then the same by exact prototypes, which nobody publishes."""
     exact = [
-        ("FedStyle, exact prototypes (experimenter's view)", "exact", facts.retrieval),
-        ("No training: whitened public features, exact", "untrained", facts.no_training),
-        ("Random head, exact", "random", facts.random_head),
+        ("FedStyle, exact prototypes (experimenter's view)", "exact", measured.retrieval),
+        ("No training: whitened public features, exact", "untrained", measured.no_training),
+        ("Random head, exact", "random", measured.random_head),
     ]
-    rows = [*_buyer_rows(facts), *exact]
+    rows = [*_buyer_rows(measured, facts.privacy), *exact]
     bars = [
-        *_buyer_bars(facts),
+        *_buyer_bars(measured),
         *(Bar(label=_SHORT[kind], value=s.accuracy_at_1, reach=s.recall_at_5, kind=kind) for _, kind, s in exact),
     ]
-    chance = facts.retrieval.chance
+    chance = measured.retrieval.chance
     described = "; ".join(f"{bar.label} {percentage(bar.value)}" for bar in bars)
     return section(
         "How well artists are found",
         paragraph(
-            f"{facts.queries:,} held-out artworks were each asked about: whose hand is this? "
-            f"The answer is a ranking of {facts.artists} artists. {_gain(facts)}"
+            f"{measured.queries:,} held-out artworks were each asked about: whose hand is this? "
+            f"The answer is a ranking of {facts.artists} artists. {_gain(measured)}"
         ),
         both_widths(
             lambda width: draw_bars(bars, chance, width, f"Accuracy at rank 1: {described}"),
@@ -94,27 +90,27 @@ def retrieval(facts: Facts) -> Html:
             ("", "accuracy@1", "recall@5", "MRR", "macro-F1"),
             [*(_score_row(label, kind, scores) for label, kind, scores in rows), _chance_row(chance)],
         ),
-        paragraph(_precision(facts), class_="note"),
+        paragraph(_precision(measured), class_="note"),
     )
 
 
-def searches(facts: Facts, ornaments: Ornaments, pictures: Pictures) -> Html | None:
+def searches(measured: Measured, ornaments: Ornaments, pictures: Pictures) -> Html | None:
     """Example queries and the five artists named first."""
-    if not facts.examples:
+    if not measured.examples:
         return None
     if pictures:
         legend = (
             "Pictures are examples of each artist's work, shown because the artworks were handed in; the picture on "
             "the left is another work of the queried artist, not necessarily the one asked with."
         )
-    elif facts.signatures:
+    elif measured.signatures:
         legend = (
             "No artwork is shown. Each ornament is drawn from the artist's published signature and says nothing more "
             "than it does; artists with near signatures get related ornaments."
         )
     else:
         legend = "No artwork is shown, and nobody published a signature from which an ornament could be drawn."
-    items = [_search_row(example, ornaments, pictures) for example in facts.examples]
+    items = [_search_row(example, ornaments, pictures) for example in measured.examples]
     return section(
         "Example searches",
         paragraph("A held-out artwork goes in; artists come out, nearest style first. The right one is marked."),
@@ -186,9 +182,21 @@ def _published(privacy: Privacy) -> str:
     return "published signatures without noise" if privacy.mode == "none" else "published private signatures"
 
 
-def _claim(best: Scores, facts: Facts) -> str:
-    right = round(best.accuracy_at_1 * facts.queries)
-    return f"{right:,} of {counted(facts.queries, 'unseen artwork')} led straight to their artist."
+def _claim(facts: Facts) -> str:
+    measured = facts.measured
+    if measured is None:
+        return f"{counted(facts.artists, 'artist')} trained with all their artworks."
+    right = round((measured.signatures or measured.retrieval).accuracy_at_1 * measured.queries)
+    return f"{right:,} of {counted(measured.queries, 'unseen artwork')} led straight to their artist."
+
+
+def _accuracy(measured: Measured | None, privacy: Privacy) -> Html:
+    if measured is None:
+        return _figure("accuracy@1", "unknown", "nothing was held out, so that nothing was measured")
+    best = measured.signatures or measured.retrieval
+    source = f"the {_published(privacy)}" if measured.signatures else "exact prototypes, which are never published"
+    meaning = f"searching {source}; chance is {percentage(best.chance)}"
+    return _figure("accuracy@1", percentage(best.accuracy_at_1), meaning)
 
 
 def _banner() -> Html:
@@ -207,23 +215,23 @@ def _warnings(warnings: Sequence[str]) -> Html | None:
     return tag("ul", *(tag("li", warning) for warning in warnings), class_="warnings", aria_label="Warnings")
 
 
-def _buyer_rows(facts: Facts) -> Iterator[tuple[str, str, Scores]]:
-    if facts.buyer is None:
+def _buyer_rows(measured: Measured, privacy: Privacy) -> Iterator[tuple[str, str, Scores]]:
+    if measured.buyer is None:
         return
-    trained, untrained = facts.buyer.references, facts.buyer.no_training
-    for count in facts.buyer.counts:
+    trained, untrained = measured.buyer.references, measured.buyer.no_training
+    for count in measured.buyer.counts:
         pictures = counted(count, "picture")
         if (scores := trained[count]) is not None:
-            yield f"A buyer with {pictures}: {_published(facts.privacy)}", "published", scores
+            yield f"A buyer with {pictures}: {_published(privacy)}", "published", scores
         if (scores := untrained[count]) is not None:
             yield f"The same without training, the whole ε on the signature, {pictures}", "unspent", scores
 
 
-def _buyer_bars(facts: Facts) -> Iterator[Bar]:
-    if facts.buyer is None:
+def _buyer_bars(measured: Measured) -> Iterator[Bar]:
+    if measured.buyer is None:
         return
-    kinds = (("published", "buyer", facts.buyer.references), ("unspent", "untrained", facts.buyer.no_training))
-    for count in facts.buyer.counts:
+    kinds = (("published", "buyer", measured.buyer.references), ("unspent", "untrained", measured.buyer.no_training))
+    for count in measured.buyer.counts:
         for kind, who, found in kinds:
             if (scores := found[count]) is not None:
                 label = f"{who}, {counted(count, 'picture')}"
@@ -238,12 +246,12 @@ def _left_out(left_out: Sequence[tuple[str, str]]) -> Html | None:
     return tag("details", title, tag("ul", *rows), class_="warnings")
 
 
-def _gain(facts: Facts) -> str:
-    untrained = None if facts.buyer is None else facts.buyer.no_training[1]
-    if facts.signatures is None or untrained is None:
-        exact = facts.retrieval.accuracy_at_1 - facts.no_training.accuracy_at_1
+def _gain(measured: Measured) -> str:
+    untrained = None if measured.buyer is None else measured.buyer.no_training[1]
+    if measured.signatures is None or untrained is None:
+        exact = measured.retrieval.accuracy_at_1 - measured.no_training.accuracy_at_1
         return f"Training changes accuracy@1 by {_points(exact)} against the same features without training."
-    bought = facts.signatures.accuracy_at_1 - untrained.accuracy_at_1
+    bought = measured.signatures.accuracy_at_1 - untrained.accuracy_at_1
     return (
         f"For a buyer with one picture, training changes accuracy@1 by {_points(bought)} against signatures of "
         "untrained features that cost the same ε."
@@ -254,11 +262,11 @@ def _points(difference: float) -> str:
     return f"{100 * difference:+.1f}".replace("-", _MINUS) + " points"
 
 
-def _precision(facts: Facts) -> str:
-    p = facts.retrieval.accuracy_at_1
-    error = math.sqrt(p * (1 - p) / max(1, facts.queries))
+def _precision(measured: Measured) -> str:
+    p = measured.retrieval.accuracy_at_1
+    error = math.sqrt(p * (1 - p) / measured.queries)
     return (
-        f"One run on one split: with {facts.queries:,} queries, one standard error of an accuracy is about "
+        f"One run on one split: with {measured.queries:,} queries, one standard error of an accuracy is about "
         f"{100 * error:.1f} points. Exact prototypes and the rows without training are what an experimenter can "
         "compute from all artworks; nobody publishes them."
     )

@@ -2,13 +2,14 @@
 
 SET-1  Nobody is declared public by silence: public artists are named, come in a folder of their own, or are drawn by
        lot where whoever runs this says that all agreed. Who they are is told before anything is encoded.
+SET-2  What is protected begins after this: an artist's data set is what is left to train on. Roles, sides and bounds
+       are decided by keyed hashes, artist by artist and artwork by artwork, so that one artwork more in a folder is at
+       most one more in its artist's data set, and changes no other artist's; at the bound it may take the place of one.
 """
 
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-
-import numpy as np
 
 from ..artworks.artwork import Gallery, LeftOut, Portfolio
 from ..artworks.reader import read_portfolios
@@ -20,7 +21,7 @@ from ..names import fold, told_apart
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Dataset:
-    """Portfolios by role; `training` and `held_out` list the same artists in the same order.
+    """Portfolios by role; `held_out` lists the artists of `training` in the same order, or nobody.
 
     Attributes:
         public: Declared public: they fit the whitening and warm-start the head.
@@ -82,7 +83,7 @@ def divide(settings: Settings, gallery: Gallery, shared: Gallery | None) -> Data
             f"{len(clients)} artists are left as clients, fewer than the minimum cohort of {settings.min_cohort}: "
             "add artists, declare fewer public ones, or lower --min-cohort"
         )
-    training, held_out = _split(clients, settings)
+    training, held_out = _split(clients, settings) if settings.hold_out else (clients, ())
     if settings.public_art is not None:
         warnings += _overlap_warnings(public, clients)
     bounded = [bound(portfolio, settings) for portfolio in training]
@@ -105,7 +106,7 @@ def _declare_public(gallery: Gallery, settings: Settings) -> tuple[list[Portfoli
     if isinstance(settings.public, tuple):
         chosen = _find(settings.public, [portfolio.artist for portfolio in artists])
     else:
-        chosen = _draw(len(artists), settings)
+        chosen = _draw([portfolio.artist for portfolio in artists], settings)
     if len(chosen) >= len(artists):
         raise InputError(
             f"{len(chosen)} public artists leave no client among {len(artists)} artists: declare fewer with --public"
@@ -124,16 +125,16 @@ def _find(wanted: Sequence[str], names: Sequence[str]) -> set[int]:
     return {places[fold(text)] for text in texts}
 
 
-def _draw(artists: int, settings: Settings) -> set[int]:
-    """Artists drawn by lot, all of whom agreed to that (SET-1)."""
-    count = settings.public if isinstance(settings.public, int) else max(1, artists // 3)
+def _draw(names: Sequence[str], settings: Settings) -> set[int]:
+    """Artists drawn by lot, all of whom agreed to that (SET-1), each by a hash of its name (SET-2)."""
+    count = settings.public if isinstance(settings.public, int) else max(1, len(names) // 3)
     if not settings.all_agreed:
         raise InputError(
             "nobody is public by silence, and what public artists give is protected by nothing: name those who agreed "
             "with --public NAME,NAME, give a folder of public art with --public-art DIR, or draw them by lot with "
-            f"--public {min(count, artists - 1)} --all-agreed, if every artist agreed to that"
+            f"--public {min(count, len(names) - 1)} --all-agreed, if every artist agreed to that"
         )
-    return set(_rng(settings, "public").permutation(artists)[:count].tolist())
+    return set(sorted(range(len(names)), key=lambda index: derive_seed(settings.seed, "public", names[index]))[:count])
 
 
 def _overlap_warnings(public: Sequence[Portfolio], clients: Sequence[Portfolio]) -> list[str]:
@@ -145,21 +146,19 @@ def _overlap_warnings(public: Sequence[Portfolio], clients: Sequence[Portfolio])
 
 def _split(clients: Sequence[Portfolio], settings: Settings) -> tuple[Sequence[Portfolio], Sequence[Portfolio]]:
     if settings.split is Split.CONTENT:
-        return split_by_content(clients, seed=settings.seed)
-    pairs = [split_by_artist(portfolio, seed=settings.seed) for portfolio in clients]
+        return split_by_content(clients, held_out=settings.hold_out, seed=settings.seed)
+    pairs = [split_by_artist(portfolio, held_out=settings.hold_out, seed=settings.seed) for portfolio in clients]
     return [training for training, _ in pairs], [held_out for _, held_out in pairs]
 
 
 def bound(portfolio: Portfolio, settings: Settings) -> Portfolio:
-    """At most `max_artworks`, chosen at random: the bound is public, so it must not follow the artist's data."""
-    if len(portfolio.artworks) <= settings.max_artworks:
+    """At most `max_artworks`, those of the smallest hashes: the bound is public, so it must not follow the data."""
+    artworks = portfolio.artworks
+    if len(artworks) <= settings.max_artworks:
         return portfolio
-    chosen = _rng(settings, portfolio.artist).permutation(len(portfolio.artworks))[: settings.max_artworks]
-    return Portfolio(portfolio.artist, tuple(portfolio.artworks[i] for i in sorted(chosen.tolist())))
-
-
-def _rng(settings: Settings, purpose: str) -> np.random.Generator:
-    return np.random.Generator(np.random.PCG64(derive_seed(settings.seed, purpose)))
+    places = [derive_seed(settings.seed, "bound", portfolio.artist, artwork.digest.hex()) for artwork in artworks]
+    chosen = sorted(range(len(artworks)), key=places.__getitem__)[: settings.max_artworks]
+    return Portfolio(portfolio.artist, tuple(artworks[index] for index in sorted(chosen)))
 
 
 def derive_seed(seed: int, *names: str) -> int:

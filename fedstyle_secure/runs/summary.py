@@ -38,7 +38,7 @@ def summarize(prepared: Prepared, trained: Trained, index: StyleIndex | None) ->
         "public_artists": [portfolio.artist for portfolio in dataset.public],
         "artworks": sum(len(p.artworks) for p in (*dataset.training, *dataset.held_out)),
         "queries": sum(len(p.artworks) for p in dataset.held_out),
-        **evaluate(prepared, trained, index),
+        **(evaluate(prepared, trained, index) if prepared.held_out else {}),
         "privacy": {
             "mode": settings.privacy,
             "unit": settings.unit,

@@ -2,7 +2,7 @@
 
 RUN-1  A run is written to a hidden folder beside its place and renamed when it is whole: whatever stops it, Ctrl-C
        included, leaves nothing half-written.
-RUN-2  `Settings.seed` decides splits, codewords, the head's start and simulated dropouts. Keys, masks, shares,
+RUN-2  `Settings.seed` decides roles, splits, codewords, the head's start and simulated dropouts. Keys, masks, shares,
        dithers and privacy noise come from the operating system, so two private runs differ; without privacy, none do.
 """
 

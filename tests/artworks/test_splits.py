@@ -29,7 +29,7 @@ def test_a_split_by_artist_is_a_partition(count: int, held_out: float, seed: int
     training, held = split_by_artist(whole, held_out=held_out, seed=seed)
     assert sorted(digests(training, held)) == sorted(digests(whole))
     assert training.artist == held.artist == "ada"
-    assert len(held.artworks) == min(max(round(count * held_out), 1), count - 1)
+    assert 1 <= len(held.artworks) < count
     assert digests(training) == [digest for digest in digests(whole) if digest in digests(training)]
 
 
@@ -55,10 +55,40 @@ def test_no_held_out_content_is_trained_on_by_anyone(
     seen = {artwork.content for p in training for artwork in p.artworks}
     unseen = {artwork.content for p in held for artwork in p.artworks}
     assert not seen & unseen
-    assert len(unseen) == min(max(round(contents * held_out), 1), contents - 1)
+    assert 1 <= len(unseen) < contents
     assert [p.artist for p in training] == [p.artist for p in held] == [p.artist for p in whole]
     assert sorted(digests(*training, *held)) == sorted(digests(*whole))
     assert digests(*held) == digests(*split_by_content(whole, held_out=held_out, seed=seed)[1])
+
+
+@settings(max_examples=60, deadline=None)
+@given(count=st.integers(60, 90), seed=seeds, data=st.data())
+def test_one_artwork_less_moves_no_other_to_the_other_side(count: int, seed: int, data: st.DataObject) -> None:
+    """SPL-1; of so many artworks, none are on one side too rarely to be met here."""
+    whole = portfolio("ada", [None] * count)
+    left_out = data.draw(st.integers(0, count - 1))
+    fewer = Portfolio("ada", whole.artworks[:left_out] + whole.artworks[left_out + 1 :])
+    gone = {whole.artworks[left_out].digest}
+    for more, less in zip(split_by_artist(whole, seed=seed), split_by_artist(fewer, seed=seed), strict=True):
+        assert set(digests(more)) - set(digests(less)) <= gone
+        assert set(digests(less)) <= set(digests(more))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_new_subject_of_one_artist_moves_no_artwork_of_another(seed: int) -> None:
+    """SPL-1: the kind that reaches across artists."""
+    names: list[str | None] = [f"subject-{k}" for k in range(12)]
+    ada, bo = portfolio("ada", names), portfolio("bo", names)
+    more = portfolio("bo", [*names, "a subject nobody had"])
+    before, after = (split_by_content([ada, other], seed=seed) for other in (bo, more))
+    for old, new in zip(before, after, strict=True):
+        assert digests(old[0]) == digests(new[0])
+        assert set(digests(old[1])) <= set(digests(new[1]))
+
+
+def test_about_the_share_that_was_asked_for_is_held_out() -> None:
+    held = [len(split_by_artist(portfolio("ada", [None] * 50), seed=seed)[1].artworks) for seed in range(60)]
+    assert sum(held) / (60 * 50) == pytest.approx(0.3, abs=0.04)
 
 
 def test_one_artwork_cannot_be_split() -> None:

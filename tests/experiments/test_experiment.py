@@ -81,9 +81,9 @@ def test_every_cell_has_scores_epsilons_bytes_and_seconds(finished: tuple[Settin
         for scores in cell["scores"].values():
             assert all(0 <= value <= 1 for value in scores.values())
             assert scores["chance"] == 1 / 8
-        assert sum(map(sum, cell["confusion"])) == cell["queries"] == 16
+        assert 8 <= sum(map(sum, cell["confusion"])) == cell["queries"] < 8 * stand_ins.ARTWORKS
         right = sum(cell["confusion"][number][number] for number in range(8))
-        assert right / 16 == pytest.approx(cell["scores"]["residual"]["accuracy_at_1"])
+        assert right / cell["queries"] == pytest.approx(cell["scores"]["residual"]["accuracy_at_1"])
         assert cell["seconds"] > 0
     by_name = {(cell["method"], cell["privacy"]): cell for cell in found}
     private = by_name[FEDSTYLE, "distributed"]

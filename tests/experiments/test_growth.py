@@ -82,7 +82,7 @@ def test_a_cell_is_a_real_private_run_of_other_artists_where_there_are_any(encod
     for cell in results["cells"]:
         private = cell["epsilon"] is not None
         assert cell["views"]["aggregate"] == (pytest.approx(8.0, abs=0.1) if private else None)
-        assert cell["queries"] == cell["artists"]
+        assert cell["artists"] <= cell["queries"] < 4 * cell["artists"]
         assert cell["bytes_up"] > 0 < cell["seconds_per_artist"]
     by_size = {(row["artists"], row["epsilon"]): row for row in results["rows"]}
     free, private = by_size[5, None], by_size[5, 8.0]
@@ -160,7 +160,7 @@ def test_features_read_back_are_those_that_were_made(encoded: list[str], tmp_pat
     again = studio.Studio(tmp_path / "studio", kept, stand_ins.Eye())
     again.prepare(2, lambda _done: None)
     assert len(encoded) == 6 + 4
-    for number, (training, held_out) in enumerate([((6, 2), (6, 1)), ((3, 2), (1, 1))]):
+    for number, (training, held_out) in enumerate([((6, 2), (6, 1)), ((2, 2), (2, 1))]):
         painter = again.painter(number)
         assert painter.training.views.shape[:2] == training
         assert painter.held_out.views.shape[:2] == held_out

@@ -327,6 +327,7 @@ def test_a_view_without_bound_is_drawn_beside_bounded_ones(tmp_path):
 def test_a_run_in_which_nobody_signed_has_no_map_and_no_ornaments(tmp_path):
     content = summary()
     del content["buyer"], content["privacy"]["releases"]
+    content["settings"]["sign"] = False
     page = read(write_report(write_run(tmp_path / "run", content, artists=())))
     assert "A map of the style space" not in page.words
     assert "nobody published a signature" in page.words
@@ -344,9 +345,21 @@ def test_the_smallest_run_still_makes_a_page(tmp_path):
         "versions": {},
         "command": "",
     }
-    content |= {"seconds": {}, "aggregation": {}, "queries": 0}
+    content |= {"seconds": {}, "aggregation": {}, "queries": 1}
     page = read(write_report(write_run(tmp_path / "run", content, artists=NAMES[:2])))
     assert "What remains at risk" in page.words
+
+
+def test_a_run_that_held_nothing_out_reports_no_accuracy(tmp_path):
+    content = summary() | {"queries": 0}
+    for name in ("retrieval", "no_training", "random_head", "buyer", "examples"):
+        del content[name]
+    page = read(write_report(write_run(tmp_path / "run", content)))
+    assert "nothing was held out" in page.words
+    assert "How well artists are found" not in page.words
+    assert "unseen" not in page.words
+    assert "A map of the style space" in page.words
+    assert "is bounded by ε = 7.98" in page.words
 
 
 def bent(change):

@@ -1,13 +1,15 @@
 """Who is public, who is a client, and what is held out."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from fedstyle_secure.artworks.artwork import Gallery, Portfolio
 from fedstyle_secure.config import Split
 from fedstyle_secure.errors import InputError
-from fedstyle_secure.runs.dataset import Dataset, derive_seed, read_dataset
+from fedstyle_secure.runs.dataset import Dataset, derive_seed, divide, read_dataset, read_galleries
 from tests import stand_ins
 
 
@@ -28,7 +30,7 @@ def test_every_artwork_has_exactly_one_role(split: Split, art: Path) -> None:
     for training, held_out in zip(dataset.training, dataset.held_out, strict=True):
         inside, outside = ({work.digest for work in side.artworks} for side in (training, held_out))
         assert not inside & outside
-        assert (len(inside), len(outside)) == (4, 2)
+        assert len(inside) + len(outside) == stand_ins.ARTWORKS
     if split is Split.CONTENT:
         asked = {work.content for portfolio in dataset.held_out for work in portfolio.artworks}
         assert not asked & {work.content for portfolio in dataset.training for work in portfolio.artworks}
@@ -67,17 +69,67 @@ def test_public_artists_are_named_as_people_write_them(art: Path, tmp_path: Path
 
 
 def test_the_bound_leaves_artworks_out_and_says_so(art: Path) -> None:
-    dataset, full = read(art, max_artworks=3), read(art)
+    dataset, full = read(art, max_artworks=3, hold_out=0.0), read(art, hold_out=0.0)
     assert {len(portfolio.artworks) for portfolio in dataset.training} == {3}
-    assert dataset.warnings == ["8 training artworks are left out, to keep every artist at --max-artworks 3"]
+    assert dataset.warnings == ["24 training artworks are left out, to keep every artist at --max-artworks 3"]
     for bounded, portfolio in zip(dataset.training, full.training, strict=True):
-        assert {work.digest for work in bounded.artworks} < {work.digest for work in portfolio.artworks}
-    assert [len(p.artworks) for p in dataset.held_out] == [len(p.artworks) for p in full.held_out]
+        assert digests(bounded) < digests(portfolio)
 
 
-@pytest.mark.parametrize(("delta", "warned"), [(0.24, False), (0.25, True), (0.5, True)])
+def digests(portfolio: Portfolio) -> set[bytes]:
+    return {work.digest for work in portfolio.artworks}
+
+
+def test_nothing_is_held_out_where_all_works_are_to_train(art: Path) -> None:
+    dataset = read(art, hold_out=0.0)
+    assert dataset.held_out == ()
+    assert {len(portfolio.artworks) for portfolio in dataset.training} == {stand_ins.ARTWORKS}
+
+
+@pytest.mark.parametrize(
+    "changes", [{"hold_out": 0.0}, {}, {"max_artworks": 2, "hold_out": 0.0}, {"split": Split.CONTENT}]
+)
+def test_one_artwork_less_in_a_folder_changes_one_training_artwork_at_most(
+    changes: dict[str, object], art: Path
+) -> None:
+    """SET-2, from folders: of its artist, and of nobody else. At the bound, another one takes its place."""
+    settings = stand_ins.settings(art, Path("run"), min_artworks=2, **changes)
+    gallery, _ = read_galleries(settings)
+    whole = {portfolio.artist: digests(portfolio) for portfolio in divide(settings, gallery, None).training}
+    is_bounded = settings.max_artworks < stand_ins.ARTWORKS
+    for artist in whole:
+        for left_out in range(stand_ins.ARTWORKS):
+            fewer = divide(settings, without(gallery, artist, left_out), None).training
+            for portfolio in fewer:
+                before, after = whole[portfolio.artist], digests(portfolio)
+                assert len(before - after) <= (portfolio.artist == artist)
+                assert len(after - before) <= (portfolio.artist == artist and is_bounded)
+
+
+def without(gallery: Gallery, artist: str, left_out: int) -> Gallery:
+    """The same folders with one file less; its content stays known, as the rest of the artists have it."""
+    portfolios = [
+        Portfolio(each.artist, each.artworks[:left_out] + each.artworks[left_out + 1 :])
+        if each.artist == artist
+        else each
+        for each in gallery.portfolios
+    ]
+    return replace(gallery, portfolios=tuple(portfolios))
+
+
+def test_one_artist_more_changes_the_role_of_no_other(art: Path) -> None:
+    settings = stand_ins.settings(art, Path("run"), public=4)
+    gallery, _ = read_galleries(settings)
+    public = set(names(divide(settings, gallery, None).public))
+    for left_out in gallery.portfolios:
+        fewer = replace(gallery, portfolios=tuple(each for each in gallery.portfolios if each is not left_out))
+        assert len(public - {left_out.artist} - set(names(divide(settings, fewer, None).public))) == 0
+
+
+@pytest.mark.parametrize(("delta", "warned"), [(0.16, False), (0.17, True), (0.5, True)])
 def test_a_delta_that_publishes_an_artwork_is_warned_of(delta: float, warned: bool, art: Path) -> None:
-    assert any("is not below 1/4" in warning for warning in read(art, delta=delta).warnings) is warned
+    warnings = read(art, delta=delta, hold_out=0.0).warnings
+    assert any("is not below 1/6" in warning for warning in warnings) is warned
 
 
 def move_public(art: Path, tmp_path: Path, count: int) -> tuple[Path, Path]:

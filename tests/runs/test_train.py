@@ -95,7 +95,7 @@ def test_a_run_in_buckets_keeps_its_limit_and_sums_them_all(art: Path, tmp_path:
 
 
 def test_training_beats_a_random_head_and_follows_the_seed(art: Path, tmp_path: Path) -> None:
-    settings = stand_ins.settings(art, tmp_path / "a", privacy=Mode.NONE)
+    settings = stand_ins.settings(art, tmp_path / "a", privacy=Mode.NONE, seed=3)
     first = run.train(settings)
     again = run.train(replace(settings, out=tmp_path / "b"))
     other = run.train(replace(settings, out=tmp_path / "c", seed=1))
@@ -275,3 +275,11 @@ def test_settings_are_written_as_they_can_be_read(art: Path, tmp_path: Path) -> 
     assert Settings.from_values(json.loads(json.dumps(summary["settings"]))) == settings
     assert "buyer" not in summary
     assert not (tmp_path / "run" / "catalogue").exists()
+
+
+def test_a_run_that_holds_nothing_out_trains_and_signs_with_all_works(art: Path, tmp_path: Path) -> None:
+    summary = run.train(stand_ins.settings(art, tmp_path / "run", hold_out=0.0))
+    assert (summary["artworks"], summary["queries"]) == (8 * stand_ins.ARTWORKS, 0)
+    assert not SCORES & {key for part in summary.values() if isinstance(part, dict) for key in part}
+    assert "examples" not in summary
+    assert len(StyleIndex.load(tmp_path / "run" / "catalogue")) == 8
