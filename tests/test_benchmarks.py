@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from benchmarks import scale, secagg
+from benchmarks import features, scale, secagg
 from benchmarks.cohort import MASKED_INPUT, ROUNDS, Cohort, Session, invite_securely
 
 PROMISED = [
@@ -166,3 +166,15 @@ def test_a_whole_session_survives_dropouts_before_every_round(capsys: pytest.Cap
     assert result["survivors"] == 56
     assert result["degree"] == scale.invite(60, dropout=0.1, length=50).params.degree
     assert list(result["cpu_seconds"]) == ["setup", *ROUNDS, "check"]
+
+
+def test_features_by_two_libraries_agree_and_are_timed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for repetitions in ("_ROUNDS", "_STARTS"):
+        monkeypatch.setattr(features, repetitions, 1)
+    result = run(capsys, features, "--artworks 1 --views 0")
+    assert result.pop("difference") < 1e-5
+    assert list(result)[:3] == ["torch_over_onnx", "onnx_ms", "torch_ms"]
+    assert {"cached_ms", "first_onnx_s", "first_torch_s", "loaded_s"} <= result.keys()
+    assert all(value > 0 for value in result.values())
