@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from numpy.typing import NDArray
 
 from fedstyle_secure.catalogue.index import StyleIndex
 from fedstyle_secure.config import Settings
@@ -283,3 +284,29 @@ def test_a_run_that_holds_nothing_out_trains_and_signs_with_all_works(art: Path,
     assert not SCORES & {key for part in summary.values() if isinstance(part, dict) for key in part}
     assert "examples" not in summary
     assert len(StyleIndex.load(tmp_path / "run" / "catalogue")) == 8
+
+
+def test_a_second_run_encodes_nothing_whatever_its_seed(
+    art: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FCA-1: its split is another, and so are the crops of queries and training works that changed sides."""
+    images: list[str] = []
+    encode = stand_ins.Eye.encode
+
+    def count_and_encode(eye: stand_ins.Eye, image: NDArray[np.float32]) -> NDArray[np.float32]:
+        images.append(eye.name)
+        return encode(eye, image)
+
+    monkeypatch.setattr(stand_ins.Eye, "encode", count_and_encode)
+    cache = tmp_path / "features"
+
+    def train(name: str, **changes: object) -> int:
+        images.clear()
+        run.train(stand_ins.settings(art, tmp_path / name, iterations=1, features_cache=cache, **changes))
+        return len(images)
+
+    assert train("first") > 0
+    assert train("again") == 0
+    of_changed_sides = train("other seed", seed=1)
+    assert of_changed_sides < len(list(art.rglob("*.png")))
+    assert train("other seed again", seed=1, epsilon=2.0) == 0
