@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil
-from time import perf_counter, process_time
+from time import monotonic, perf_counter, process_time
 from typing import Self, TypeVar
 
 import numpy as np
@@ -89,7 +89,9 @@ class Cohort:
         bound = ((1 << (modulus_bits - 1)) - 1) // len(keys)
         digests = {f"{name}_digest": bytes(32) for name in ("model", "architecture", "anchors", "privacy")}
         params = SessionParams(
+            session=1,
             iteration=1,
+            server_key=bytes(32),
             identities=tuple(key.public_key().public_bytes_raw() for key in keys),
             vectors=(VectorSpec(name=VECTOR, length=length, modulus_bits=modulus_bits, max_abs_input=bound),),
             degree=degree,
@@ -118,7 +120,8 @@ class Cohort:
         return Client(
             identity=self.keys[index],
             policy=self.policy,
-            vectors={VECTOR: self.vector(index)},
+            vectors=lambda: {VECTOR: self.vector(index)},
+            clock=monotonic,
             random=os.urandom(CLIENT_RANDOM_BYTES) if random is None else random,
             crew=self.crew,
         )

@@ -26,7 +26,7 @@ from protocols.secagg.messages import (
     SharePair,
     UnmaskingResponse,
 )
-from protocols.secagg.statements import advertise, commit
+from protocols.secagg.statements import advertise, commit, sign_unopened
 
 from .cohort import ADVERTISE_KEYS, MASKED_INPUT, SHARE_KEYS, Cohort
 
@@ -63,7 +63,7 @@ class Crowd:
         makers: tuple[Callable[[int], bytes], ...] = (
             self._response_with_keys,
             self._response_with_boxes,
-            lambda _: self._masked_input,
+            self._response_with_input,
             self._response_with_signature,
             self._response_with_shares,
         )
@@ -75,9 +75,8 @@ class Crowd:
         return Graph.over(self._params.session_id, self._params.degree, digests)
 
     @cached_property
-    def _masked_input(self) -> bytes:
-        packed = [os.urandom(vector.packed_size) for vector in self._params.vectors]
-        return MaskedInputResponse(packed=packed).encode(self._params)
+    def _packed(self) -> list[bytes]:
+        return [os.urandom(vector.packed_size) for vector in self._params.vectors]
 
     @cached_property
     def _survivors(self) -> frozenset[int]:
@@ -105,6 +104,10 @@ class Crowd:
             peer: self._seal(index) if peer == REAL else os.urandom(BOX_SIZE) for peer in self._graph.neighbors(index)
         }
         return ShareKeysResponse(boxes=boxes).encode(self._params)
+
+    def _response_with_input(self, index: int) -> bytes:
+        signature = sign_unopened(self._graph, index, self._keys[index], frozenset())
+        return MaskedInputResponse(unopened=frozenset(), signature=signature, packed=self._packed).encode(self._params)
 
     def _response_with_signature(self, index: int) -> bytes:
         signature = signing.sign(self._keys[index], *self._survivors_statement)

@@ -4,6 +4,8 @@ Run it with `python examples/sum_of_secrets.py`.
 """
 
 import os
+import time
+from functools import partial
 
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -13,9 +15,12 @@ from protocols import CLIENT_RANDOM_BYTES, Client, ClientPolicy, Server, Session
 # Long-lived identities; everyone knows the public halves beforehand.
 keys = [Ed25519PrivateKey.generate() for _ in range(10)]
 identities = tuple(key.public_key().public_bytes_raw() for key in keys)
+server_key = Ed25519PrivateKey.generate().public_key().public_bytes_raw()
 
 params = SessionParams(
+    session=1,
     iteration=1,
+    server_key=server_key,
     identities=identities,
     vectors=(
         VectorSpec(name="steps", length=7, modulus_bits=24, max_abs_input=100_000),
@@ -32,12 +37,27 @@ policy = ClientPolicy(
     min_cohort=8,
     min_survivors=7,
     min_corrupt=1,
-    last_iteration=0,
+    server_key=server_key,
+    iteration=1,
+    last_session=0,
+    vectors=params.vectors,
 )
-secrets = [{"steps": np.arange(7) + 1000 * number, "count": np.array([1])} for number in range(10)]
+
+
+def secrets(number: int) -> dict[str, np.ndarray]:
+    """What a client brings. It is asked once, when its neighbors' boxes have been checked."""
+    return {"steps": np.arange(7) + 1000 * number, "count": np.array([1])}
+
+
 clients = [
-    Client(identity=key, policy=policy, vectors=vectors, random=os.urandom(CLIENT_RANDOM_BYTES))
-    for key, vectors in zip(keys, secrets, strict=True)
+    Client(
+        identity=key,
+        policy=policy,
+        vectors=partial(secrets, number),
+        random=os.urandom(CLIENT_RANDOM_BYTES),
+        clock=time.time,
+    )
+    for number, key in enumerate(keys)
 ]
 
 vanish_in_round = {3: 1, 7: 2}  # client 3 after its keys, client 7 after its shares

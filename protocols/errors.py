@@ -26,6 +26,8 @@ from enum import StrEnum
 class PolicyRule(StrEnum):
     """The lines of a client's policy; a refused session names the first one it breaks."""
 
+    SERVER = "server"
+    """The server is the one whose key this client pinned."""
     ROSTER = "roster"
     """Every identity of the session is pinned by this client, its own among them."""
     MIN_COHORT = "min_cohort"
@@ -37,7 +39,11 @@ class PolicyRule(StrEnum):
     GRAPH = "graph"
     """Degree and threshold withstand the adversary that this client assumes."""
     ITERATION = "iteration"
-    """The iteration is newer than the last one this client took part in."""
+    """The iteration is the one that was announced to this client."""
+    SESSION = "session"
+    """The session's number is higher than that of the last one this client took part in."""
+    PATIENCE = "patience"
+    """Its neighbors' keys come before this client's patience ends."""
     EARLIER = "earlier"
     """Beside each earlier cohort nobody or enough clients have joined, and nobody or enough have left."""
     ARCHITECTURE = "architecture"
@@ -48,8 +54,12 @@ class PolicyRule(StrEnum):
     """The style anchors are the ones this client received and hashed itself."""
     PRIVACY = "privacy"
     """The privacy parameters are the ones this client received and hashed itself."""
+    TRAINING = "training"
+    """The training is the one this client agreed to."""
+    CHECKPOINT = "checkpoint"
+    """The log's checkpoint is the one this client was shown."""
     VECTOR = "vector"
-    """The client's vectors have the session's names and lengths and respect its bounds."""
+    """The session sums what this client agreed to bring: names, lengths, moduli and bounds."""
 
 
 class AbortReason(StrEnum):

@@ -20,13 +20,22 @@ from .codec import INDEX_WIDTH, Domain, Reader, packed_size, uint
 from .errors import MalformedMessageError, ParametersError
 from .primitives.signing import IDENTITY_SIZE
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 """The only version this code speaks."""
 DIGEST_SIZE = 32
 """Bytes of a SHA-256 digest."""
 NOTHING = bytes(DIGEST_SIZE)
-"""Stands where a digest would: the sum is about no model, no anchors, no privacy parameters."""
+"""Stands where a digest would: the sum is about no model, no anchors, no privacy parameters, no training, no log."""
 
+_DIGESTS = (
+    "model_digest",
+    "architecture_digest",
+    "anchors_digest",
+    "privacy_digest",
+    "training_digest",
+    "checkpoint_digest",
+)
+"""Fields that are digests, in the order of the encoding."""
 _NAME = re.compile("[a-z][a-z0-9_.]{0,62}")
 
 
@@ -89,7 +98,10 @@ class SessionParams:
 
     Attributes:
         version: Protocol version.
+        session: Number of the session, from 1; the server that `server_key` names gives each a higher one. Several may
+            serve one iteration: a session that was aborted is tried again under another number.
         iteration: Number of the model update, from 1.
+        server_key: The server's own Ed25519 public key, 32 bytes: who invites.
         identities: Ed25519 public keys, 32 bytes each, distinct; the position is the client's index.
         vectors: What is summed, distinct names.
         degree: Number of neighbors k with which a client shares masks and secrets; even, or n - 1 for the complete
@@ -97,10 +109,13 @@ class SessionParams:
         threshold: Neighbors t whose shares give back a secret.
         corrupt: Clients c assumed to collude with the server.
         min_survivors: Fewest vectors in any sum.
-        model_digest: SHA-256 of the model; like the other three, `NOTHING` if there is none.
+        model_digest: SHA-256 of the model; like the other five, `NOTHING` if there is none.
         architecture_digest: SHA-256 of the model's architecture.
         anchors_digest: SHA-256 of the public anchors.
         privacy_digest: SHA-256 of the differential privacy parameters.
+        training_digest: SHA-256 of the training that the iteration belongs to.
+        checkpoint_digest: SHA-256 of a transparency log's checkpoint: clients that were shown different logs share no
+            session.
         session_id: SHA-256 over all of the above (the identities through `roster_root`), 32 bytes.
 
     Raises:
@@ -108,7 +123,9 @@ class SessionParams:
     """
 
     version: int = PROTOCOL_VERSION
+    session: int
     iteration: int
+    server_key: bytes
     identities: tuple[bytes, ...]
     vectors: tuple[VectorSpec, ...]
     degree: int
@@ -119,6 +136,8 @@ class SessionParams:
     architecture_digest: bytes = NOTHING
     anchors_digest: bytes = NOTHING
     privacy_digest: bytes = NOTHING
+    training_digest: bytes = NOTHING
+    checkpoint_digest: bytes = NOTHING
     session_id: bytes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -126,6 +145,10 @@ class SessionParams:
         self._check_guarantees()
         content = self._encode_fields() + self.roster_root
         object.__setattr__(self, "session_id", sha256(Domain.SESSION.value + content).digest())
+
+    @property
+    def _digests(self) -> tuple[bytes, ...]:
+        return tuple(getattr(self, name) for name in _DIGESTS)
 
     @property
     def clients(self) -> int:
@@ -164,16 +187,15 @@ class SessionParams:
         try:
             params = cls(
                 version=reader.uint(2),
+                session=reader.uint(8),
                 iteration=reader.uint(8),
+                server_key=reader.take(IDENTITY_SIZE),
                 vectors=tuple(VectorSpec.read(reader) for _ in range(reader.uint(1))),
                 degree=reader.uint(INDEX_WIDTH),
                 threshold=reader.uint(INDEX_WIDTH),
                 corrupt=reader.uint(INDEX_WIDTH),
                 min_survivors=reader.uint(INDEX_WIDTH),
-                model_digest=reader.take(DIGEST_SIZE),
-                architecture_digest=reader.take(DIGEST_SIZE),
-                anchors_digest=reader.take(DIGEST_SIZE),
-                privacy_digest=reader.take(DIGEST_SIZE),
+                **{name: reader.take(DIGEST_SIZE) for name in _DIGESTS},
                 identities=reader.array(IDENTITY_SIZE),
             )
         except ParametersError as error:
@@ -186,25 +208,26 @@ class SessionParams:
         return b"".join(
             (
                 uint(self.version, 2),
+                uint(self.session, 8),
                 uint(self.iteration, 8),
+                self.server_key,
                 uint(len(self.vectors), 1),
                 *(vector.encode() for vector in self.vectors),
                 uint(self.degree, INDEX_WIDTH),
                 uint(self.threshold, INDEX_WIDTH),
                 uint(self.corrupt, INDEX_WIDTH),
                 uint(self.min_survivors, INDEX_WIDTH),
-                self.model_digest,
-                self.architecture_digest,
-                self.anchors_digest,
-                self.privacy_digest,
+                *self._digests,
                 uint(self.clients, INDEX_WIDTH),
             )
         )
 
     def _check_ranges(self) -> None:
-        digests = (self.model_digest, self.architecture_digest, self.anchors_digest, self.privacy_digest)
-        if any(type(digest) is not bytes or len(digest) != DIGEST_SIZE for digest in digests):
-            raise ParametersError(f"model, architecture, anchors and privacy digests are {DIGEST_SIZE} bytes each")
+        for name, digest in zip(_DIGESTS, self._digests, strict=True):
+            if type(digest) is not bytes or len(digest) != DIGEST_SIZE:
+                raise ParametersError(f"{name} is {DIGEST_SIZE} bytes, a SHA-256 digest")
+        if type(self.server_key) is not bytes or len(self.server_key) != IDENTITY_SIZE:
+            raise ParametersError(f"server_key is a public key of {IDENTITY_SIZE} bytes")
         if type(self.identities) is not tuple or any(
             type(identity) is not bytes or len(identity) != IDENTITY_SIZE for identity in self.identities
         ):
@@ -217,6 +240,7 @@ class SessionParams:
             raise ParametersError("a session sums 1 to 255 vectors of distinct names")
         _check_ranges(
             ("version", self.version, PROTOCOL_VERSION, PROTOCOL_VERSION),
+            ("session", self.session, 1, 2**64 - 1),
             ("iteration", self.iteration, 1, 2**64 - 1),
             ("the number of identities", self.clients, 2, 2**32 - 1),
             ("degree", self.degree, 1, self.clients - 1),

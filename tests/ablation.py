@@ -151,8 +151,8 @@ ABLATIONS = (
     Ablation(
         "model binding: the session id holds the model",
         "protocols/params.py",
-        "                self.model_digest,\n",
-        "                bytes(32),\n",
+        '    "model_digest",\n    "architecture_digest",',
+        '    "architecture_digest",',
         f"{_EVIL}::test_nobody_uploads_when_one_client_is_shown_another_session",
     ),
     Ablation(
@@ -200,8 +200,8 @@ ABLATIONS = (
     Ablation(
         "one reveal: a refusal spends it too",
         "protocols/secagg/client.py",
-        "state, self._state = self._state, Aborted()",
-        "state = self._state",
+        "after: tuple[ClientState, Answer | None] = Aborted(), None",
+        "after: tuple[ClientState, Answer | None] = state, last",
         f"{_EVIL}::test_a_refused_request_cannot_be_followed_by_a_better_one",
     ),
     Ablation(
@@ -228,7 +228,7 @@ ABLATIONS = (
     Ablation(
         "minimum cohort: boxes of neighbors",
         "protocols/secagg/client.py",
-        "if len(request.boxes) < params.threshold:",
+        "if len(shares) < state.params.threshold:",
         "if False:",
         f"{_CLIENT}::test_too_few_boxes_are_refused",
     ),
@@ -256,7 +256,7 @@ ABLATIONS = (
     Ablation(
         "survivors: neighbors among them exchanged boxes",
         "protocols/secagg/client.py",
-        "if not near <= state.shares.keys():",
+        "if not near <= state.shares.keys() | state.unopened:",
         "if False:",
         f"{_CLIENT}::test_a_survivor_set_no_honest_server_names_is_not_signed",
     ),
@@ -298,8 +298,8 @@ ABLATIONS = (
     Ablation(
         "blame: only pairs that honest holders vouch for count",
         "protocols/secagg/recovery.py",
-        "for holder in wrong if sound else ():",
-        "for holder in wrong:",
+        "self._accuse(owner, wrong if sound else ())",
+        "self._accuse(owner, wrong)",
         f"{_BLAME}::test_liars_who_keep_the_secret_and_bend_the_polynomial_turn_nobody_else_into_liars",
     ),
     Ablation(
@@ -387,11 +387,11 @@ ABLATIONS = (
         "tests/server/test_iterations.py::test_a_cohort_may_stay_or_change_altogether_and_is_registered",
     ),
     Ablation(
-        "restart limit: an iteration is taken part in once",
+        "restart limit: a session is taken part in once",
         "protocols/secagg/policy.py",
-        "params.iteration > self.last_iteration,",
+        "params.session > self.last_session,",
         "True,",
-        f"{_POLICY}::test_an_iteration_is_not_started_again_with_other_survivors",
+        f"{_POLICY}::test_a_session_is_not_started_again_with_other_survivors",
     ),
     Ablation(
         "architecture allow-list: the client compares",

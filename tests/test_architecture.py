@@ -74,6 +74,7 @@ def test_the_server_takes_and_gives_integers_and_bytes_and_sums():
         "receive",
         "close_round",
         "survivors",
+        "unopened",
         "wrong_shares",
         "liars",
         "aggregate",

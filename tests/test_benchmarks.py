@@ -47,7 +47,8 @@ def test_an_upload_is_the_packed_vector_and_what_the_other_rounds_cost(
 ) -> None:
     result = run(capsys, secagg, f"--clients 10 --degree 9 --length 1000 --dropout 0.1 --modulus-bits {bits}")
     advertisement, boxes, signature, shares = 160, 4 + 9 * (4 + 82), 64, 8 + 9 * (4 + 33)
-    assert result["upload_bytes"] == 5 * HEADER + size + advertisement + boxes + signature + shares
+    nobody_named = 4 + 64
+    assert result["upload_bytes"] == 5 * HEADER + size + advertisement + boxes + signature + shares + nobody_named
 
 
 def test_the_complete_graph_leaves_one_mask_for_each_survivor_and_each_pair_with_a_dropout(

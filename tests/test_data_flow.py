@@ -106,7 +106,13 @@ def test_every_flow_has_a_threat_and_every_threat_a_flow() -> None:
 def test_flows_of_a_type_say_what_it_carries() -> None:
     assert all(flow.carries for flow in flows())
     (sent,) = [flow for flow in flows() if flow.name == "MaskedInputResponse"]
-    assert sent == Flow(name=sent.name, source="client", target="server", carries=("packed",), threats=(1, 9, 10))
+    assert sent == Flow(
+        name=sent.name,
+        source="client",
+        target="server",
+        carries=("unopened", "signature", "packed"),
+        threats=(1, 9, 10),
+    )
 
 
 def test_threats_are_listed_under_the_categories_they_state() -> None:

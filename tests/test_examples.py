@@ -9,7 +9,7 @@ EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 
 def test_ten_clients_sum_their_secrets_and_two_vanish() -> None:
     page = EXAMPLES / "sum_of_secrets.py"
-    assert len(page.read_text(encoding="utf-8").splitlines()) < 60
+    assert len(page.read_text(encoding="utf-8").splitlines()) < 75
     ran = subprocess.run([sys.executable, page], capture_output=True, text=True, check=True)
     assert ran.stdout.splitlines() == [
         "clients in the sum: (0, 1, 2, 4, 5, 6, 8, 9)",

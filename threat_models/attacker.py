@@ -117,7 +117,9 @@ class Forgetful:
     def receive(self, request: bytes) -> bytes:
         """Answers, after going back if this is a request of that kind."""
         if request[0] == self.tag:
-            self.before = self.client._state = self.before or self.client._state
+            now = self.client._held.take()
+            self.before = self.before or now
+            self.client._held.put(self.before)
         return self.client.receive(request)
 
 

@@ -59,6 +59,8 @@ class Deployment:
             [number.to_bytes(32, "big") for number in range(cohort.clients)],
             Subject(iteration=1, model_digest=nothing, architecture_digest=nothing, anchors_digest=nothing),
             cohort.mechanism(1, dimensions=DIMENSIONS, outputs=OUTPUTS),
+            session=1,
+            server_key=nothing,
         )
         return cls(
             settings=settings,

@@ -22,7 +22,9 @@ def lone_artist(
         features=features,
         codebook=codebook,
         codeword=codeword,
-        enrolment=Enrolment(identity=key, roster=frozenset(), architectures=frozenset(), min_cohort=5),
+        enrolment=Enrolment(
+            identity=key, server_key=bytes(32), roster=frozenset(), architectures=frozenset(), min_cohort=5
+        ),
         ledger=ledger,
         mode=mode,
         unit=unit,

@@ -6,7 +6,7 @@ MSM-2  Randomness is scripted, so that a figure can be had again. It stands wher
 
 from collections.abc import Sequence
 from dataclasses import fields
-from functools import cache
+from functools import cache, partial
 from hashlib import shake_256
 from pathlib import Path
 
@@ -64,16 +64,23 @@ def masked_sum(
         random = scripted(f"{seed} artist {number}")
         enrolment = Enrolment(
             identity=key,
+            server_key=digest,
             roster=frozenset(identities),
             architectures=frozenset({digest}),
             min_cohort=mechanism.min_survivors,
         )
-        update = _unclipped(contributions, mechanism, random) if CLIPPING in without else None
-        update = update or protect(contributions, mechanism, random)
-        session = mask(update, subject=subject, last_iteration=0, enrolment=enrolment, random=random)
+        session = mask(
+            partial(_unclipped if CLIPPING in without else protect, contributions, mechanism, random),
+            mechanism=mechanism,
+            subject=subject,
+            last_session=0,
+            enrolment=enrolment,
+            random=random,
+        )
         sessions[f"artist {number}"] = session.receive
     engine = MemoryEngine(sessions, refusals=REFUSALS)
-    return aggregate(session_params(identities, subject, mechanism), mechanism, engine, list(sessions))
+    params = session_params(identities, subject, mechanism, session=1, server_key=digest)
+    return aggregate(params, mechanism, engine, list(sessions))
 
 
 def noiseless(mechanism: Mechanism) -> Mechanism:

@@ -52,6 +52,7 @@ class Session:
         return Client(
             identity=owner_of(self.params.identities[index]),
             policy=policy_for(self.params),
-            vectors={spec.name: self.vectors[index]},
+            vectors=lambda: {spec.name: self.vectors[index]},
             random=randomness(self.seed, index),
+            clock=float,
         )

@@ -16,7 +16,7 @@ from protocols.codec import unpack
 from protocols.secagg.masking import from_ring
 from protocols.secagg.messages import MaskedInputResponse
 
-from .adversaries.parties import ITERATION, roster
+from .adversaries.parties import ITERATION, SERVER_KEY, SESSION, roster
 from .attacker import Attacker
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
 from .deployment import Deployment
@@ -30,7 +30,7 @@ _EDITS: Final = {
     "self masks": (
         Edit(_MASK_INPUT, "masks = [self_mask(seed=state.self_mask_seed, graph=graph, index=index)]", "masks = []"),
     ),
-    "pairwise masks": (Edit(_MASK_INPUT, "for peer in request.boxes\n", "for peer in ()\n"),),
+    "pairwise masks": (Edit(_MASK_INPUT, "for peer in boxes\n", "for peer in ()\n"),),
 }
 
 CLAIM = Claim(
@@ -99,7 +99,9 @@ def _session(coordinates: int) -> Session:
     """Vectors as unlike noise as can be: blocks of the largest and the smallest number allowed."""
     bound = 2 ** (BITS - 1) // CLIENTS - 1
     params = SessionParams(
+        session=SESSION,
         iteration=ITERATION,
+        server_key=SERVER_KEY,
         identities=roster(CLIENTS),
         vectors=(VectorSpec(name="update", length=coordinates, modulus_bits=BITS, max_abs_input=bound),),
         degree=CLIENTS - 1,

@@ -15,7 +15,7 @@ from protocols.primitives.key_agreement import KeyPair
 from protocols.primitives.shamir import split
 from protocols.secagg.masking import from_ring
 
-from .adversaries.parties import ITERATION, randomness, roster
+from .adversaries.parties import ITERATION, SERVER_KEY, SESSION, randomness, roster
 from .attacker import Attacker
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
 from .deployment import Deployment
@@ -102,7 +102,9 @@ def _distance(prime: int, threshold: int, *, shares: int, uniform: bool) -> floa
 def _vectors_taken(seed: int, coalition: int) -> int:
     """Honest clients whose vector is among what a coalition of so many neighbors can strip of all masks."""
     params = SessionParams(
+        session=SESSION,
         iteration=ITERATION,
+        server_key=SERVER_KEY,
         identities=roster(CLIENTS),
         vectors=(VectorSpec(name="update", length=4, modulus_bits=BITS, max_abs_input=1000),),
         degree=CLIENTS - 1,

@@ -108,7 +108,9 @@ def _honest(members: Sequence[int], iteration: int) -> Transcript:
     clients, known = len(members), roster(64)
     threshold = lowest_threshold(clients - 1, 0)
     params = SessionParams(
+        session=iteration,
         iteration=iteration,
+        server_key=bytes(32),
         identities=tuple(known[member] for member in members),
         vectors=(VectorSpec(name="update", length=1, modulus_bits=16, max_abs_input=100),),
         degree=clients - 1,

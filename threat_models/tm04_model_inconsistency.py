@@ -29,7 +29,7 @@ from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
 from .deployment import Deployment
 from .edits import off
 from .scripted import scripted
-from .town import Federation, codebook, cosine, first_model
+from .town import SERVER_KEY, Federation, codebook, cosine, first_model
 
 ARTISTS = 8
 _TARGETS: Final = {Effort.FAST: (0,), Effort.SLOW: tuple(range(ARTISTS))}
@@ -149,4 +149,4 @@ def _params(federation: Federation, mechanism: Mechanism, model: StyleModel) -> 
         architecture_digest=model.architecture_digest,
         anchors_digest=codebook().digest,
     )
-    return session_params(federation.identities, subject, mechanism)
+    return session_params(federation.identities, subject, mechanism, session=1, server_key=SERVER_KEY)

@@ -22,7 +22,19 @@ from .adversaries.choices import Dice
 from .adversaries.defenses import VERIFY_ADVERTISEMENT
 from .adversaries.evil_server import EvilServer
 from .adversaries.on_keys import Forge, SmallOrder
-from .adversaries.parties import ITERATION, SMALL_ORDER, Cohort, Puppet, cohort, digest, identity, randomness, roster
+from .adversaries.parties import (
+    ITERATION,
+    SERVER_KEY,
+    SESSION,
+    SMALL_ORDER,
+    Cohort,
+    Puppet,
+    cohort,
+    digest,
+    identity,
+    randomness,
+    roster,
+)
 from .adversaries.views import View
 from .adversaries.wire import Violation
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
@@ -155,7 +167,9 @@ def _forge(params: SessionParams, weak: bytes) -> Advertisement:
 
 def _params(identities: tuple[bytes, ...]) -> SessionParams:
     return SessionParams(
+        session=SESSION,
         iteration=ITERATION,
+        server_key=SERVER_KEY,
         identities=identities,
         vectors=(VectorSpec(name="update", length=2, modulus_bits=16, max_abs_input=100),),
         degree=CLIENTS - 1,

@@ -7,7 +7,7 @@ each client holds the session to these numbers; what remains with n - 1 sybils i
 import math
 import os
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from itertools import count
 from typing import Final
 
@@ -159,7 +159,7 @@ def _completes(release: Mechanism, survivors: int, corrupt: int) -> bool:
     names = [f"artist {number}" for number in range(CLIENTS)]
     identities = [key.public_key().public_bytes_raw() for key in _keys()]
     subject = Subject(iteration=1, model_digest=bytes(32), architecture_digest=bytes(32), anchors_digest=bytes(32))
-    honest = session_params(identities, subject, release)
+    honest = session_params(identities, subject, release, session=1, server_key=bytes(32))
     threshold = (honest.degree + corrupt) // 2 + 1
     params = crafted(honest, min_survivors=survivors, corrupt=corrupt, threshold=threshold)
     nothing = Contributions(np.zeros((0, release.length), dtype=np.float32), release.layout)
@@ -167,12 +167,19 @@ def _completes(release: Mechanism, survivors: int, corrupt: int) -> bool:
     for number, (name, key) in enumerate(zip(names, _keys(), strict=True)):
         enrolment = Enrolment(
             identity=key,
+            server_key=bytes(32),
             roster=frozenset(identities),
             architectures=frozenset({bytes(32)}),
             min_cohort=MIN_COHORT,
         )
-        update = protect(nothing, release, os.urandom)
-        session = mask(update, subject=subject, last_iteration=0, enrolment=enrolment, random=os.urandom)
+        session = mask(
+            partial(protect, nothing, release, os.urandom),
+            mechanism=release,
+            subject=subject,
+            last_session=0,
+            enrolment=enrolment,
+            random=os.urandom,
+        )
         mailboxes[name] = session.receive if number < survivors else _vanishing(session)
     try:
         return aggregate(params, release, MemoryEngine(mailboxes, refusals=REFUSALS), names).survivors == survivors

@@ -36,7 +36,7 @@ from .deployment import Deployment
 from .edits import Edit, off
 from .few_sums import DELTA, EPSILON, combined, left_over, likeliest, one_of, opened, upload
 from .scripted import scripted
-from .town import D, Federation, codebook, first_model, style_features
+from .town import SERVER_KEY, D, Federation, codebook, first_model, style_features
 
 ARTISTS, SURVIVORS, MIN_COHORT = 8, 6, 5
 MANY = 24  # artists, whose cohort is cut in two
@@ -47,7 +47,7 @@ _POLICY: Final = "protocols.secagg.policy:ClientPolicy.check"
 _EDITS: Final = {
     "cohort history": (Edit(_POLICY, "not conflict, conflict", "True, conflict"),),
     "restart limit": (
-        Edit(_POLICY, "params.iteration > self.last_iteration,", "True,"),
+        Edit(_POLICY, "params.session > self.last_session,", "True,"),
         Edit(
             "fedstyle_secure.artist.artist:Artist._consent",
             "if announcement.iteration <= self.last_iteration:",
@@ -94,7 +94,7 @@ CLAIM = Claim(
     "epsilon.",
     tests=(
         "tests/protocols/secagg/test_cohorts.py",
-        "tests/protocols/secagg/test_policy.py::test_an_iteration_is_not_started_again_with_other_survivors",
+        "tests/protocols/secagg/test_policy.py::test_a_session_is_not_started_again_with_other_survivors",
         "tests/artist/test_artist.py::test_an_artist_remembers_its_cohort_and_refuses_one_that_lacks_a_single_artist",
         "tests/server/test_iterations.py",
     ),
@@ -143,6 +143,7 @@ class _Hall:
 
     def __init__(self, folder: Path, artists: int = ARTISTS) -> None:
         self.federation = Federation(folder=folder, unit=Unit.ARTIST, clients=artists, min_cohort=MIN_COHORT)
+        self._sessions = 0
 
     def ask(self, iteration: int, cohort: Sequence[int], gone: Collection[int] = ()) -> Aggregate | None:
         """The sum over a cohort without those who are said to have dropped out; None if there is none."""
@@ -169,7 +170,9 @@ class _Hall:
         )
         identities = [self.federation.identities[number] for number in cohort]
         try:
-            return aggregate(session_params(identities, subject, mechanism), mechanism, engine, names)
+            self._sessions += 1
+            params = session_params(identities, subject, mechanism, session=self._sessions, server_key=SERVER_KEY)
+            return aggregate(params, mechanism, engine, names)
         except AggregationAborted:
             return None
 

@@ -7,7 +7,7 @@ each codeword.
 """
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Final
 
 import numpy as np
@@ -31,6 +31,7 @@ from .edits import Edit, off
 from .few_sums import DELTA, EPSILON, left_over, likeliest, one_of, opened, upload
 from .scripted import scripted
 from .town import (
+    SERVER_KEY,
     D,
     H,
     codebook,
@@ -116,14 +117,16 @@ def _rows_read() -> int:
     try:
         for number, name in enumerate(names):
             session = mask(
-                protect(Contributions(rows[number], mechanism.layout), mechanism, scripted(f"table {number}")),
+                partial(protect, Contributions(rows[number], mechanism.layout), mechanism, scripted(f"table {number}")),
+                mechanism=mechanism,
                 subject=make_subject(),
-                last_iteration=0,
+                last_session=0,
                 enrolment=make_enrolment(number, artists=ARTISTS),
                 random=scripted(f"keys {number}"),
             )
             mailboxes[name] = session.receive
-        params = session_params([public_key(number) for number in rows], make_subject(), mechanism)
+        cohort = [public_key(number) for number in rows]
+        params = session_params(cohort, make_subject(), mechanism, session=1, server_key=SERVER_KEY)
         summed = aggregate(params, mechanism, MemoryEngine(mailboxes, refusals=REFUSALS), names)
     except (SupportError, AggregationAborted):
         return 0

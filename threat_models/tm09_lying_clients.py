@@ -14,7 +14,7 @@ from protocols.errors import ProtocolError
 
 from .adversaries.defenses import EXACTNESS
 from .adversaries.hunt import hunt, lying_clients
-from .adversaries.parties import ITERATION, roster
+from .adversaries.parties import ITERATION, SERVER_KEY, SESSION, roster
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
 from .deployment import Deployment
 from .edits import off
@@ -88,7 +88,9 @@ def _sum_is_right(clients: int, silent_from: int, gone: int) -> bool | None:
     """Whether the sum is exact when the first clients fall silent in one round; None if there is none."""
     threshold = (clients - 1) // 2 + 1
     params = SessionParams(
+        session=SESSION,
         iteration=ITERATION,
+        server_key=SERVER_KEY,
         identities=roster(clients),
         vectors=(VectorSpec(name="update", length=3, modulus_bits=16, max_abs_input=100 * clients),),
         degree=clients - 1,

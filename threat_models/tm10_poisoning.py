@@ -40,6 +40,7 @@ from .deployment import Deployment
 from .edits import Edit, off
 from .scripted import scripted
 from .synthetic import World
+from .town import PLATFORM
 
 ARTISTS, BUCKETS, MIN_COHORT = 20, 5, 4
 ARTWORKS, QUERIES = 10, 40
@@ -243,6 +244,7 @@ def _train(poison: Poison | None, *, buckets: int, iterations: int, poisoner: in
             alignment=_WORLD.alignment,
             cohort=cohort,
             anchors_digest=_WORLD.codebook.digest,
+            identity=PLATFORM,
             identities=[key.public_key().public_bytes_raw() for key in _keys()],
             engine=engine,
             artists=list(artists),
@@ -255,6 +257,7 @@ def _enrol(number: int, folder: Path, kind: type[Kind]) -> Kind:
     folder.mkdir(exist_ok=True)
     enrolment = Enrolment(
         identity=_keys()[number],
+        server_key=PLATFORM.public_key().public_bytes_raw(),
         roster=frozenset(key.public_key().public_bytes_raw() for key in _keys()),
         architectures=frozenset({_WORLD.model.architecture_digest}),
         min_cohort=MIN_COHORT,

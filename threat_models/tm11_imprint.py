@@ -307,6 +307,7 @@ def is_trained(without: frozenset[str]) -> bool:
             codeword=0,
             enrolment=Enrolment(
                 identity=key,
+                server_key=bytes(32),
                 roster=frozenset({key.public_key().public_bytes_raw()}),
                 architectures=frozenset(model.architecture_digest for model in trusted),
                 min_cohort=5,

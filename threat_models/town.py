@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -93,6 +93,11 @@ def identity(number: int) -> Ed25519PrivateKey:
     return Ed25519PrivateKey.from_private_bytes(sha256(b"artist %d" % number).digest())
 
 
+PLATFORM: Final = Ed25519PrivateKey.from_private_bytes(sha256(b"platform").digest())
+"""The platform's long-lived key."""
+SERVER_KEY: Final = PLATFORM.public_key().public_bytes_raw()
+
+
 def public_key(number: int) -> bytes:
     """The public half of `identity`."""
     return identity(number).public_key().public_bytes_raw()
@@ -102,6 +107,7 @@ def make_enrolment(number: int, *, artists: int, min_cohort: int = 5) -> Enrolme
     """What an artist of a town of so many brings to every session."""
     return Enrolment(
         identity=identity(number),
+        server_key=SERVER_KEY,
         roster=frozenset(public_key(other) for other in range(artists)),
         architectures=frozenset({first_model().architecture_digest}),
         min_cohort=min_cohort,
@@ -209,6 +215,7 @@ class Federation:
             "alignment": first_alignment(),
             "cohort": self.cohort,
             "anchors_digest": codebook().digest,
+            "identity": PLATFORM,
             "identities": self.identities,
             "engine": self.engine,
             "artists": self.names,
@@ -233,6 +240,7 @@ class Town:
     model = staticmethod(first_model)
     alignment = staticmethod(first_alignment)
     codebook = staticmethod(codebook)
+    PLATFORM, SERVER_KEY = PLATFORM, SERVER_KEY
     identity = staticmethod(identity)
     public_key = staticmethod(public_key)
     enrolment = staticmethod(make_enrolment)

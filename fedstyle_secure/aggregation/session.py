@@ -93,24 +93,39 @@ def check_cohort(identities: Collection[bytes], register: Cohorts, min_cohort: i
         raise InputError(f"{conflict}; keep the cohort as it was, or let {min_cohort} or more join or leave at once")
 
 
-def session_params(identities: Sequence[bytes], subject: Subject, mechanism: Mechanism) -> SessionParams:
+def update_spec(mechanism: Mechanism) -> VectorSpec:
+    """The one vector that a session sums, as both sides read it out of the announced mechanism."""
+    return VectorSpec(
+        name=UPDATE,
+        length=mechanism.dimension,
+        modulus_bits=mechanism.modulus_bits,
+        max_abs_input=mechanism.max_abs_input,
+    )
+
+
+def session_params(
+    identities: Sequence[bytes], subject: Subject, mechanism: Mechanism, *, session: int, server_key: bytes
+) -> SessionParams:
     """The session's public parameters, as the server announces them.
+
+    Args:
+        identities: The cohort.
+        subject: What it is about.
+        mechanism: What uploads go through.
+        session: Its number; higher than that of any session before with one of these artists.
+        server_key: The platform's Ed25519 public key, 32 bytes.
 
     Raises:
         InputError: The cohort cannot bear the corrupt clients or dropouts that the mechanism assumes.
     """
     try:
         degree, threshold = _degree_and_threshold(len(identities), mechanism.corrupt, mechanism.min_survivors)
-        update = VectorSpec(
-            name=UPDATE,
-            length=mechanism.dimension,
-            modulus_bits=mechanism.modulus_bits,
-            max_abs_input=mechanism.max_abs_input,
-        )
         return SessionParams(
+            session=session,
             iteration=subject.iteration,
+            server_key=server_key,
             identities=tuple(identities),
-            vectors=(update,),
+            vectors=(update_spec(mechanism),),
             degree=degree,
             threshold=threshold,
             corrupt=mechanism.corrupt,

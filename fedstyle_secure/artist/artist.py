@@ -64,6 +64,7 @@ class Artist:
         unit: What the artist agreed is protected.
         random: Source of secret random bytes.
         last_iteration: Newest iteration it took part in; whoever makes this object again hands it in.
+        last_session: Highest number of a session it took part in; handed in likewise.
         cohorts: Those of the sessions it uploaded to; handed in likewise.
         whitening: Pinned at enrolment, or else that of the first iteration it took part in; None before.
     """
@@ -77,6 +78,7 @@ class Artist:
     unit: Unit
     random: RandomBytes = field(repr=False)
     last_iteration: int = 0
+    last_session: int = 0
     cohorts: Cohorts = field(default_factory=Cohorts, repr=False)
     whitening: Whitening | None = field(default=None, repr=False)
     _prototype: Prototype | None = field(default=None, init=False, repr=False)
@@ -102,7 +104,7 @@ class Artist:
         self._check_receipt(announcement.receipt)
         self._consent(announcement)
         mechanism, model = announcement.mechanism, announcement.model
-        previous, self.last_iteration = self.last_iteration, announcement.iteration
+        self.last_iteration = announcement.iteration
         name = "+".join(segment.name for segment in mechanism.layout.segments)
         self.ledger.charge(Release.of(mechanism, name=name, iteration=announcement.iteration))
         self.whitening = model.whitening
@@ -125,9 +127,10 @@ class Artist:
             anchors_digest=self.codebook.digest,
         )
         self._session = mask(
-            update,
+            lambda: update,
+            mechanism=mechanism,
             subject=subject,
-            last_iteration=previous,
+            last_session=self.last_session,
             enrolment=self.enrolment,
             random=self.random,
             earlier=self.cohorts,
@@ -143,7 +146,10 @@ class Artist:
         """
         if self._session is None:
             raise PrivacyError("a session's request came before its iteration was announced")
-        response = self._session.receive(data)
+        try:
+            response = self._session.receive(data)
+        finally:
+            self.last_session = self._session.last_session
         if self._session.roster:
             self.cohorts.add(self._session.roster)
         return response

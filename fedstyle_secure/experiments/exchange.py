@@ -8,6 +8,7 @@ import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -107,21 +108,23 @@ class MaskedExchange:
         )
         sessions = {
             f"{number}": mask(
-                update,
+                partial(updates.__getitem__, number),
+                mechanism=mechanism,
                 subject=subject,
-                last_iteration=self._round - 1,
+                last_session=self._round - 1,
                 enrolment=Enrolment(
                     identity=key,
+                    server_key=_NOTHING,
                     roster=frozenset(identities),
                     architectures=frozenset({architecture}),
                     min_cohort=self.min_cohort,
                 ),
                 random=os.urandom,
             )
-            for number, (key, update) in enumerate(zip(self._keys, updates, strict=True))
+            for number, key in enumerate(self._keys)
         }
         engine = MemoryEngine({name: session.receive for name, session in sessions.items()}, refusals=REFUSALS)
-        params = session_params(identities, subject, mechanism)
+        params = session_params(identities, subject, mechanism, session=self._round, server_key=_NOTHING)
         summed = aggregate(params, mechanism, engine, list(sessions))
         self.bytes_up += sum(engine.bytes_from.values()) // len(sessions)
         self.bytes_down += sum(engine.bytes_to.values()) // len(sessions)

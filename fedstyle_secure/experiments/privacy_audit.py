@@ -19,7 +19,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import count
 from pathlib import Path
 from statistics import NormalDist
@@ -360,13 +360,24 @@ def compare_with_masks(probe: Probe, *, min_cohort: int) -> dict[str, Any]:
     subject = Subject(iteration=1, model_digest=digest, architecture_digest=digest, anchors_digest=digest)
     names = [f"artist {number}" for number in range(mechanism.clients)]
     mailboxes: dict[str, Callable[[bytes], bytes]] = {}
-    for number, (name, key, update) in enumerate(zip(names, keys, updates, strict=True)):
+    for number, (name, key) in enumerate(zip(names, keys, strict=True)):
         enrolment = Enrolment(
-            identity=key, roster=frozenset(identities), architectures=frozenset({digest}), min_cohort=min_cohort
+            identity=key,
+            server_key=digest,
+            roster=frozenset(identities),
+            architectures=frozenset({digest}),
+            min_cohort=min_cohort,
         )
-        session = mask(update, subject=subject, last_iteration=0, enrolment=enrolment, random=os.urandom)
+        session = mask(
+            partial(updates.__getitem__, number),
+            mechanism=mechanism,
+            subject=subject,
+            last_session=0,
+            enrolment=enrolment,
+            random=os.urandom,
+        )
         mailboxes[name] = session.receive if number < mechanism.min_survivors else _vanishing(session)
-    params = session_params(identities, subject, mechanism)
+    params = session_params(identities, subject, mechanism, session=1, server_key=digest)
     masked = aggregate(params, mechanism, MemoryEngine(mailboxes, refusals=REFUSALS), names)
     plain = ring_sum([update.values for update in updates[: mechanism.min_survivors]], mechanism)
     tensors = mechanism.layout.split(dequantize(plain, mechanism))

@@ -232,7 +232,8 @@ def _check_session(mechanism: Mechanism) -> None:
     """Whether the protocol bears such a cohort; names and digests do not matter for that."""
     nothing = bytes(32)
     subject = Subject(iteration=1, model_digest=nothing, architecture_digest=nothing, anchors_digest=nothing)
-    session_params([number.to_bytes(32, "big") for number in range(mechanism.clients)], subject, mechanism)
+    cohort = [number.to_bytes(32, "big") for number in range(mechanism.clients)]
+    session_params(cohort, subject, mechanism, session=1, server_key=nothing)
 
 
 def _cohort_sizes(settings: Settings, clients: int) -> tuple[int, int]:

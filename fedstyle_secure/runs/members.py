@@ -78,6 +78,7 @@ class Newcomer:
             codeword=codebook.draw(os.urandom),
             enrolment=Enrolment(
                 identity=identity,
+                server_key=identity.public_key().public_bytes_raw(),
                 roster=frozenset({identity.public_key().public_bytes_raw()}),
                 architectures=frozenset({model.architecture_digest}),
                 min_cohort=self.settings.min_cohort,

@@ -221,7 +221,8 @@ def _iterate(prepared: Prepared, folder: Path, transcripts: Path | None, progres
     """Enrol the artists and run all iterations through the embedded engine."""
     settings, cohort = prepared.settings, prepared.budget.cohort
     start = first_model(prepared)
-    artists = _enrol(prepared, start, folder)
+    platform = Ed25519PrivateKey.generate()
+    artists = _enrol(prepared, start, platform.public_key().public_bytes_raw(), folder)
     dropouts = Dropouts(
         list(artists), count=int(settings.drop_rate * len(artists)), seed=derive_seed(settings.seed, "drop")
     )
@@ -246,6 +247,7 @@ def _iterate(prepared: Prepared, folder: Path, transcripts: Path | None, progres
         alignment=Alignment.start(start, public),
         cohort=cohort,
         anchors_digest=prepared.codebook.digest,
+        identity=platform,
         identities=[artist.enrolment.identity.public_key().public_bytes_raw() for artist in artists.values()],
         engine=engine,
         artists=list(artists),
@@ -263,8 +265,8 @@ def _iterate(prepared: Prepared, folder: Path, transcripts: Path | None, progres
     return Trained(start=start, outcomes=outcomes, artists=artists, engine=engine)
 
 
-def _enrol(prepared: Prepared, start: StyleModel, folder: Path) -> dict[str, Artist]:
-    """Give every artist a key, the pinned roster and style space, a secret codeword and a ledger."""
+def _enrol(prepared: Prepared, start: StyleModel, server_key: bytes, folder: Path) -> dict[str, Artist]:
+    """Give every artist a key, the pinned platform, roster and style space, a secret codeword and a ledger."""
     settings, budget, training = prepared.settings, prepared.budget, prepared.training
     keys = {name: Ed25519PrivateKey.generate() for name in training}
     roster = frozenset(key.public_key().public_bytes_raw() for key in keys.values())
@@ -278,6 +280,7 @@ def _enrol(prepared: Prepared, start: StyleModel, folder: Path) -> dict[str, Art
             codeword=prepared.codebook.draw(rng.bytes),
             enrolment=Enrolment(
                 identity=keys[name],
+                server_key=server_key,
                 roster=roster,
                 architectures=frozenset({start.architecture_digest}),
                 min_cohort=settings.min_cohort,

@@ -11,7 +11,10 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import count
 from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ..aggregation.session import Cohorts, Subject, check_cohort, session_params
 from ..aggregation.summing import Aggregate, AggregationAborted, aggregate
@@ -130,6 +133,7 @@ def run(
     alignment: Alignment,
     cohort: CohortPlan,
     anchors_digest: bytes,
+    identity: Ed25519PrivateKey,
     identities: Sequence[bytes],
     engine: Engine,
     artists: Sequence[str],
@@ -144,6 +148,7 @@ def run(
         alignment: The server's state at the start.
         cohort: Promises and noise.
         anchors_digest: SHA-256 of the style codebook.
+        identity: The platform's own signing key; every artist pinned its public half.
         identities: The artists' Ed25519 public keys.
         engine: Has a mailbox ``NAME/announcement`` and one ``NAME/session`` for each artist.
         artists: Mailbox names, in the order of `identities`.
@@ -164,6 +169,7 @@ def run(
         check_cohort(members, register, cohort.min_cohort)
     for members in summed_over:
         register.add(members)
+    numbers = count(1)
     receipts = {f"{name}/announcement": NO_RECEIPT for name in artists}
     answered: dict[str, bytes] = {}
     for iteration in range(1, len(cohort.multipliers) + 1):
@@ -189,6 +195,8 @@ def run(
             _run_session,
             subject=subject,
             mechanism=mechanism,
+            numbers=numbers,
+            server_key=identity.public_key().public_bytes_raw(),
             identities=identities,
             engine=engine,
             artists=artists,
@@ -211,6 +219,8 @@ def _run_session(
     *,
     subject: Subject,
     mechanism: Mechanism,
+    numbers: Iterator[int],
+    server_key: bytes,
     identities: Sequence[bytes],
     engine: Engine,
     artists: Sequence[str],
@@ -220,6 +230,7 @@ def _run_session(
     if transcripts is not None and number > 0:
         transcripts = transcripts / f"bucket-{number + 1}"
         transcripts.mkdir(exist_ok=True)
-    params = session_params([identities[index] for index in bucket], subject, mechanism)
+    cohort = [identities[index] for index in bucket]
+    params = session_params(cohort, subject, mechanism, session=next(numbers), server_key=server_key)
     mailboxes = [f"{artists[index]}/session" for index in bucket]
     return aggregate(params, mechanism, engine, mailboxes, transcripts=transcripts)

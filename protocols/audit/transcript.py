@@ -13,7 +13,7 @@ from typing import Self, TypeAlias
 
 from ..errors import MalformedMessageError, ParametersError
 from ..params import DIGEST_SIZE, SessionParams
-from ..secagg.messages import HEADER_SIZE, MaskedInputResponse
+from ..secagg.messages import MaskedInputResponse
 
 FORMAT = "secagg-transcript/1"
 """First entry of every transcript file."""
@@ -24,7 +24,7 @@ class OmittedInput:
     """A MaskedInputResponse without its vectors.
 
     Attributes:
-        header: Tag, version and session id, as they were sent.
+        header: What came before them: tag, version, session id, whose boxes did not open, and the signature.
         size: Number of bytes that followed.
         digest: SHA-256 of them, 32 bytes.
     """
@@ -121,10 +121,13 @@ class Transcript:
 
 def omit_input(response: Response) -> Response:
     """Leaves the vectors out of a MaskedInputResponse; whatever else it is given comes back unchanged."""
-    if type(response) is not bytes or len(response) <= HEADER_SIZE or response[0] != MaskedInputResponse.TAG:
+    if type(response) is not bytes or response[:1] != bytes((MaskedInputResponse.TAG,)):
         return response
-    vectors = memoryview(response)[HEADER_SIZE:]
-    return OmittedInput(header=response[:HEADER_SIZE], size=len(vectors), digest=sha256(vectors).digest())
+    size = MaskedInputResponse.opening_size(response)
+    if len(response) <= size:
+        return response
+    vectors = memoryview(response)[size:]
+    return OmittedInput(header=response[:size], size=len(vectors), digest=sha256(vectors).digest())
 
 
 def _encode_response(response: Response) -> object:
@@ -155,7 +158,8 @@ def _decode_response(content: object, place: str) -> Response:
             )
         case _:
             return _bytes(content, place)
-    if len(omitted.header) != HEADER_SIZE or omitted.header[0] != MaskedInputResponse.TAG:
+    opening = MaskedInputResponse.opening_size(omitted.header)
+    if len(omitted.header) != opening or omitted.header[0] != MaskedInputResponse.TAG:
         raise MalformedMessageError(f"{place}, header: only the vectors of a MaskedInputResponse are left out")
     if type(omitted.size) is not int or omitted.size < 1 or len(omitted.digest) != DIGEST_SIZE:
         raise MalformedMessageError(f"{place}: omitted_bytes is at least 1, and sha256 has {DIGEST_SIZE} bytes")

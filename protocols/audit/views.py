@@ -8,10 +8,13 @@ VIE-2  Of corrupt clients nothing is read: they tell the adversary more than any
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+from ..codec import Reader
 from ..errors import InvalidDataError, LocalProtocolError, MalformedMessageError
-from ..params import SessionParams
+from ..params import PROTOCOL_VERSION, SessionParams
+from ..primitives.signing import SIGNATURE_SIZE
 from ..secagg.graph import Graph
 from ..secagg.messages import (
+    HEADER_SIZE,
     AdvertiseKeysRequest,
     AdvertiseKeysResponse,
     Advertisement,
@@ -210,10 +213,14 @@ def _read_masked_input(
         raise MalformedMessageError("request: a box of a client whose advertisement this client was not shown")
     params = client.params
     omitted = omit_input(response)
-    header = MaskedInputResponse(packed=()).encode(params)
+    header = bytes((MaskedInputResponse.TAG, PROTOCOL_VERSION)) + params.session_id
     size = sum(vector.packed_size for vector in params.vectors)
-    if not isinstance(omitted, OmittedInput) or (omitted.header, omitted.size) != (header, size):
+    if not isinstance(omitted, OmittedInput) or omitted.header[:HEADER_SIZE] != header or omitted.size != size:
         raise MalformedMessageError(f"response: not a MaskedInputResponse of this session with {size} bytes of vectors")
+    named = Reader(omitted.header[HEADER_SIZE:], MaskedInputResponse.__name__)
+    named.indices(params.clients)
+    named.take(SIGNATURE_SIZE)
+    named.finish()
     client.boxes = request.boxes
     views.uploads.append(
         Upload(

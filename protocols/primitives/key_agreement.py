@@ -1,6 +1,7 @@
 """X25519 key agreement (RFC 7748) followed by HKDF-SHA256 (RFC 5869).
 
-KEY-1  A public key of small order, which would make the agreed secret a constant, is refused.
+KEY-1  A public key has one encoding, below 2^255 - 19, and is not of small order, which would make the agreed secret a
+       constant; everything else is refused.
 KEY-2  The agreed point never leaves this file: callers get 32 bytes bound to the `info` they name. It is computed once
        for each peer, and lives no longer than its key pair, which says as much.
 KEY-3  A private key leaves its pair only where it is asked for by name, to be shared or stored; no `repr` shows it.
@@ -14,6 +15,14 @@ from ..errors import InvalidKeyError, LocalProtocolError
 
 KEY_SIZE = 32
 """Bytes of a private key, of a public key and of an agreed key."""
+
+_P = 2**255 - 19
+_ORDER_8 = (
+    0x00B8495F16056286FDB1329CEB8D09DA6AC49FF1FAE35616AEB8413B7C7AEBE0,
+    0x57119FD0DD4E22D8868E1C58C45C44045BEF839C55B1D0B1248C50A3BC959C5F,
+)
+_SMALL_ORDER = frozenset({0, 1, _P - 1, *_ORDER_8})
+"""The canonical public keys of small order, on the curve and on its twist."""
 
 
 class KeyPair:
@@ -53,7 +62,7 @@ class KeyPair:
             32 bytes.
 
         Raises:
-            InvalidKeyError: `peer` is no public key, or one of small order.
+            InvalidKeyError: `peer` is no canonical public key, or one of small order.
         """
         return HKDF(SHA256(), KEY_SIZE, salt=None, info=info).derive(self._point(peer))
 
@@ -61,24 +70,25 @@ class KeyPair:
         """Does ahead of time what takes longest in `agree`.
 
         Raises:
-            InvalidKeyError: `peer` is no public key, or one of small order.
+            InvalidKeyError: `peer` is no canonical public key, or one of small order.
         """
         self._point(peer)
 
     def _point(self, peer: bytes) -> bytes:
         if peer not in self._points:
-            try:
-                self._points[peer] = self._private.exchange(X25519PublicKey.from_public_bytes(peer))
-            except ValueError as error:
-                raise InvalidKeyError("not an X25519 public key, or one of small order") from error
+            check_public_key(peer)
+            self._points[peer] = self._private.exchange(X25519PublicKey.from_public_bytes(peer))
         return self._points[peer]
 
 
 def check_public_key(public: bytes) -> None:
-    """Refuses what no key pair can agree with.
+    """Refuses what no honest client advertises, and no key pair can agree with.
 
     Raises:
-        InvalidKeyError: `public` is no public key, or one of small order.
+        InvalidKeyError: `public` is no canonical public key, or one of small order.
     """
-    # Every private key is a multiple of 8 (RFC 7748, section 5), so any of them exposes every point of small order.
-    KeyPair(bytes(KEY_SIZE)).meet(public)
+    number = int.from_bytes(public, "little")
+    if len(public) != KEY_SIZE or number >= _P:
+        raise InvalidKeyError(f"an X25519 public key is {KEY_SIZE} bytes with a value below 2^255 - 19")
+    if number in _SMALL_ORDER:
+        raise InvalidKeyError("an X25519 public key of small order: whoever agrees with it agrees on a constant")

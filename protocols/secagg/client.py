@@ -1,21 +1,28 @@
 """A client: one request in, one response out, five times; then it has given its vectors to one sum and nothing else.
 
-CLI-1  The state is taken out before a request is looked at, and only success puts one back: whatever fails leaves
-       `Aborted`, emits no byte, and cannot be tried again with other bytes.
-CLI-2  No key exists before the session has passed the client's own policy.
+CLI-1  The state is taken out, in one atomic step, before a request is looked at, and only success puts one back:
+       whatever fails leaves `Aborted`, emits no byte, and cannot be tried again with other bytes.
+CLI-2  No key exists before the session has passed the client's own policy, the vectors it sums included.
 CLI-3  A neighbor is who its pinned identity says it is, and whom the graph over all advertisements names: the client
        computes the graph, verifies each neighbor's advertisement, and finds its own unchanged.
-CLI-4  The vectors are masked once, under the self mask and one mask for each neighbor whose box opened, at least a
-       threshold of them.
+CLI-4  The vectors are masked once, under the self mask and one mask for each neighbor whose box came; at least a
+       threshold of boxes opened. The senders of the others are named, signed, in the same answer.
 CLI-5  Shares are released for one survivor set, the one this client signed: it holds this client, at least
        min_survivors in all and a threshold of neighbors, and so many others signed it that there is no second one.
 CLI-6  Of each neighbor's two secrets one share at most is released, by that set alone. Released once.
-CLI-7  With a vault all of this outlives the process: the state after an answer, or a refusal, is kept before anyone
-       learns of it, and a client restored from there goes on from there. What is not kept is not released.
+CLI-7  With a vault all of this outlives the process: the state after an answer, and the answer with it, or after a
+       refusal, is kept before anyone learns of it, and a client restored from there goes on from there. What is not
+       kept is not released.
+CLI-8  The same request again gets the same answer, byte for byte, from what was kept; other bytes are a new request.
+CLI-9  The client asks for its vectors once all that comes before them is checked: whoever charges for them may do it
+       then, and refuse. They are asked for again only if nothing made of them was kept.
+CLI-10 Keys of neighbors that come after the client's patience are refused: until then a server may try out graphs.
 """
 
-from collections.abc import Mapping
-from typing import Self
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from hashlib import sha256
+from typing import Self, TypeAlias
 
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -55,11 +62,13 @@ from .messages import (
 )
 from .policy import ClientPolicy
 from .snapshot import KeptState, Position, Vault, seal, unseal
-from .statements import advertise, commit, sign_survivors, verify_advertisement, verify_survivors
+from .statements import advertise, commit, sign_survivors, sign_unopened, verify_advertisement, verify_survivors
 from .states import (
     CLIENT_TRANSITIONS,
     Aborted,
+    Answer,
     ClientState,
+    Held,
     InputMasked,
     Invited,
     KeysAdvertised,
@@ -71,6 +80,9 @@ from .states import (
 CLIENT_RANDOM_BYTES = 2 * KEY_SIZE + 2 * SEED_SIZE
 """Uniform bytes a client consumes in a session: seal key, mask key, self-mask seed, sharing seed, 32 bytes each."""
 
+Vectors: TypeAlias = Mapping[str, NDArray[np.int64]]
+"""A client's secret inputs by name, shape [m] each, signed."""
+
 
 class Client:
     """One client in one session.
@@ -78,85 +90,97 @@ class Client:
     Args:
         identity: Its long-lived signing key; the public half is in `policy.roster`.
         policy: What it insists on.
-        vectors: Its secret inputs by name, int64, shape [m] each, signed; copied.
+        vectors: Makes its secret inputs, int64, as `policy.vectors` has them; called once, when all that comes before
+            the masked vectors has been checked. What it raises ends the session and reaches the caller. A client that
+            crashed before the masked vectors were kept calls it again.
         random: `CLIENT_RANDOM_BYTES` fresh uniform bytes from the operating system. Never reuse them: two sessions with
             the same bytes share their secrets.
+        clock: Tells the time in seconds, from a moment that a restart does not change (`time.time`).
         vault: Where its snapshots go; without one, a client that crashes is lost.
         crew: Who folds its masks in; by default nobody but the thread that calls.
 
     Raises:
-        LocalProtocolError: an argument has the wrong type, shape or size.
+        LocalProtocolError: `random` has the wrong size.
         ParametersError: the client's own identity is not in its roster.
     """
 
-    __slots__ = ("_crew", "_identity", "_last_iteration", "_roster", "_state", "_vault")
+    __slots__ = ("_clock", "_crew", "_held", "_identity", "_last_session", "_roster", "_vault", "_vectors")
 
     def __init__(
         self,
         *,
         identity: Ed25519PrivateKey,
         policy: ClientPolicy,
-        vectors: Mapping[str, NDArray[np.int64]],
+        vectors: Callable[[], Vectors],
         random: bytes,
+        clock: Callable[[], float],
         vault: Vault | None = None,
         crew: Crew = ALONE,
     ) -> None:
-        for name, vector in vectors.items():
-            if vector.dtype != np.int64 or vector.ndim != 1:
-                raise LocalProtocolError(
-                    f"vector {name!r}: int64 with one axis is needed, got {vector.dtype} with {vector.ndim}"
-                )
         if len(random) != CLIENT_RANDOM_BYTES:
             raise LocalProtocolError(f"random: {CLIENT_RANDOM_BYTES} bytes are needed, got {len(random)}")
         if identity_of(identity) not in policy.roster:
             raise ParametersError("policy: the client's own identity is not in its roster")
-        copies = {name: vector.copy() for name, vector in vectors.items()}
         self._identity = identity
+        self._vectors = vectors
+        self._clock = clock
         self._vault = vault
         self._crew = crew
-        self._last_iteration = policy.last_iteration
+        self._last_session = policy.last_session
         self._roster: frozenset[bytes] = frozenset()
-        self._state: ClientState = Invited(policy=policy, vectors=copies, random=bytes(random))
+        self._held: Held[tuple[ClientState, Answer | None]] = Held((Invited(policy=policy, random=bytes(random)), None))
 
     @classmethod
     def restore(
-        cls, snapshot: bytes, *, identity: Ed25519PrivateKey, vault: Vault, at_least: Position, crew: Crew = ALONE
+        cls,
+        snapshot: bytes,
+        *,
+        identity: Ed25519PrivateKey,
+        vectors: Callable[[], Vectors],
+        clock: Callable[[], float],
+        vault: Vault,
+        at_least: Position,
+        crew: Crew = ALONE,
     ) -> Self:
         """Makes the client that a snapshot was taken of; it goes on with the request after the one it was taken in.
 
-        A client that was killed between keeping a snapshot and sending its answer is a dropout of that round: the
-        answer is not made again. One that was killed before its first snapshot has released nothing: make a new
+        A client that was killed between keeping a snapshot and sending its answer gives the same answer again to the
+        same request, and no other. One that was killed before its first snapshot has released nothing: make a new
         `Client` with fresh random bytes, never with the old ones. When the snapshot is lost or refused, the session is
-        over for this client, and `last_iteration` must come from where `at_least` does.
+        over for this client, and `last_session` must come from where `at_least` does.
 
         Args:
             snapshot: The newest that `vault.keep` was given and stored.
             identity: The same signing key as before.
+            vectors: As for a new client. Called if no answer with masked vectors was kept before the crash.
+            clock: The same clock as before.
             vault: The same key as before, and where the next snapshots go.
             at_least: The newest position the caller knows of, from a place that cannot be set back together with the
-                snapshots (`Position.of` tells what to store there). `Position(iteration=0)` if there is none: then
+                snapshots (`Position.of` tells what to store there). `Position(session=0)` if there is none: then
                 whoever can put an old snapshot in place makes this client answer a round twice.
             crew: Who folds its masks in.
 
         Raises:
             SnapshotError: altered, cut short, of another format, identity or key, or older than `at_least`.
         """
-        position, state = unseal(snapshot, key=vault.key, identity=identity_of(identity), at_least=at_least)
+        position, state, answer = unseal(snapshot, key=vault.key, identity=identity_of(identity), at_least=at_least)
         client = cls.__new__(cls)
         client._identity = identity
+        client._vectors = vectors
+        client._clock = clock
         client._vault = vault
         client._crew = crew
-        client._last_iteration = position.iteration
+        client._last_session = position.session
         client._roster = (
             frozenset(state.params.identities) if isinstance(state, InputMasked | SurvivorsSigned) else frozenset()
         )
-        client._state = state
+        client._held = Held((state, answer))
         return client
 
     @property
-    def last_iteration(self) -> int:
-        """Newest iteration this client took part in, for the next policy; a refused session does not count."""
-        return self._last_iteration
+    def last_session(self) -> int:
+        """Newest session this client took part in, for the next policy; a refused session does not count."""
+        return self._last_session
 
     @property
     def roster(self) -> frozenset[bytes]:
@@ -169,14 +193,18 @@ class Client:
 
     @property
     def finished(self) -> bool:
-        """Whether no request will be answered any more: the client unmasked a sum, or the session failed."""
-        return isinstance(self._state, Unmasked | Aborted)
+        """Whether no new request will be answered any more: the client unmasked a sum, or the session failed.
+
+        Raises:
+            LocalProtocolError: another call is running, or was interrupted.
+        """
+        return isinstance(self._held.look()[0], Unmasked | Aborted)
 
     def receive(self, data: bytes) -> bytes:
         """Answers one request of the server.
 
         Args:
-            data: An encoded request.
+            data: An encoded request; the one that was answered last may come again.
 
         Returns:
             The encoded response.
@@ -184,34 +212,47 @@ class Client:
         Raises:
             PolicyViolationError: the session breaks a line of this client's policy.
             FaultyServerError: the request is malformed, out of order, or breaks a rule of the protocol.
-            LocalProtocolError: an earlier request had already ended the session.
-            Exception: whatever `vault.keep` raises. Nothing is released, and this client is finished; one restored from
-                what was last stored is not.
+            LocalProtocolError: an earlier request had already ended the session; or another call is running, or was
+                interrupted; or the vectors are not as agreed.
+            Exception: whatever `vectors` or `vault.keep` raises. Nothing is released, and this client is finished; one
+                restored from what was last stored is not, if it is `vault.keep` that failed.
         """
-        state, self._state = self._state, Aborted()
+        state, last = self._held.take()
+        request = sha256(data).digest()
+        if last is not None and last.request == request:
+            self._held.put((state, last))
+            return last.response
+        after: tuple[ClientState, Answer | None] = Aborted(), None
+        try:
+            after = _, answer = self._advance(state, data, request)
+        finally:
+            self._held.put(after)
+        return answer.response
+
+    def _advance(self, state: ClientState, data: bytes, request: bytes) -> tuple[KeptState, Answer]:
+        """Answers a request that is not the last one again; what it returns has been kept."""
         if isinstance(state, Aborted):
             raise LocalProtocolError("this session was aborted: make a new Client for a new session")
         try:
             after, response = self._answer(state, data)
         except InvalidDataError as error:
-            self._keep(Aborted())
+            self._keep(Aborted(), None)
             raise FaultyServerError(str(error)) from error
         except Exception:
-            self._keep(Aborted())
+            self._keep(Aborted(), None)
             raise
         if isinstance(after, KeysAdvertised):
-            self._last_iteration = after.params.iteration
+            self._last_session = after.params.session
         if isinstance(after, InputMasked):
             self._roster = frozenset(after.params.identities)
-        self._keep(after)
-        self._state = after
-        return response
+        answer = Answer(request, response)
+        self._keep(after, answer)
+        return after, answer
 
-    def _keep(self, state: KeptState) -> None:
+    def _keep(self, state: KeptState, answer: Answer | None) -> None:
         if self._vault is not None:
             identity = identity_of(self._identity)
-            snapshot = seal(state, iteration=self._last_iteration, key=self._vault.key, identity=identity)
-            self._vault.keep(snapshot)
+            self._vault.keep(seal(state, answer, session=self._last_session, key=self._vault.key, identity=identity))
 
     def _answer(self, state: ClientState, data: bytes) -> tuple[KeptState, bytes]:
         request = request_type(data)
@@ -219,11 +260,12 @@ class Client:
             raise FaultyServerError(f"{request.__name__} in state {type(state).__name__}")
         match state:
             case Invited():
-                return _advertise_keys(state, AdvertiseKeysRequest.decode(data), self._identity)
+                return _advertise_keys(state, AdvertiseKeysRequest.decode(data), self._identity, self._clock())
             case KeysAdvertised():
-                return _share_keys(state, ShareKeysRequest.decode(data, state.params))
+                return _share_keys(state, ShareKeysRequest.decode(data, state.params), self._clock())
             case KeysShared():
-                return _mask_input(state, MaskedInputRequest.decode(data, state.params), self._crew)
+                boxes = MaskedInputRequest.decode(data, state.params).boxes
+                return _mask_input(state, boxes, self._identity, self._vectors, self._crew)
             case InputMasked():
                 return _sign_survivors(state, ConsistencyCheckRequest.decode(data, state.params), self._identity)
             case SurvivorsSigned():
@@ -233,11 +275,10 @@ class Client:
 
 
 def _advertise_keys(
-    state: Invited, request: AdvertiseKeysRequest, identity: Ed25519PrivateKey
+    state: Invited, request: AdvertiseKeysRequest, identity: Ed25519PrivateKey, now: float
 ) -> tuple[KeysAdvertised, bytes]:
     params = request.params
     state.policy.check(params)
-    _check_vectors(state.vectors, params.vectors)
     if identity_of(identity) not in params.identities:
         raise PolicyViolationError(PolicyRule.ROSTER, "this client itself is not invited")
     index = params.identities.index(identity_of(identity))
@@ -256,7 +297,7 @@ def _advertise_keys(
     after = KeysAdvertised(
         params=params,
         index=index,
-        vectors=state.vectors,
+        deadline=int(now) + state.policy.patience,
         seal_keys=seal_keys,
         mask_keys=mask_keys,
         mask_key=mask_key,
@@ -267,8 +308,12 @@ def _advertise_keys(
     return after, AdvertiseKeysResponse(advertisement=advertisement).encode(params)
 
 
-def _share_keys(state: KeysAdvertised, request: ShareKeysRequest) -> tuple[KeysShared, bytes]:
+def _share_keys(state: KeysAdvertised, request: ShareKeysRequest, now: float) -> tuple[KeysShared, bytes]:
     params, index = state.params, state.index
+    if now > state.deadline:
+        raise PolicyViolationError(
+            PolicyRule.PATIENCE, f"the neighbors' keys came {now - state.deadline:.0f} s after this client's deadline"
+        )
     graph = _graph(params, request)
     if request.advertisements.get(index) != state.advertisement:
         raise FaultyServerError("advertisements: this client's own is missing or altered")
@@ -288,7 +333,6 @@ def _share_keys(state: KeysAdvertised, request: ShareKeysRequest) -> tuple[KeysS
     after = KeysShared(
         params=params,
         index=index,
-        vectors=state.vectors,
         graph=graph,
         seal_keys=state.seal_keys,
         mask_keys=state.mask_keys,
@@ -298,29 +342,35 @@ def _share_keys(state: KeysAdvertised, request: ShareKeysRequest) -> tuple[KeysS
     return after, ShareKeysResponse(boxes=boxes).encode(params)
 
 
-def _mask_input(state: KeysShared, request: MaskedInputRequest, crew: Crew) -> tuple[InputMasked, bytes]:
+def _mask_input(
+    state: KeysShared,
+    boxes: Mapping[int, bytes],
+    identity: Ed25519PrivateKey,
+    vectors: Callable[[], Vectors],
+    crew: Crew,
+) -> tuple[InputMasked, bytes]:
     params, index, graph = state.params, state.index, state.graph
-    if not request.boxes.keys() <= state.neighbors.keys():
-        raise FaultyServerError("boxes: a sender is not among this client's neighbors")
-    if len(request.boxes) < params.threshold:
-        raise FaultyServerError(f"boxes: of {len(request.boxes)} neighbors, at least {params.threshold} are needed")
-    shares = {}
-    for peer, box in request.boxes.items():
-        context = Domain.BOX.bind(graph.digest, peer, index)
-        key = state.seal_keys.agree(state.neighbors[peer].seal_key, context)
-        shares[peer] = SharePair.decode(aead.unseal(key, box, context))
+    shares = _open_boxes(state, boxes)
+    unopened = frozenset(boxes) - shares.keys()
+    # With everyone whose box came, good or not: both ends of a pair add the same mask, whatever one says of the other.
     masks = [self_mask(seed=state.self_mask_seed, graph=graph, index=index)]
     masks += [
         pairwise_mask(
             keys=state.mask_keys, peer_key=state.neighbors[peer].mask_key, graph=graph, index=index, peer=peer
         )
-        for peer in request.boxes
+        for peer in boxes
     ]
-    words = [to_ring(state.vectors[vector.name], vector.modulus_bits) for vector in params.vectors]
+    given = vectors()
+    _check_vectors(given, params.vectors)
+    words = [to_ring(given[vector.name], vector.modulus_bits) for vector in params.vectors]
     add_masks(words, masks, crew)
-    packed = [pack(masked, vector.modulus_bits) for masked, vector in zip(words, params.vectors, strict=True)]
-    after = InputMasked(params=params, index=index, graph=graph, shares=shares)
-    return after, MaskedInputResponse(packed=packed).encode(params)
+    response = MaskedInputResponse(
+        unopened=unopened,
+        signature=sign_unopened(graph, index, identity, unopened),
+        packed=[pack(masked, vector.modulus_bits) for masked, vector in zip(words, params.vectors, strict=True)],
+    )
+    after = InputMasked(params=params, index=index, graph=graph, shares=shares, unopened=unopened)
+    return after, response.encode(params)
 
 
 def _sign_survivors(
@@ -334,7 +384,7 @@ def _sign_survivors(
     if not survivors <= set(graph.order):
         raise FaultyServerError("survivors: one of them did not advertise keys")
     near = survivors & graph.neighbors(state.index)
-    if not near <= state.shares.keys():
+    if not near <= state.shares.keys() | state.unopened:
         raise FaultyServerError("survivors: a neighbor among them exchanged no box with this client")
     if len(near) < params.threshold:
         raise FaultyServerError(f"survivors: {len(near)} are neighbors, at least {params.threshold} are needed")
@@ -358,22 +408,36 @@ def _unmask(state: SurvivorsSigned, request: UnmaskingRequest) -> tuple[Unmasked
     return Unmasked(), response.encode(params)
 
 
-def _check_vectors(vectors: Mapping[str, NDArray[np.int64]], specs: tuple[VectorSpec, ...]) -> None:
-    if vectors.keys() != {spec.name for spec in specs}:
-        raise PolicyViolationError(
-            PolicyRule.VECTOR,
-            f"the session sums {sorted(spec.name for spec in specs)}, this client brought {sorted(vectors)}",
+def _open_boxes(state: KeysShared, boxes: Mapping[int, bytes]) -> dict[int, SharePair]:
+    """Opens the boxes that open, at least a threshold of them."""
+    if not boxes.keys() <= state.neighbors.keys():
+        raise FaultyServerError("boxes: a sender is not among this client's neighbors")
+    shares = {}
+    for peer, box in boxes.items():
+        context = Domain.BOX.bind(state.graph.digest, peer, state.index)
+        key = state.seal_keys.agree(state.neighbors[peer].seal_key, context)
+        with suppress(InvalidDataError):
+            shares[peer] = SharePair.decode(aead.unseal(key, box, context))
+    if len(shares) < state.params.threshold:
+        raise FaultyServerError(
+            f"boxes: {len(boxes)} came and {len(shares)} open, at least {state.params.threshold} are needed"
         )
+    return shares
+
+
+def _check_vectors(vectors: Vectors, specs: tuple[VectorSpec, ...]) -> None:
+    """Checks what the caller brings against what it agreed to, which is what the session sums."""
+    if vectors.keys() != {spec.name for spec in specs}:
+        raise LocalProtocolError(f"vectors: {sorted(spec.name for spec in specs)} were agreed, got {sorted(vectors)}")
     for spec in specs:
         vector = vectors[spec.name]
-        if len(vector) != spec.length:
-            raise PolicyViolationError(
-                PolicyRule.VECTOR,
-                f"the session asks for {spec.length} coordinates of {spec.name!r}, the vector has {len(vector)}",
+        if vector.dtype != np.int64 or vector.shape != (spec.length,):
+            raise LocalProtocolError(
+                f"vector {spec.name!r}: int64 of shape ({spec.length},) was agreed, got {vector.dtype} {vector.shape}"
             )
         if not -spec.max_abs_input <= int(vector.min()) <= int(vector.max()) <= spec.max_abs_input:
-            raise PolicyViolationError(
-                PolicyRule.VECTOR, f"a coordinate of {spec.name!r} is beyond max_abs_input, {spec.max_abs_input}"
+            raise LocalProtocolError(
+                f"vector {spec.name!r}: a coordinate is beyond max_abs_input, {spec.max_abs_input}"
             )
 
 

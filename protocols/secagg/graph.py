@@ -28,6 +28,9 @@ from ..codec import Domain, encode_table
 from ..errors import LocalProtocolError, ParametersError
 from ..params import DIGEST_SIZE
 
+SECURITY_BITS = 80
+"""By default security fails, over a uniform order, with probability 2^-80 at most: a lying server tries orders."""
+
 
 class Adversary(StrEnum):
     """What the server may do, besides learning all that the corrupt clients know."""
@@ -180,14 +183,15 @@ def parameters(
     corrupt: float,
     dropout: float,
     adversary: Adversary = Adversary.MALICIOUS,
-    security_bits: int = 40,
+    security_bits: int = SECURITY_BITS,
     correctness_bits: int = 30,
 ) -> GraphParameters:
     """Finds a secure and correct graph: the fewest neighbors, give or take rounding, then the lowest threshold.
 
     The order comes from a hash, and a MALICIOUS server has a hand in it: it decides whose advertisements arrive, and
     corrupt clients pick their keys last. One that tries 2^g orders before the clients' patience ends faces g bits less
-    than `security_bits`. Only bounds of -inf, which hold for every order, lose nothing.
+    than `security_bits`; a minute at 10^10 hashes a second makes g less than 40. Only bounds of -inf, which hold for
+    every order, lose nothing.
 
     Args:
         clients: Number of invited clients.
@@ -234,7 +238,7 @@ def check(
     corrupt: int,
     adversary: Adversary,
     dropouts: int = 0,
-    security_bits: int = 40,
+    security_bits: int = SECURITY_BITS,
 ) -> None:
     """Checks that each of the `security_bounds` of the same arguments is 2^-(security_bits + 1) at most.
 

@@ -5,7 +5,8 @@ themselves, has no session id. Requests go to a client, responses come from one.
 
 MSG-1  Decoding needs the session's parameters, accepts one encoding for each message, and leaves no byte over.
 MSG-2  A message of another session is refused: what comes late can never enter another sum.
-MSG-3  The only message that grows with the vectors is MaskedInputResponse: its header and modulus_bits per coordinate.
+MSG-3  The only message that grows with the vectors is MaskedInputResponse: modulus_bits per coordinate, after its
+       header and what it says of boxes.
 MSG-4  Sets of clients travel in index order, each index once and below the number of clients.
 """
 
@@ -15,7 +16,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import ClassVar, Self, TypeAlias, get_args
 
-from ..codec import Domain, Reader, check_packed, encode_indices, encode_table
+from ..codec import INDEX_WIDTH, Domain, Reader, check_packed, encode_indices, encode_table
 from ..errors import MalformedMessageError
 from ..params import DIGEST_SIZE, PROTOCOL_VERSION, SessionParams
 from ..primitives.aead import TAG_SIZE
@@ -23,6 +24,8 @@ from ..primitives.field import ELEMENT_SIZE, decode_element, encode_element
 from ..primitives.key_agreement import KEY_SIZE
 from ..primitives.signing import SIGNATURE_SIZE
 
+HEADER_SIZE = 2 + DIGEST_SIZE
+"""Bytes of tag, version and session id."""
 COMMITMENT_SIZE = 32
 """Bytes of a commitment to a self-mask seed."""
 BOX_SIZE = 2 * ELEMENT_SIZE + TAG_SIZE
@@ -222,25 +225,36 @@ class MaskedInputRequest(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MaskedInputResponse(Message):
-    """Round 2, from a client: its vectors under all its masks.
+    """Round 2, from a client: its vectors under all its masks, and which boxes did not open.
 
     Attributes:
+        unopened: Senders of the boxes that did not.
+        signature: The client's signature over session, graph, its own index and `unopened`, 64 bytes.
         packed: Each vector in the order of the session's, at its own modulus_bits per coordinate (`codec.pack`).
     """
 
     TAG: ClassVar[int] = 0x06
+    unopened: frozenset[int]
+    signature: bytes
     packed: Sequence[bytes] = field(repr=False)
 
+    @staticmethod
+    def opening_size(data: bytes) -> int:
+        """Bytes of an encoding before its vectors, by its own count of senders; of other data this says nothing."""
+        count = int.from_bytes(data[HEADER_SIZE : HEADER_SIZE + INDEX_WIDTH], "big")
+        return HEADER_SIZE + INDEX_WIDTH * (1 + count) + SIGNATURE_SIZE
+
     def _write(self) -> bytes:
-        return b"".join(self.packed)
+        return b"".join((encode_indices(self.unopened), self.signature, *self.packed))
 
     @classmethod
     def _read(cls, reader: Reader, params: SessionParams) -> Self:
+        unopened, signature = reader.indices(params.clients), reader.take(SIGNATURE_SIZE)
         packed = []
         for vector in params.vectors:
             packed.append(reader.take(vector.packed_size))
             check_packed(packed[-1], vector.length, vector.modulus_bits)
-        return cls(packed=packed)
+        return cls(unopened=unopened, signature=signature, packed=packed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -328,8 +342,6 @@ Response: TypeAlias = (
     AdvertiseKeysResponse | ShareKeysResponse | MaskedInputResponse | ConsistencyCheckResponse | UnmaskingResponse
 )
 
-HEADER_SIZE = 2 + DIGEST_SIZE
-"""Bytes of tag, version and session id."""
 _REQUESTS: dict[int, type[Request]] = {message.TAG: message for message in get_args(Request)}
 _RESPONSES: dict[int, type[Response]] = {message.TAG: message for message in get_args(Response)}
 

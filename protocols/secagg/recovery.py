@@ -5,13 +5,14 @@ REC-1  Every reconstructed secret is checked against what its owner signed, a ma
 REC-2  When the first shares do not give the secret, up to floor((m - threshold) / 2) wrong ones of m are corrected and
        told apart from the others; beyond that the session ends.
 REC-3  Whoever is called a liar lied, as long as at most `corrupt` clients do. A share may be wrong because its holder
-       released another or because its owner dealt it so: one of the two lied. An honest client is in such a pair with
-       liars alone, so with at most `corrupt` others; whoever is in pairs with more is not honest. A pair counts only if
-       at least `threshold` honest holders must agree on the other shares, and an owner whose secret fails is called a
+       released another or because its owner dealt it so, and of a box that did not open its sender or its recipient
+       says what is not: one of the two lied. An honest client is in such a pair with liars alone, so with at most
+       `corrupt` others; whoever is in pairs with more is not honest. A pair of the first kind counts only if at least
+       `threshold` honest holders must agree on the other shares, and an owner whose secret fails is called a
        liar only if the holders could not have done it without it: Reed-Solomon would have corrected them.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from ..errors import AbortReason, InvalidShareError, SessionAborted
 from ..params import SessionParams
@@ -73,6 +74,8 @@ class _Secrets:
         self._weights: tuple[list[int], list[int]] = [], []
         self.wrong: dict[int, frozenset[int]] = {}
         self._accused: dict[int, set[int]] = {}  # by client, those of whom it or the other must have lied
+        for holder, senders in state.unopened.items():
+            self._accuse(holder, senders)
 
     def liars(self, *proved: int) -> frozenset[int]:
         """Who lied, as far as this is certain (REC-3); nobody, if it would be more than are assumed to lie at all."""
@@ -91,8 +94,9 @@ class _Secrets:
         return KeyPair(self._recover(owner, shares, lambda private: KeyPair(private).public == public))
 
     def _holders(self, owner: int) -> list[int]:
-        """Neighbors of `owner` that answered and hold its shares, in order."""
-        holders = sorted(self._state.graph.neighbors(owner) & self._state.received.keys())
+        """Neighbors of `owner` that answered and hold its shares: all but those whose box did not open. In order."""
+        answered = self._state.graph.neighbors(owner) & self._state.received.keys()
+        holders = sorted(holder for holder in answered if owner not in self._state.unopened[holder])
         if len(holders) < self._params.threshold:
             detail = f"{len(holders)} hold shares of client {owner}, at least {self._params.threshold} are needed"
             raise SessionAborted(AbortReason.TOO_FEW_UNMASKINGS, detail, self.liars())
@@ -127,10 +131,14 @@ class _Secrets:
         if not fits(secret):
             raise self._inconsistent(owner, holders, proved=sound)
         self.wrong[owner] = wrong
-        for holder in wrong if sound else ():
-            self._accused.setdefault(owner, set()).add(holder)
-            self._accused.setdefault(holder, set()).add(owner)
+        self._accuse(owner, wrong if sound else ())
         return secret
+
+    def _accuse(self, client: int, others: Iterable[int]) -> None:
+        """Notes that in each of these pairs at least one lied."""
+        for other in others:
+            self._accused.setdefault(client, set()).add(other)
+            self._accused.setdefault(other, set()).add(client)
 
     def _inconsistent(self, owner: int, holders: list[int], *, proved: bool) -> SessionAborted:
         correctable = (len(holders) - self._params.threshold) // 2

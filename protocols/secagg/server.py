@@ -2,12 +2,15 @@
 
 SRV-1  An input is added to the one accumulator on arrival and forgotten, and requests are encoded one at a time: memory
        is O(m) and some 200 bytes for each neighbor of a client, not O(n m).
-SRV-2  A response counts once, in its own session and round, from a client that was asked; anything else, late responses
-       too, is refused and named.
+SRV-2  A response counts once, in its own session and round, from a client that was asked. The same bytes again, then or
+       later, are as good as the first time and change nothing; anything else is refused and named.
 SRV-3  Whoever is missing when a round closes is a dropout. With too few left the session aborts with a reason.
+SRV-4  A client that names the sender of a box that did not open stays in the sum, and so does the sender: both added
+       their pair's mask. All that is missing is one holder of the sender's shares.
 """
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from hashlib import sha256
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +18,6 @@ from numpy.typing import NDArray
 from ..codec import unpack, word_type
 from ..errors import AbortReason, FaultyClientError, InvalidDataError, LocalProtocolError, SessionAborted
 from ..params import SessionParams
-from ..primitives.key_agreement import check_public_key
 from .graph import Graph
 from .masking import ALONE, Crew, from_ring
 from .messages import (
@@ -32,7 +34,7 @@ from .messages import (
     response_type,
 )
 from .recovery import unmask_sum
-from .statements import verify_advertisement, verify_survivors
+from .statements import verify_advertisement, verify_survivors, verify_unopened
 from .states import (
     SERVER_TRANSITIONS,
     Aborted,
@@ -42,6 +44,7 @@ from .states import (
     CollectingShares,
     CollectingSignatures,
     Completed,
+    Held,
     Ready,
     ServerState,
 )
@@ -81,12 +84,13 @@ class Server:
         crew: Who takes the masks out; by default nobody but the thread that calls.
     """
 
-    __slots__ = ("_crew", "_params", "_state")
+    __slots__ = ("_accepted", "_crew", "_held", "_params")
 
     def __init__(self, params: SessionParams, crew: Crew = ALONE) -> None:
         self._crew = crew
         self._params = params
-        self._state: ServerState = Ready()
+        self._held: Held[ServerState] = Held(Ready())
+        self._accepted: set[tuple[int, bytes]] = set()  # senders and SHA-256 digests of what was taken
 
     def start(self) -> Mapping[int, bytes]:
         """Opens round 0.
@@ -97,31 +101,43 @@ class Server:
         Raises:
             LocalProtocolError: the session was started before.
         """
-        if not isinstance(self._state, Ready):
-            raise LocalProtocolError(f"start in state {type(self._state).__name__}: a Server runs one session")
-        self._state = CollectingAdvertisements()
+        state = self._held.take()
+        if not isinstance(state, Ready):
+            self._held.put(state)
+            raise LocalProtocolError(f"start in state {type(state).__name__}: a Server runs one session")
+        self._held.put(CollectingAdvertisements())
         request = AdvertiseKeysRequest(params=self._params).encode()
         return Requests(range(self._params.clients), lambda _: request)
 
     def receive(self, index: int, data: bytes) -> None:
-        """Takes one client's response in the open round.
+        """Takes one client's response in the open round, or again, in any round, what it took before.
 
         Args:
             index: Who sent it, as the caller's transport knows.
             data: The encoded response.
 
         Raises:
-            FaultyClientError: malformed, late, early, a duplicate, unasked for, or breaking a rule. Not counted: unless
-                an earlier response of this round was, the client is a dropout.
-            LocalProtocolError: no session is running, or it has no client with this index.
+            FaultyClientError: malformed, late, early, a second one, unasked for, or breaking a rule. Not counted:
+                unless an earlier response of this round was, the client is a dropout.
+            LocalProtocolError: no session is running, or it has no client with this index; or another call is running,
+                or was interrupted.
         """
-        if isinstance(self._state, Ready | Aborted) or not 0 <= index < self._params.clients:
-            state = type(self._state).__name__
-            raise LocalProtocolError(f"response of client {index} of {self._params.clients} in state {state}")
+        response = index, sha256(data).digest()
+        state = self._held.take()
+        after: ServerState = Aborted()  # what else may happen could have happened in the middle of an addition
         try:
-            self._take(index, data)
+            if response not in self._accepted:
+                self._take(state, index, data)
+                self._accepted.add(response)
+            after = state
         except InvalidDataError as error:
+            after = state
             raise FaultyClientError(index, str(error)) from error
+        except (FaultyClientError, LocalProtocolError):
+            after = state
+            raise
+        finally:
+            self._held.put(after)
 
     def close_round(self) -> Mapping[int, bytes]:
         """Ends the open round: clients whose response is missing are dropouts.
@@ -131,23 +147,27 @@ class Server:
 
         Raises:
             SessionAborted: no sum will come out of this session; says why.
-            LocalProtocolError: no round is open.
+            LocalProtocolError: no round is open; or another call is running, or was interrupted.
         """
-        state, self._state = self._state, Aborted()
-        match state:
-            case CollectingAdvertisements():
-                self._state, requests = _close_advertisements(self._params, state)
-            case CollectingBoxes():
-                self._state, requests = _close_boxes(self._params, state)
-            case CollectingInputs():
-                self._state, requests = _close_inputs(self._params, state)
-            case CollectingSignatures():
-                self._state, requests = _close_signatures(self._params, state)
-            case CollectingShares():
-                self._state, requests = _close_shares(self._params, state, self._crew), Requests((), bytes)
-            case _:
-                self._state = state
-                raise LocalProtocolError(f"close_round in state {type(state).__name__}: no round is open")
+        state = self._held.take()
+        after: ServerState = Aborted()
+        try:
+            match state:
+                case CollectingAdvertisements():
+                    after, requests = _close_advertisements(self._params, state)
+                case CollectingBoxes():
+                    after, requests = _close_boxes(self._params, state)
+                case CollectingInputs():
+                    after, requests = _close_inputs(self._params, state)
+                case CollectingSignatures():
+                    after, requests = _close_signatures(self._params, state)
+                case CollectingShares():
+                    after, requests = _close_shares(self._params, state, self._crew), Requests((), bytes)
+                case _:
+                    after = state
+                    raise LocalProtocolError(f"close_round in state {type(state).__name__}: no round is open")
+        finally:
+            self._held.put(after)
         return requests
 
     @property
@@ -157,9 +177,19 @@ class Server:
         Raises:
             LocalProtocolError: round 2 has not been closed.
         """
-        if not isinstance(self._state, CollectingSignatures | CollectingShares | Completed):
-            raise LocalProtocolError(f"no survivors in state {type(self._state).__name__}")
-        return tuple(sorted(self._state.survivors))
+        return tuple(sorted(self._delivered().survivors))
+
+    @property
+    def unopened(self) -> Mapping[int, frozenset[int]]:
+        """Whose boxes did not open, and for whom: by survivor, the neighbors that it named, if it named any.
+
+        Either may have lied, and nobody else: honest clients name nobody honest. A sender that more than `corrupt`
+        survivors name spoiled its boxes.
+
+        Raises:
+            LocalProtocolError: round 2 has not been closed.
+        """
+        return {holder: senders for holder, senders in self._delivered().unopened.items() if senders}
 
     @property
     def wrong_shares(self) -> Mapping[int, frozenset[int]]:
@@ -197,13 +227,23 @@ class Server:
         """
         return {name: vector.copy() for name, vector in self._completed().aggregate.items()}
 
-    def _completed(self) -> Completed:
-        if not isinstance(self._state, Completed):
-            raise LocalProtocolError(f"no aggregate in state {type(self._state).__name__}")
-        return self._state
+    def _delivered(self) -> CollectingSignatures | CollectingShares | Completed:
+        state = self._held.look()
+        if not isinstance(state, CollectingSignatures | CollectingShares | Completed):
+            raise LocalProtocolError(f"no survivors in state {type(state).__name__}")
+        return state
 
-    def _take(self, index: int, data: bytes) -> None:
-        params, state, response = self._params, self._state, response_type(data)
+    def _completed(self) -> Completed:
+        state = self._held.look()
+        if not isinstance(state, Completed):
+            raise LocalProtocolError(f"no aggregate in state {type(state).__name__}")
+        return state
+
+    def _take(self, state: ServerState, index: int, data: bytes) -> None:
+        params = self._params
+        if isinstance(state, Ready | Aborted) or not 0 <= index < params.clients:
+            raise LocalProtocolError(f"response of client {index} of {params.clients} in state {type(state).__name__}")
+        response = response_type(data)
         if (type(state), response) not in SERVER_TRANSITIONS:
             raise FaultyClientError(index, f"{response.__name__} in state {type(state).__name__}")
         match state:
@@ -228,10 +268,7 @@ def _take_advertisement(
 ) -> None:
     _require_first(index, range(params.clients), state.received)
     advertisement = response.advertisement
-    verify_advertisement(params, index, advertisement)
-    # Passed on, keys of small order would make every honest client abort.
-    check_public_key(advertisement.seal_key)
-    check_public_key(advertisement.mask_key)
+    verify_advertisement(params, index, advertisement)  # passed on, an unusable key would make honest clients abort
     state.received[index] = advertisement
 
 
@@ -274,9 +311,12 @@ def _close_boxes(params: SessionParams, state: CollectingBoxes) -> tuple[Collect
 
 def _take_input(params: SessionParams, state: CollectingInputs, index: int, response: MaskedInputResponse) -> None:
     _require_first(index, state.sharers, state.received)
+    if not response.unopened <= state.sharers & state.graph.neighbors(index):
+        raise FaultyClientError(index, "unopened: it names a client whose box it was not given")
+    verify_unopened(params, state.graph, index, response.unopened, response.signature)
     for total, packed, vector in zip(state.accumulator, response.packed, params.vectors, strict=True):
         np.add(total, unpack(packed, vector.length, vector.modulus_bits), out=total)
-    state.received.add(index)
+    state.received[index] = response.unopened
 
 
 def _close_inputs(params: SessionParams, state: CollectingInputs) -> tuple[CollectingSignatures, Requests]:
@@ -287,6 +327,7 @@ def _close_inputs(params: SessionParams, state: CollectingInputs) -> tuple[Colle
         graph=state.graph,
         sharers=state.sharers,
         survivors=survivors,
+        unopened=state.received,
         accumulator=state.accumulator,
     )
     request = ConsistencyCheckRequest(survivors=survivors).encode(params)
@@ -309,6 +350,7 @@ def _close_signatures(params: SessionParams, state: CollectingSignatures) -> tup
         graph=state.graph,
         sharers=state.sharers,
         survivors=state.survivors,
+        unopened=state.unopened,
         signers=signers,
         accumulator=state.accumulator,
     )
@@ -320,10 +362,10 @@ def _close_signatures(params: SessionParams, state: CollectingSignatures) -> tup
 
 def _take_shares(state: CollectingShares, index: int, response: UnmaskingResponse) -> None:
     _require_first(index, state.signers, state.received)
-    owners = state.sharers & state.graph.neighbors(index)
+    owners = (state.sharers & state.graph.neighbors(index)) - state.unopened[index]
     survivors, dropouts = owners & state.survivors, owners - state.survivors
     if response.self_mask_shares.keys() != survivors or response.mask_key_shares.keys() != dropouts:
-        raise FaultyClientError(index, "shares: one for each neighbor that shared is needed, of the right secret")
+        raise FaultyClientError(index, "shares: one for each neighbor whose box opened is needed, of the right secret")
     state.received[index] = response
 
 
@@ -333,7 +375,13 @@ def _close_shares(params: SessionParams, state: CollectingShares, crew: Crew) ->
         vector.name: from_ring(total, vector.modulus_bits)
         for total, vector in zip(state.accumulator, params.vectors, strict=True)
     }
-    return Completed(survivors=state.survivors, aggregate=aggregate, wrong_shares=wrong_shares, liars=liars)
+    return Completed(
+        survivors=state.survivors,
+        unopened=state.unopened,
+        aggregate=aggregate,
+        wrong_shares=wrong_shares,
+        liars=liars,
+    )
 
 
 def _require_first(index: int, asked: Container[int], received: Container[int]) -> None:

@@ -1,16 +1,16 @@
 """Client state that survives a crash: an encrypted snapshot after each round, for the caller to store.
 
-SNP-1  A client hands over the snapshot of its next state before it releases the answer that leads there, and that of
-       `Aborted` before it raises a refusal. Restored from its newest snapshot it can only go on: what it answered, or
-       was about to answer, is behind it.
-SNP-2  Positions, iteration first, never decrease from one snapshot to the next, if each client's policy starts from the
-       last_iteration of the client before. No snapshot can tell that it is not the newest: `at_least` can.
+SNP-1  A client hands over the snapshot of its next state, with the answer that leads there, before it releases that
+       answer, and that of `Aborted` before it raises a refusal. Restored from its newest snapshot it can only go on:
+       what it answered, or was about to answer, it can say again, byte for byte, and nothing else in its place.
+SNP-2  Positions, session first, never decrease from one snapshot to the next, if each client's policy starts from the
+       last_session of the client before. No snapshot can tell that it is not the newest: `at_least` can.
 SNP-3  The nonce is the position. It names two contents when a client was killed before the first one was kept, or was
        set back; under AES-256-GCM-SIV (RFC 8452) that shows whether the two are equal, and nothing else. Format,
        position and identity are associated data. No randomness: the same state gives the same bytes.
-SNP-4  A snapshot holds what its state holds (STA-2): vectors and keys until the vectors are masked, shares until the
-       one reveal. Those of `Unmasked` and `Aborted` hold their position alone, and `Invited` has none: nothing has been
-       released yet, and a new client with fresh random bytes takes its place.
+SNP-4  A snapshot holds what its state holds (STA-2), and the last answer: keys until the vectors are masked, shares
+       until the one reveal, never a vector. That of `Unmasked` holds its answer, that of `Aborted` its position alone,
+       and `Invited` has none: nothing has been released yet, and a new client with fresh random bytes takes its place.
 SNP-5  What does not open under key and identity, or is older than asked for, is refused whole; no part of it is used.
 """
 
@@ -19,25 +19,22 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Self, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ..codec import INDEX_WIDTH, Reader, encode_indices, encode_table, uint, word_type
+from ..codec import INDEX_WIDTH, Reader, encode_indices, encode_table, uint
 from ..errors import InvalidDataError, LocalProtocolError
-from ..params import DIGEST_SIZE, SessionParams, VectorSpec
+from ..params import DIGEST_SIZE, SessionParams
 from ..primitives import aead
 from ..primitives.key_agreement import KEY_SIZE, KeyPair
 from ..primitives.prg import SEED_SIZE
 from .graph import Graph
 from .messages import Advertisement, SharePair
-from .states import Aborted, InputMasked, KeysAdvertised, KeysShared, SurvivorsSigned, Unmasked
+from .states import Aborted, Answer, InputMasked, KeysAdvertised, KeysShared, SurvivorsSigned, Unmasked
 
 KeptState: TypeAlias = KeysAdvertised | KeysShared | InputMasked | SurvivorsSigned | Unmasked | Aborted
 
-SNAPSHOT_FORMAT = 1
+SNAPSHOT_FORMAT = 2
 """The only format this code reads and writes."""
 
-_DOMAIN = b"secagg/1/snapshot\0"
+_DOMAIN = b"secagg/2/snapshot\0"
 _NOTHING = b"\0"  # AES-GCM-SIV seals the empty string too, but not in every OpenSSL
 _HEADER_SIZE = 1 + aead.RECORD_NONCE_SIZE  # the format, and the position, which is the nonce
 
@@ -48,14 +45,14 @@ class SnapshotError(LocalProtocolError):
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Position:
-    """How far a client is; compares by iteration, then by sequence.
+    """How far a client is; compares by session, then by sequence.
 
     Attributes:
-        iteration: Newest iteration in which the client took part, 0 for none.
+        session: Newest session in which the client took part, 0 for none.
         sequence: How many rounds it answered there, 1 to 5, or 6 when the session failed; 0 is before all of them.
     """
 
-    iteration: int
+    session: int
     sequence: int = 0
 
     @classmethod
@@ -70,11 +67,11 @@ class Position:
         if snapshot[0] != SNAPSHOT_FORMAT:
             raise SnapshotError(f"a snapshot of format {snapshot[0]}, this code reads {SNAPSHOT_FORMAT} only")
         reader = Reader(snapshot[1:_HEADER_SIZE], cls.__name__)
-        return cls(iteration=reader.uint(8), sequence=reader.uint(4))
+        return cls(session=reader.uint(8), sequence=reader.uint(4))
 
     def encode(self) -> bytes:
         """Returns 12 bytes which sort as positions do."""
-        return uint(self.iteration, 8) + uint(self.sequence, 4)
+        return uint(self.session, 8) + uint(self.sequence, 4)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,25 +99,28 @@ class Vault:
             raise LocalProtocolError(f"vault: a key has {aead.RECORD_KEY_SIZE} bytes, got {len(self.key)}")
 
 
-def seal(state: KeptState, *, iteration: int, key: bytes, identity: bytes) -> bytes:
+def seal(state: KeptState, answer: Answer | None, *, session: int, key: bytes, identity: bytes) -> bytes:
     """Makes the snapshot of a state.
 
     Args:
         state: What to seal.
-        iteration: Newest iteration the client took part in.
+        answer: What led there; None for `Aborted`.
+        session: Newest session the client took part in.
         key: 32 bytes.
         identity: The client's Ed25519 public key, 32 bytes.
 
     Returns:
-        Format, position and tag, 29 bytes, and the encrypted state; of a vector, each coordinate in 1, 2, 4 or 8 bytes,
-        as max_abs_input needs.
+        Format, position and tag, 29 bytes, and the encrypted state and answer.
     """
-    position = Position(iteration=iteration, sequence=1 + tuple(_READERS).index(type(state))).encode()
+    position = Position(session=session, sequence=1 + tuple(_READERS).index(type(state))).encode()
     header = uint(SNAPSHOT_FORMAT, 1) + position
-    return header + aead.seal_record(key, position, b"".join(_write(state)), _DOMAIN + header + identity)
+    content = b"".join((*_write(state), *_write_answer(answer)))
+    return header + aead.seal_record(key, position, content, _DOMAIN + header + identity)
 
 
-def unseal(snapshot: bytes, *, key: bytes, identity: bytes, at_least: Position) -> tuple[Position, KeptState]:
+def unseal(
+    snapshot: bytes, *, key: bytes, identity: bytes, at_least: Position
+) -> tuple[Position, KeptState, Answer | None]:
     """Opens a snapshot.
 
     Args:
@@ -130,7 +130,7 @@ def unseal(snapshot: bytes, *, key: bytes, identity: bytes, at_least: Position) 
         at_least: The newest position the caller knows of.
 
     Returns:
-        The snapshot's position and state.
+        The snapshot's position, state and answer.
 
     Raises:
         SnapshotError: altered, cut short, of another format, identity or key, or older than `at_least`.
@@ -141,6 +141,7 @@ def unseal(snapshot: bytes, *, key: bytes, identity: bytes, at_least: Position) 
         content = aead.unseal_record(key, header[1:], memoryview(snapshot)[_HEADER_SIZE:], _DOMAIN + header + identity)
         reader = Reader(content, "Snapshot")
         state = tuple(_READERS.values())[position.sequence - 1](reader)
+        answer = None if isinstance(state, Aborted) else _read_answer(reader)
         reader.finish()
     except InvalidDataError as error:
         raise SnapshotError(
@@ -148,17 +149,17 @@ def unseal(snapshot: bytes, *, key: bytes, identity: bytes, at_least: Position) 
         ) from error
     if position < at_least:
         raise SnapshotError(f"a snapshot of {position}, although {at_least} has been reached: it was rolled back")
-    return position, state
+    return position, state, answer
 
 
-def _write(state: KeptState) -> list[bytes | memoryview]:
+def _write(state: KeptState) -> list[bytes]:
     if isinstance(state, Unmasked | Aborted):
         return [_NOTHING]
     session = _write_session(state.params, state.index)
     if isinstance(state, KeysAdvertised):
         return [
             *session,
-            *_write_vectors(state.params, state.vectors),
+            uint(state.deadline, 8),
             state.seal_keys.private_bytes(),
             state.mask_keys.private_bytes(),
             state.self_mask_seed,
@@ -168,7 +169,6 @@ def _write(state: KeptState) -> list[bytes | memoryview]:
     if isinstance(state, KeysShared):
         return [
             *session,
-            *_write_vectors(state.params, state.vectors),
             _write_graph(state.graph),
             state.seal_keys.private_bytes(),
             state.mask_keys.private_bytes(),
@@ -177,18 +177,18 @@ def _write(state: KeptState) -> list[bytes | memoryview]:
         ]
     shares = encode_table({owner: pair.encode() for owner, pair in state.shares.items()})
     if isinstance(state, InputMasked):
-        return [*session, _write_graph(state.graph), shares]
+        return [*session, _write_graph(state.graph), shares, encode_indices(state.unopened)]
     return [*session, _write_graph(state.graph), shares, encode_indices(state.survivors)]
 
 
 def _read_keys_advertised(reader: Reader) -> KeysAdvertised:
     params, index = _read_session(reader)
-    vectors = _read_vectors(reader, params)
+    deadline = reader.uint(8)
     seal_key, mask_key = reader.take(KEY_SIZE), reader.take(KEY_SIZE)
     return KeysAdvertised(
         params=params,
         index=index,
-        vectors=vectors,
+        deadline=deadline,
         seal_keys=KeyPair(seal_key),
         mask_keys=KeyPair(mask_key),
         mask_key=mask_key,
@@ -203,7 +203,6 @@ def _read_keys_shared(reader: Reader) -> KeysShared:
     return KeysShared(
         params=params,
         index=index,
-        vectors=_read_vectors(reader, params),
         graph=_read_graph(reader, params),
         seal_keys=KeyPair(reader.take(KEY_SIZE)),
         mask_keys=KeyPair(reader.take(KEY_SIZE)),
@@ -218,7 +217,13 @@ def _read_keys_shared(reader: Reader) -> KeysShared:
 def _read_input_masked(reader: Reader) -> InputMasked:
     params, index = _read_session(reader)
     graph = _read_graph(reader, params)
-    return InputMasked(params=params, index=index, graph=graph, shares=_read_shares(reader, params))
+    return InputMasked(
+        params=params,
+        index=index,
+        graph=graph,
+        shares=_read_shares(reader, params),
+        unopened=reader.indices(params.clients),
+    )
 
 
 def _read_survivors_signed(reader: Reader) -> SurvivorsSigned:
@@ -264,22 +269,12 @@ def _read_session(reader: Reader) -> tuple[SessionParams, int]:
     return SessionParams.decode(reader.take(reader.uint(4))), reader.uint(INDEX_WIDTH)
 
 
-def _write_vectors(params: SessionParams, vectors: Mapping[str, NDArray[np.int64]]) -> list[memoryview]:
-    return [vectors[spec.name].astype(_stored_type(spec), copy=False).data for spec in params.vectors]
+def _write_answer(answer: Answer | None) -> tuple[bytes, ...]:
+    return () if answer is None else (answer.request, uint(len(answer.response), 8), answer.response)
 
 
-def _read_vectors(reader: Reader, params: SessionParams) -> dict[str, NDArray[np.int64]]:
-    vectors = {}
-    for spec in params.vectors:
-        dtype = _stored_type(spec)
-        stored = reader.take(spec.length * dtype.itemsize)
-        vectors[spec.name] = np.frombuffer(stored, dtype).astype(np.int64)
-    return vectors
-
-
-def _stored_type(spec: VectorSpec) -> np.dtype[np.signedinteger]:
-    """The narrowest little-endian integer for coordinates up to max_abs_input and their sign."""
-    return np.dtype(f"<i{word_type(spec.max_abs_input.bit_length() + 1).itemsize}")
+def _read_answer(reader: Reader) -> Answer:
+    return Answer(reader.take(DIGEST_SIZE), reader.take(reader.uint(8)))
 
 
 def _write_graph(graph: Graph) -> bytes:

@@ -1,19 +1,22 @@
 """The states of both machines, one frozen class each, and the tables that say which message is legal in which.
 
 STA-1  A message that is not in its machine's table is refused before it is decoded.
-STA-2  A client's secrets live in its state, no longer than needed: the vector and the keys until the vector is masked,
-       the shares until the one reveal. `Unmasked` and `Aborted` hold nothing. A snapshot holds no more than its state.
+STA-2  A client's secrets live in its state, no longer than needed: the keys until the vectors are masked, the shares
+       until the one reveal. Vectors are in no state. `Unmasked` and `Aborted` hold nothing. Beside its state a client
+       keeps its last answer, which the server was given. A snapshot holds no more.
+STA-3  A state is taken in one atomic step: of two threads one has it, and the other is refused.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import Generic, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..codec import Words
+from ..errors import LocalProtocolError
 from ..params import SessionParams
 from ..primitives.key_agreement import KeyPair
 from .graph import Graph
@@ -43,20 +46,19 @@ class Aborted:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Invited:
-    """Client: has a policy, vectors and randomness, waits for a session to judge."""
+    """Client: has a policy and randomness, waits for a session to judge."""
 
     policy: ClientPolicy
-    vectors: Mapping[str, NDArray[np.int64]] = field(repr=False)
     random: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class KeysAdvertised:
-    """Client: has advertised its keys, waits for those of its neighbors."""
+    """Client: has advertised its keys, waits for those of its neighbors until `deadline`, in seconds of its clock."""
 
     params: SessionParams
     index: int
-    vectors: Mapping[str, NDArray[np.int64]] = field(repr=False)
+    deadline: int
     seal_keys: KeyPair = field(repr=False)
     mask_keys: KeyPair = field(repr=False)
     mask_key: bytes = field(repr=False)
@@ -71,7 +73,6 @@ class KeysShared:
 
     params: SessionParams
     index: int
-    vectors: Mapping[str, NDArray[np.int64]] = field(repr=False)
     graph: Graph
     seal_keys: KeyPair = field(repr=False)
     mask_keys: KeyPair = field(repr=False)
@@ -81,12 +82,21 @@ class KeysShared:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class InputMasked:
-    """Client: has delivered its masked vectors, waits for the survivor set. Holds shares of its neighbors' secrets."""
+    """Client: has delivered its masked vectors, waits for the survivor set.
+
+    Attributes:
+        params: Of the session.
+        index: Its own.
+        graph: As it was shown.
+        shares: Of the secrets of neighbors whose boxes opened, by neighbor.
+        unopened: Neighbors whose boxes did not.
+    """
 
     params: SessionParams
     index: int
     graph: Graph
     shares: Mapping[int, SharePair] = field(repr=False)
+    unopened: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -135,24 +145,25 @@ class CollectingInputs:
         graph: Among them.
         sharers: Clients that shared their secrets; neighbors hold shares of one another's.
         accumulator: Sums of the inputs received so far, one for each of the session's vectors, shape [m] each.
-        received: Their senders.
+        received: Their senders, and of each the neighbors that it named: whose boxes did not open.
     """
 
     advertisements: Mapping[int, Advertisement]
     graph: Graph
     sharers: frozenset[int]
     accumulator: Sequence[Words] = field(repr=False)
-    received: set[int] = field(default_factory=set)
+    received: dict[int, frozenset[int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CollectingSignatures:
-    """Server, round 3 is open."""
+    """Server, round 3 is open. `unopened` says whose boxes did not open for a survivor, which lacks their shares."""
 
     advertisements: Mapping[int, Advertisement]
     graph: Graph
     sharers: frozenset[int]
     survivors: frozenset[int]
+    unopened: Mapping[int, frozenset[int]]
     accumulator: Sequence[Words] = field(repr=False)
     received: dict[int, bytes] = field(default_factory=dict)
 
@@ -165,6 +176,7 @@ class CollectingShares:
     graph: Graph
     sharers: frozenset[int]
     survivors: frozenset[int]
+    unopened: Mapping[int, frozenset[int]]
     signers: frozenset[int]
     accumulator: Sequence[Words] = field(repr=False)
     received: dict[int, UnmaskingResponse] = field(default_factory=dict)
@@ -177,11 +189,13 @@ class Completed:
     Attributes:
         survivors: Whose vectors they are.
         aggregate: One sum for each of the session's vectors, shape [m] each.
+        unopened: By survivor, the neighbors whose boxes did not open, as the survivor says.
         wrong_shares: By owner of a secret, the holders whose share of it was wrong and has been corrected.
         liars: Clients that lied for certain.
     """
 
     survivors: frozenset[int]
+    unopened: Mapping[int, frozenset[int]]
     aggregate: Mapping[str, NDArray[np.int64]] = field(repr=False)
     wrong_shares: Mapping[int, frozenset[int]]
     liars: frozenset[int]
@@ -198,6 +212,61 @@ ServerState: TypeAlias = (
     | Completed
     | Aborted
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a client answered last: the same request again gets the same bytes again.
+
+    Attributes:
+        request: SHA-256 of the request, 32 bytes.
+        response: The response.
+    """
+
+    request: bytes
+    response: bytes = field(repr=False)
+
+
+T = TypeVar("T")
+
+
+class Held(Generic[T]):
+    """The one place of a machine's state: whoever has taken it must put one back before anybody can go on (STA-3).
+
+    Args:
+        state: The first one.
+    """
+
+    __slots__ = ("_place",)
+
+    def __init__(self, state: T) -> None:
+        self._place = [state]
+
+    def take(self) -> T:
+        """Takes the state out.
+
+        Raises:
+            LocalProtocolError: it is out: another call is running, or was interrupted.
+        """
+        try:
+            return self._place.pop()  # atomic in CPython, with and without a global lock
+        except IndexError:
+            raise LocalProtocolError("another call on this session is running, or was interrupted") from None
+
+    def put(self, state: T) -> None:
+        """Puts a state where one was taken out."""
+        self._place.append(state)
+
+    def look(self) -> T:
+        """Returns the state and leaves it in its place.
+
+        Raises:
+            LocalProtocolError: it is out: another call is running, or was interrupted.
+        """
+        state = self.take()
+        self.put(state)
+        return state
+
 
 CLIENT_TRANSITIONS: Mapping[tuple[type[ClientState], type[Request]], type[ClientState]] = MappingProxyType(
     {

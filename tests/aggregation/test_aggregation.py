@@ -1,6 +1,7 @@
 """The one door: what may be masked, that masks change no integer of the sum, and what artists refuse to be part of."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from fedstyle_secure.aggregation.session import SupportError, check_support, few
 from fedstyle_secure.aggregation.summing import AggregationAborted, aggregate
 from fedstyle_secure.artist.artist import contribute
 from fedstyle_secure.engines.memory import MemoryEngine, Unreachable
-from fedstyle_secure.errors import InputError, PrivacyError
+from fedstyle_secure.errors import InputError
 from fedstyle_secure.privacy.clipping import Unit, clip
 from fedstyle_secure.privacy.pipeline import protect
 from fedstyle_secure.privacy.quantization import dequantize, quantize
@@ -40,6 +41,9 @@ def silent_from(message, session):
     return mailbox
 
 
+FACTS = {"session": 1, "server_key": bytes(32)}
+
+
 @dataclass(frozen=True)
 class Cohort:
     """Eight artists, each with the real way from features to a session."""
@@ -59,21 +63,26 @@ class Cohort:
             for number in range(ARTISTS)
         ]
 
-    def mailboxes(self, updates):
+    def mailboxes(self, updates, mechanism=None):
+        """Artists who were told of this mechanism; by default, the one under which the updates were made."""
+        mechanism = mechanism or updates[-1].mechanism
         return {
             name: mask(
-                update,
+                partial(updates.__getitem__, number),
+                mechanism=mechanism,
                 subject=self.town.subject(),
-                last_iteration=0,
+                last_session=0,
                 enrolment=self.town.enrolment(number, artists=ARTISTS),
                 random=self.town.scripted(f"mask {number}"),
             ).receive
-            for number, (name, update) in enumerate(zip(NAMES, updates, strict=True))
+            for number, name in enumerate(NAMES)
         }
 
     def params(self, mechanism, **subject):
         identities = [self.town.public_key(number) for number in range(ARTISTS)]
-        return session_params(identities, self.town.subject(**subject), mechanism)
+        return session_params(
+            identities, self.town.subject(**subject), mechanism, session=1, server_key=self.town.SERVER_KEY
+        )
 
     def run(self, mechanism, mailboxes):
         return aggregate(self.params(mechanism), mechanism, MemoryEngine(mailboxes, REFUSALS), NAMES)
@@ -191,18 +200,68 @@ def test_only_a_noisy_update_can_be_masked(step, cohort):
         "array": lambda: clipped.values,
         "integers": lambda: quantize(clipped, mechanism, random).values,
     }[step]()
-    with pytest.raises(PrivacyError, match=f"only a NoisyUpdate can be masked, got {type(update).__name__}"):
-        attempt(cohort.town, update)
+    updates = [update, *cohort.updates(mechanism)[1:]]
+    engine = MemoryEngine(cohort.mailboxes(updates), REFUSALS)
+    summed = aggregate(cohort.params(mechanism), mechanism, engine, NAMES)
+    assert summed.survivors == ARTISTS - 1
+    assert engine.refusals == {NAMES[0]: f"only a NoisyUpdate can be masked, got {type(update).__name__}"}
 
 
-def attempt(town, update, *, min_cohort=5):
+def test_an_update_under_another_mechanism_than_the_announced_one_is_not_masked(cohort):
+    """AGG-1: half the noise, in a ring of the same size."""
+    mechanism = cohort.mechanism()
+    weaker = cohort.mechanism(noise_multiplier=mechanism.noise_multiplier / 2)
+    updates = [*cohort.updates(weaker)[:1], *cohort.updates(mechanism)[1:]]
+    engine = MemoryEngine(cohort.mailboxes(updates), REFUSALS)
+    assert aggregate(cohort.params(mechanism), mechanism, engine, NAMES).survivors == ARTISTS - 1
+    assert engine.refusals == {NAMES[0]: "an update was made under another mechanism than the one announced"}
+
+
+@pytest.mark.parametrize(("number", "asked"), [(0, 0), (1, 0), (2, 1), (3, 1), (4, 1)])
+def test_an_update_is_asked_for_when_everything_before_it_is_checked_and_once(number, asked, cohort):
+    """AGG-7: a session that ends in round 0 or 1 costs nobody an update, and a repeated request no second one."""
+    mechanism = cohort.mechanism()
+    updates, made = cohort.updates(mechanism), []
+
+    def protected():
+        made.append(0)
+        return updates[0]
+
+    session = mask(
+        protected,
+        mechanism=mechanism,
+        subject=cohort.town.subject(),
+        last_session=0,
+        enrolment=cohort.town.enrolment(0, artists=ARTISTS),
+        random=cohort.town.scripted("mask 0"),
+    )
+    answered = []
+
+    def until(request):
+        if len(answered) > number:
+            raise Unreachable
+        answered.append(session.receive(request))
+        assert session.receive(request) == answered[-1]
+        return answered[-1]
+
+    aggregate(
+        cohort.params(mechanism),
+        mechanism,
+        MemoryEngine(cohort.mailboxes(updates) | {NAMES[0]: until}, REFUSALS),
+        NAMES,
+    )
+    assert len(made) == asked
+
+
+def attempt(town, mechanism, *, min_cohort=5):
     def no_random(_size):
         pytest.fail("a key was made for an update that must not be sent")
 
     return mask(
-        update,
+        lambda: pytest.fail("an update was made that must not be sent"),
+        mechanism=mechanism,
         subject=town.subject(),
-        last_iteration=0,
+        last_session=0,
         enrolment=town.enrolment(0, artists=ARTISTS, min_cohort=min_cohort),
         random=no_random,
     )
@@ -215,16 +274,14 @@ def test_support_rule_nothing_is_masked_that_one_artist_fills_alone(cohort):
         replace(head_segment(cohort.town.D, cohort.town.H, 0.6), support=Support.ARTIST),
     )
     mechanism = cohort.mechanism(Layout(segments))
-    update = protect(cohort.contributions(0, mechanism), mechanism, cohort.town.scripted("noise"))
     with pytest.raises(SupportError, match=r"'head' has 1 artist\(s\) behind a coordinate, fewer than .* of 5"):
-        attempt(cohort.town, update)
+        attempt(cohort.town, mechanism)
 
 
 def test_support_rule_nothing_is_masked_for_fewer_survivors_than_the_minimum_cohort(cohort):
     mechanism = cohort.mechanism()
-    update = protect(cohort.contributions(0, mechanism), mechanism, cohort.town.scripted("noise"))
     with pytest.raises(SupportError, match=r"'moments' has 6 artist\(s\).*cohort of 7"):
-        attempt(cohort.town, update, min_cohort=7)
+        attempt(cohort.town, mechanism, min_cohort=7)
     check_support(mechanism, 6)
 
 
@@ -361,26 +418,29 @@ def test_the_fewest_survivors_are_the_fewest_that_the_protocol_accepts(cohort, c
             continue
         mechanism = cohort.mechanism(clients=clients, corrupt=corrupt, min_survivors=min_survivors)
         if fits:
-            params = session_params(identities, cohort.town.subject(), mechanism)
+            params = session_params(identities, cohort.town.subject(), mechanism, **FACTS)
             assert params.degree == clients - 1
             assert 2 * params.confirmations > clients + corrupt
         else:
             with pytest.raises(InputError, match="min_survivors"):
-                session_params(identities, cohort.town.subject(), mechanism)
+                session_params(identities, cohort.town.subject(), mechanism, **FACTS)
 
 
 def test_many_artists_share_masks_with_some_only(cohort):
     clients = 100
     mechanism = cohort.mechanism(clients=clients, corrupt=5, min_survivors=90)
     identities = [number.to_bytes(32, "big") for number in range(clients)]
-    params = session_params(identities, cohort.town.subject(), mechanism)
+    params = session_params(identities, cohort.town.subject(), mechanism, **FACTS)
     assert params.degree < clients - 1
     policy = ClientPolicy(
         roster=frozenset(identities),
         min_cohort=50,
         min_survivors=90,
         min_corrupt=5,
-        last_iteration=0,
+        server_key=params.server_key,
+        iteration=params.iteration,
+        last_session=0,
+        vectors=params.vectors,
         architectures=frozenset({params.architecture_digest}),
         model_digest=params.model_digest,
         anchors_digest=params.anchors_digest,
@@ -394,4 +454,4 @@ def test_a_cohort_that_cannot_bear_its_promises_is_refused_with_the_reason(cohor
     with pytest.raises(InputError, match="no secure session fits this cohort: min_survivors"):
         cohort.params(mechanism)
     with pytest.raises(InputError, match="distinct"):
-        session_params([cohort.town.public_key(0)] * ARTISTS, cohort.town.subject(), cohort.mechanism())
+        session_params([cohort.town.public_key(0)] * ARTISTS, cohort.town.subject(), cohort.mechanism(), **FACTS)

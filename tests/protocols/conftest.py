@@ -1,9 +1,9 @@
 """An honest cohort over an in-memory wire, deterministic to the last byte, for tests to bend one thing at a time."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256, shake_256
 from types import MappingProxyType
 
@@ -21,6 +21,7 @@ from protocols import (
     VectorSpec,
 )
 from protocols.secagg.graph import Graph
+from protocols.secagg.states import Held
 
 ROUNDS = 5
 
@@ -39,6 +40,9 @@ def public(index: int) -> bytes:
     return identity(index).public_key().public_bytes_raw()
 
 
+SERVER_KEY = public(-1)
+
+
 def make_spec(**changes) -> VectorSpec:
     return VectorSpec(**({"name": "update", "length": 6, "modulus_bits": 32, "max_abs_input": 15} | changes))
 
@@ -49,7 +53,9 @@ def make_params(clients: int = 4, **changes) -> SessionParams:
     degree, corrupt = changes.get("degree", clients - 1), changes.get("corrupt", 0)
     threshold = changes.get("threshold", (degree + corrupt) // 2 + 1)
     defaults = {
-        "iteration": 7,
+        "session": 7,
+        "iteration": 3,
+        "server_key": SERVER_KEY,
         "identities": tuple(public(index) for index in range(clients)),
         "vectors": (make_spec(**vector),),
         "degree": degree,
@@ -70,7 +76,10 @@ def make_policy(clients: int = 4, **changes) -> ClientPolicy:
         "min_cohort": 2,
         "min_survivors": 2,
         "min_corrupt": 0,
-        "last_iteration": 6,
+        "server_key": SERVER_KEY,
+        "iteration": 3,
+        "last_session": 6,
+        "vectors": (make_spec(),),
         "architectures": frozenset({digest("architecture"), digest("other architecture")}),
         "model_digest": digest("model"),
         "anchors_digest": digest("anchors"),
@@ -90,13 +99,25 @@ def make_vectors(params: SessionParams, index: int) -> dict[str, np.ndarray]:
     return vectors
 
 
-def make_client(params: SessionParams, index: int, *, vectors: dict[str, np.ndarray] | None = None, **policy) -> Client:
+def make_client(
+    params: SessionParams, index: int, *, vectors: Callable[[], Mapping[str, np.ndarray]] | None = None, **policy
+) -> Client:
+    """A client that agreed to these parameters, but for what `policy` says; its clock stands still."""
+    agreed = {"iteration": params.iteration, "vectors": params.vectors, "server_key": params.server_key}
     return Client(
         identity=identity(index),
-        policy=make_policy(params.clients, **policy),
-        vectors=make_vectors(params, index) if vectors is None else vectors,
+        policy=make_policy(params.clients, **(agreed | policy)),
+        vectors=vectors or partial(make_vectors, params, index),
         random=shake_256(b"random %d" % index).digest(CLIENT_RANDOM_BYTES),
+        clock=lambda: 1000.0,
     )
+
+
+def twin(client: Client) -> Client:
+    """Another client in the same state: what happens to one does not happen to the other."""
+    other = copy(client)
+    other._held = Held(client._held.look())
+    return other
 
 
 @dataclass
@@ -138,17 +159,17 @@ class Cohort:
 
     def fork(self, server: Server) -> Server:
         """Another server in the same state, in an open round: what happens to one does not happen to the other."""
-        twin, state = Server(self.params), server._state
+        twin, state = Server(self.params), server._held.look()
         changes = {"received": copy(state.received)}
         if hasattr(state, "accumulator"):
             changes["accumulator"] = [total.copy() for total in state.accumulator]
-        twin._state = replace(state, **changes)
+        twin._held = Held(replace(state, **changes))
         return twin
 
     @property
     def graph(self) -> Graph:
         """The graph that the server computed; there is one from round 1 on."""
-        return self.server._state.graph
+        return self.server._held.look().graph
 
     def sum_of(self, indices) -> dict[str, np.ndarray]:
         """The sums of these clients' vectors, by name."""
@@ -177,6 +198,7 @@ class House:
     spec = staticmethod(make_spec)
     vectors = staticmethod(make_vectors)
     client = staticmethod(make_client)
+    twin = staticmethod(twin)
 
     @staticmethod
     def cohort(clients: int = 4, **changes) -> Cohort:

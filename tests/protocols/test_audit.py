@@ -7,6 +7,7 @@ the promised sum may leak.
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from hashlib import shake_256
 from itertools import combinations
 from types import MappingProxyType
@@ -37,7 +38,7 @@ from protocols.secagg.messages import (
 from threat_models.attacker import Attacker, Forgetful, Wire, key_pairs
 
 BITS = 32
-SESSION = "session 1 (iteration 7)"
+SESSION = "session 1 (iteration 3)"
 
 
 def fresh(cohort, house, salt, members=None):
@@ -48,8 +49,9 @@ def fresh(cohort, house, salt, members=None):
     cohort.clients = [
         Client(
             identity=house.identity(index),
-            policy=house.policy(roster=frozenset(cohort.params.identities)),
-            vectors=house.vectors(cohort.params, index),
+            policy=house.policy(roster=frozenset(cohort.params.identities), iteration=cohort.params.iteration),
+            vectors=partial(house.vectors, cohort.params, index),
+            clock=float,
             random=shake_256(f"{salt} {index}".encode()).digest(CLIENT_RANDOM_BYTES),
         )
         for index in members or range(cohort.params.clients)
@@ -112,7 +114,7 @@ def check_promise(findings, honest):
         (9, {"corrupt": 2}, {5: 2}, (0, 8)),
         (9, {}, {1: 3, 3: 4}, ()),
         (24, {"degree": 8}, {}, ()),
-        (24, {"degree": 8, "threshold": 5}, {1: 0, 3: 1, 5: 2, 7: 3, 9: 4}, ()),
+        (24, {"degree": 10, "threshold": 6}, {1: 0, 3: 1, 5: 2, 7: 3, 9: 4}, ()),
         (24, {"degree": 8, "threshold": 6, "corrupt": 2}, {1: 2}, (0, 23)),
     ],
 )
@@ -124,7 +126,7 @@ def test_an_honest_session_tells_the_sum_over_the_honest_survivors(house, client
     assert findings.survivors == survivors
     (session,) = findings.sessions
     assert session.in_words == f"the sum of {len(survivors - set(corrupt))} clients' vectors, nothing else"
-    assert (session.iteration, session.clients, session.corrupt) == (7, clients, set(corrupt))
+    assert (session.iteration, session.clients, session.corrupt) == (3, clients, set(corrupt))
     predicted = sum(cohort.server.aggregate()["update"] * 1)
     corrupt_part = sum(sum(house.vectors(cohort.params, index)["update"]) for index in corrupt)
     assert sum(inputs(house, cohort.params, findings.leaks[0])) == predicted - corrupt_part
@@ -500,8 +502,8 @@ def test_a_share_out_of_another_box_than_the_owners_does_not_count(house):
 def two_sessions(house, *, salts=("first", "second"), silent_from=MappingProxyType({}), **changes):
     """The same clients with the same vectors, two iterations; in the second some fall silent."""
     return [
-        fresh(house.cohort(8, iteration=iteration, **changes), house, salt).run(silent_from=silent)
-        for iteration, salt, silent in zip((7, 8), salts, ({}, silent_from), strict=True)
+        fresh(house.cohort(8, session=session, iteration=session - 4, **changes), house, salt).run(silent_from=silent)
+        for session, salt, silent in zip((7, 8), salts, ({}, silent_from), strict=True)
     ]
 
 
@@ -523,7 +525,7 @@ def test_the_same_inputs_in_two_sessions_expose_whoever_is_in_one_sum_only(house
     unchanged = [Wire(cohort).transcript for cohort in two_sessions(house)]
     findings = audit(unchanged, same_inputs=True)
     check_promise(findings, range(8))
-    assert [session.iteration for session in findings.sessions] == [7, 8]
+    assert [session.iteration for session in findings.sessions] == [3, 4]
 
 
 def test_the_caller_says_how_few_clients_a_difference_may_isolate(house):
@@ -541,7 +543,7 @@ def test_cohorts_that_change_are_followed_by_identity(house):
     """In the second session everybody has another index, and a newcomer stands in for client 0."""
     first = fresh(house.cohort(8), house, "first").run()
     invited = [house.public(index) for index in (8, *range(7, 0, -1))]
-    second = house.cohort(8, iteration=8, identities=tuple(invited))
+    second = house.cohort(8, session=8, iteration=4, identities=tuple(invited))
     second.clients = [house.client(second.params, index, roster=frozenset(invited)) for index in (8, *range(7, 0, -1))]
     transcripts = [Wire(first).transcript, Wire(second.run()).transcript]
     findings = audit(transcripts, same_inputs=True)
@@ -601,7 +603,7 @@ def test_replayed_randomness_exposes_a_survivor_of_one_session_and_dropout_of_th
     transcripts = [Wire(cohort).transcript for cohort in replayed]
     findings = audit(transcripts)
     assert {0: 1} in findings.leaks
-    assert "session 1 (iteration 7): 2 independent combinations leak" in findings.problems[0]
+    assert "session 1 (iteration 3): 2 independent combinations leak" in findings.problems[0]
     someone = attacker(*transcripts)
     assert someone.sum({(0, 0): 1}, BITS) == inputs(house, replayed[0].params, {0: 1})
 
@@ -615,7 +617,7 @@ def test_replayed_randomness_gives_no_mask_twice(house):
     """Masks and shares belong to a graph: the same seeds, keys and coefficients tell nothing of another session's."""
 
     def play(survivors, asked):
-        wires = [Wire(cohort.run(3)) for cohort in (house.cohort(8), house.cohort(8, iteration=8))]
+        wires = [Wire(cohort.run(3)) for cohort in (house.cohort(8), house.cohort(8, session=8, iteration=4))]
         for wire, those in zip(wires, asked, strict=True):
             wire.unmask(wire.sign(survivors, survivors), those)
         return audit([wire.transcript for wire in wires])
@@ -633,7 +635,7 @@ def test_one_session_played_twice_with_other_vectors_tells_their_difference(hous
     """A client that starts again with the same random bytes: its masks are the same, and cancel."""
     first, second = house.cohort(5).run(3), house.cohort(5)
     changed = house.vectors(first.params, 0) | {"update": np.arange(6)}
-    second.clients[0] = house.client(second.params, 0, vectors=changed)
+    second.clients[0] = house.client(second.params, 0, vectors=lambda: changed)
     transcripts = [Wire(first).transcript, Wire(second.run(3)).transcript]
     findings = audit(transcripts)
     assert findings.leaks == tuple({index: 1, 5 + index: -1} for index in range(5))
@@ -713,9 +715,9 @@ def bent(transcript, number, **changes):
     [
         (0, {"request": b""}, "exchange 0, client 0: a request starts with"),
         (0, {"response": b""}, "exchange 0, client 0: AdvertiseKeysResponse, offset 0"),
-        (5, {"request": b"\x03\x01"}, "exchange 5, client 1: ShareKeysRequest, offset 2"),
-        (9, {"response": b"\x06\x01"}, "exchange 9, client 1: response: not a MaskedInputResponse of this session"),
-        (17, {"response": b"\x0a\x01" + bytes(32)}, "exchange 17, client 1: UnmaskingResponse: a message of another"),
+        (5, {"request": b"\x03\x02"}, "exchange 5, client 1: ShareKeysRequest, offset 2"),
+        (9, {"response": b"\x06\x02"}, "exchange 9, client 1: response: not a MaskedInputResponse of this session"),
+        (17, {"response": b"\x0a\x02" + bytes(32)}, "exchange 17, client 1: UnmaskingResponse: a message of another"),
     ],
 )
 def test_what_is_no_message_is_named_by_exchange_and_field(complete, number, changes, complaint):
@@ -746,9 +748,9 @@ def test_messages_that_contradict_each_other_are_named(complete, house):
         (4, {"request": few.encode(params)}, "response: a box for a client whose advertisement the request does not"),
         (4, {"request": alone.encode(params)}, "request: graph: 1 clients cannot have 3 neighbors each"),
         (8, {"response": upload + b"0"}, "response: not a MaskedInputResponse of this session with 24 bytes"),
-        (8, {"response": b"\x06\x01" + bytes(32) + upload[34:]}, "response: not a MaskedInputResponse of this session"),
-        (12, {"response": b"\x08\x01"}, "ConsistencyCheckResponse, offset 2"),
-        (16, {"request": b"\x09\x01"}, "UnmaskingRequest, offset 2"),
+        (8, {"response": b"\x06\x02" + bytes(32) + upload[34:]}, "response: not a MaskedInputResponse of this session"),
+        (12, {"response": b"\x08\x02"}, "ConsistencyCheckResponse, offset 2"),
+        (16, {"request": b"\x09\x02"}, "UnmaskingRequest, offset 2"),
         (16, {"response": replace(shares, mask_key_shares={0: 1}).encode(params)}, "response: a share that came in no"),
     )
     for number, changes, complaint in cases:

@@ -14,6 +14,9 @@ from protocols.errors import MalformedMessageError
 from protocols.secagg.messages import HEADER_SIZE, MaskedInputResponse, UnmaskingResponse
 from threat_models.attacker import Wire
 
+OPENING = HEADER_SIZE + 4 + 64
+"""Bytes of a MaskedInputResponse before its vectors, if it names nobody."""
+
 
 @pytest.fixture(scope="module")
 def cohort(house):
@@ -35,9 +38,9 @@ def test_a_transcript_comes_back_without_its_vectors(transcript):
     for before, after in zip(transcript.exchanges, kept.exchanges, strict=True):
         assert after == replace(before, response=omit_input(before.response))
         if before.response is not None and before.response[0] == MaskedInputResponse.TAG:
-            vectors = before.response[HEADER_SIZE:]
+            vectors = before.response[OPENING:]
             assert after.response == OmittedInput(
-                header=before.response[:HEADER_SIZE], size=len(vectors), digest=sha256(vectors).digest()
+                header=before.response[:OPENING], size=len(vectors), digest=sha256(vectors).digest()
             )
         else:
             assert after.response == before.response
@@ -59,19 +62,21 @@ def test_no_secret_of_anybody_is_in_a_transcript(cohort, transcript, house):
         assert not any(map(holds, [house.identity(index).private_bytes_raw(), *secrets, *plain]))
     uploads = [data for data in cohort.responses[2].values() if data[0] == MaskedInputResponse.TAG]
     assert len(uploads) == 6
-    assert not any(holds(data[start : start + 4 * 8]) for data in uploads for start in (HEADER_SIZE, len(data) - 32))
+    assert not any(holds(data[start : start + 4 * 8]) for data in uploads for start in (OPENING, len(data) - 32))
     # The search finds what is there: shares that were released, and public keys.
     released = UnmaskingResponse.decode(cohort.responses[4][0], cohort.params)
     assert all(holds(share.to_bytes(33, "big")) for share in released.self_mask_shares.values())
 
 
 def test_only_the_vectors_of_a_masked_input_are_left_out():
-    full = bytes((MaskedInputResponse.TAG, 1)) + bytes(HEADER_SIZE - 2)
-    for other in (None, b"", full, b"\x05" + full[1:] + b"more"):
+    full = bytes((MaskedInputResponse.TAG, 2)) + bytes(OPENING - 2)
+    naming = full[:HEADER_SIZE] + (3).to_bytes(4, "big") + bytes(3 * 4 + 64)
+    for other in (None, b"", full, b"\x05" + full[1:] + b"more", full[:HEADER_SIZE], naming):
         assert omit_input(other) is other
     omitted = omit_input(full + b"x")
     assert omitted == OmittedInput(header=full, size=1, digest=sha256(b"x").digest())
     assert omit_input(omitted) is omitted
+    assert omit_input(naming + b"x") == replace(omitted, header=naming)
 
 
 def test_an_exchange_with_nobody_is_refused(transcript):
@@ -111,7 +116,7 @@ def set_entries(content):
 
 
 def write_in_full(content):
-    content["exchanges"][upload_of(content)]["response"] = "06" * 100
+    content["exchanges"][upload_of(content)]["response"] = "06" + "00" * 200
 
 
 BENT = {

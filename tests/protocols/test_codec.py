@@ -101,4 +101,4 @@ def test_what_a_domain_binds_can_be_read_in_one_way():
     ]
     assert len(set(bound)) == len(bound)
     assert not [(a, b) for a in bound for b in bound if a is not b and b.startswith(a)]
-    assert codec.Domain.BOX.bind(bytes(32), 1, 2) == b"secagg/1/box\0" + bytes(32) + b"\0\0\0\1\0\0\0\2"
+    assert codec.Domain.BOX.bind(bytes(32), 1, 2) == b"secagg/2/box\0" + bytes(32) + b"\0\0\0\1\0\0\0\2"

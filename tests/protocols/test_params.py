@@ -26,7 +26,9 @@ def test_parameters_survive_their_encoding(house):
 def test_the_session_id_commits_to_every_field(house):
     params = house.params(6, degree=5, threshold=4, min_survivors=5)
     changes = {
+        "session": 8,
         "iteration": 8,
+        "server_key": house.public(9),
         "identities": (params.identities[1], params.identities[0], *params.identities[2:]),
         "vectors": (house.spec(length=7),),
         "degree": 4,
@@ -37,12 +39,14 @@ def test_the_session_id_commits_to_every_field(house):
         "architecture_digest": house.digest("x"),
         "anchors_digest": house.digest("x"),
         "privacy_digest": house.digest("x"),
+        "training_digest": house.digest("x"),
+        "checkpoint_digest": house.digest("x"),
     }
     others = [replace(params, **{name: value}).session_id for name, value in changes.items()]
     assert len({params.session_id, *others}) == len(changes) + 1
     # Only one version exists; it is encoded all the same.
     assert changes.keys() | {"version", "session_id"} == {item.name for item in fields(SessionParams)}
-    assert params.encode()[:2] == b"\x00\x01"
+    assert params.encode()[:2] == b"\x00\x02"
 
 
 def test_the_session_id_commits_to_every_field_of_every_vector_and_to_their_order(house):
@@ -62,10 +66,10 @@ def test_digests_of_different_meaning_do_not_change_places(house):
 
 def test_the_roster_root_is_the_merkle_tree_of_rfc_6962(house):
     def leaf(data: bytes) -> bytes:
-        return sha256(b"secagg/1/roster-leaf\0" + data).digest()
+        return sha256(b"secagg/2/roster-leaf\0" + data).digest()
 
     def node(left: bytes, right: bytes) -> bytes:
-        return sha256(b"secagg/1/roster-node\0" + left + right).digest()
+        return sha256(b"secagg/2/roster-node\0" + left + right).digest()
 
     a, b, c, d, e = (leaf(house.public(index)) for index in range(5))
     assert house.params(2).roster_root == node(a, b)
@@ -76,7 +80,14 @@ def test_the_roster_root_is_the_merkle_tree_of_rfc_6962(house):
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({"version": 2}, "version"),
+        ({"version": 1}, "version"),
+        ({"version": 3}, "version"),
+        ({"session": 0}, "session"),
+        ({"session": 2**64}, "session"),
+        ({"server_key": bytes(31)}, "server_key"),
+        ({"server_key": bytearray(32)}, "server_key"),
+        ({"training_digest": bytes(31)}, "training_digest"),
+        ({"checkpoint_digest": "c" * 32}, "checkpoint_digest"),
         ({"iteration": 0}, "iteration"),
         ({"iteration": 2**64}, "iteration"),
         ({"iteration": True}, "iteration"),
@@ -90,10 +101,10 @@ def test_the_roster_root_is_the_merkle_tree_of_rfc_6962(house):
         ({"corrupt": 5}, "corrupt"),
         ({"min_survivors": 2}, "min_survivors"),
         ({"min_survivors": 5}, "min_survivors"),
-        ({"model_digest": bytes(31)}, "digests"),
-        ({"architecture_digest": b""}, "digests"),
-        ({"anchors_digest": bytes(33)}, "digests"),
-        ({"privacy_digest": bytearray(32)}, "digests"),
+        ({"model_digest": bytes(31)}, "model_digest"),
+        ({"architecture_digest": b""}, "architecture_digest"),
+        ({"anchors_digest": bytes(33)}, "anchors_digest"),
+        ({"privacy_digest": bytearray(32)}, "privacy_digest"),
         ({"identities": ()}, "identities"),
         ({"identities": (bytes(32),)}, "identities"),
         ({"identities": (bytes(32), bytes(31))}, "identities"),

@@ -11,7 +11,10 @@ ROOT = Path(protocols.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
 PURE = {
     "abc",
+    "array",
+    "collections",
     "collections.abc",
+    "contextlib",
     "dataclasses",
     "enum",
     "functools",

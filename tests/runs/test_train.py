@@ -141,7 +141,7 @@ def test_who_is_public_is_told_before_anything_is_encoded(
 
 def test_nothing_private_is_in_a_run(art: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seeds = [bytes([number]) * 8 + b"identity private key...." for number in range(8)]
-    keys, raw, codewords = iter(seeds), [], []
+    keys, raw, codewords = iter([b"the platform's own key..........", *seeds]), [], []
     draw, extract = Codebook.draw, run.extract
 
     def look(*arguments: object, **options: object) -> StyleFeatures:

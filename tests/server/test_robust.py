@@ -41,9 +41,9 @@ def test_all_iterations_of_a_run_have_the_same_buckets(town, monkeypatch):
     cohorts = []
     session_params = iterations.session_params
 
-    def recorded(identities, *arguments):
+    def recorded(identities, *arguments, **facts):
         cohorts.append(tuple(identities))
-        return session_params(identities, *arguments)
+        return session_params(identities, *arguments, **facts)
 
     monkeypatch.setattr(iterations, "session_params", recorded)
     federation = town.federation(clients=15, buckets=3, min_survivors=5, multipliers=(0.0, 0.0))

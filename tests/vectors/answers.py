@@ -101,6 +101,13 @@ def _nothing(inputs: Mapping) -> dict:  # noqa: ARG001  (a check that passes say
 # Boxes, masks, packing
 
 
+def _sign_unopened(inputs: Mapping) -> dict:
+    named = second.bind("UNOPENED", bytes.fromhex(inputs["graph_digest"]), inputs["index"])
+    statement = named + second.indices(inputs["unopened"])
+    signature = second.sign(bytes.fromhex(inputs["identity_private_key"]), statement)
+    return {"statement": statement.hex(), "signature": signature.hex()}
+
+
 def _seal(inputs: Mapping) -> dict:
     key, context = _box_key(inputs)
     content = bytes.fromhex(inputs["self_mask_share"] + inputs["mask_key_share"])
@@ -216,11 +223,12 @@ def _decode(inputs: Mapping) -> dict:
         case "AdvertiseKeysResponse":
             return {"advertisement": _advertisement(body.hex())}
         case "MaskedInputResponse":
-            packed = []
+            named, body = second.read_table(body, 0)
+            signature, body, packed = body[:64].hex(), body[64:], []
             for spec in second.decode_params(bytes.fromhex(inputs["params"]))["vectors"]:
                 size = -(-spec["length"] * spec["modulus_bits"] // 8)
                 packed, body = [*packed, body[:size].hex()], body[size:]
-            return {"packed": packed}
+            return {"unopened": [int(index) for index in named], "signature": signature, "packed": packed}
         case "ConsistencyCheckRequest":
             return {"survivors": [int(index) for index in second.read_table(body, 0)[0]]}
         case "ConsistencyCheckResponse":
@@ -256,6 +264,8 @@ ANSWERS: dict[str, Callable[[Mapping], dict]] = {
     "verify_advertisement": _nothing,
     "sign_survivors": _sign_survivors,
     "verify_survivors": _nothing,
+    "sign_unopened": _sign_unopened,
+    "verify_unopened": _nothing,
     "seal": _seal,
     "open": _open,
     "self_mask": _self_mask,

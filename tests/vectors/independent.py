@@ -17,7 +17,14 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
 
 PRIME = 2**256 + 297
-DIGESTS = ("model_digest", "architecture_digest", "anchors_digest", "privacy_digest")
+DIGESTS = (
+    "model_digest",
+    "architecture_digest",
+    "anchors_digest",
+    "privacy_digest",
+    "training_digest",
+    "checkpoint_digest",
+)
 
 
 def u4(value: int) -> bytes:
@@ -25,9 +32,9 @@ def u4(value: int) -> bytes:
 
 
 def label(name: str) -> bytes:
-    """`BOX` is `secagg/1/box` and a zero byte."""
+    """`BOX` is `secagg/2/box` and a zero byte."""
     names = {"COMMITMENT": "self-mask-commitment"}
-    return f"secagg/1/{names.get(name, name.lower().replace('_', '-'))}\0".encode()
+    return f"secagg/2/{names.get(name, name.lower().replace('_', '-'))}\0".encode()
 
 
 def bind(name: str, digest: bytes, *indices: int) -> bytes:
@@ -73,7 +80,9 @@ def encode_fields(fields: Mapping) -> bytes:
     return b"".join(
         (
             fields["version"].to_bytes(2, "big"),
+            integer(fields["session"]).to_bytes(8, "big"),
             integer(fields["iteration"]).to_bytes(8, "big"),
+            bytes.fromhex(fields["server_key"]),
             bytes([len(fields["vectors"])]),
             vectors,
             *(u4(fields[name]) for name in ("degree", "threshold", "corrupt", "min_survivors")),
@@ -112,7 +121,8 @@ def decode_params(data: bytes) -> dict:
     def read(size: int) -> int | str:
         return number(int.from_bytes(take(size), "big"))
 
-    fields: dict = {"version": read(2), "iteration": read(8), "identities": []}
+    fields: dict = {"version": read(2), "session": read(8), "iteration": read(8), "identities": []}
+    fields["server_key"] = take(32).hex()
     fields["vectors"] = [
         {
             "name": take(read(1)).decode(),

@@ -1,5 +1,6 @@
 """Somebody who knows every secret of a session and can say whatever any of its parties could say, true or not."""
 
+from collections.abc import Iterable
 from functools import cached_property
 from hashlib import sha256
 
@@ -68,7 +69,7 @@ class Insider:
         return self.rounds[number]["responses"][index]
 
     def message(self, tag: int, *parts: bytes) -> bytes:
-        return bytes([tag, 1]) + self.session_id + b"".join(parts)
+        return bytes([tag, 2]) + self.session_id + b"".join(parts)
 
     def tables(self, number: int, index: int, *sizes: int, response: bool = False) -> list[dict[int, bytes]]:
         """The tables that a request or a response consists of."""
@@ -113,6 +114,23 @@ class Insider:
 
     def signature(self, signer: int, survivors: list[int], graph_digest: bytes | None = None) -> bytes:
         return sign(self.identity(signer), bind("SURVIVORS", graph_digest or self.graph_digest) + indices(survivors))
+
+    def masked_input(
+        self,
+        index: int,
+        packed: bytes | None = None,
+        *,
+        named: Iterable[int] = (),
+        signer: int | None = None,
+        signed: Iterable[int] | None = None,
+        graph_digest: bytes | None = None,
+    ) -> bytes:
+        """Client `index`'s vectors, or others, and a signed statement about whose boxes did not open."""
+        statement = bind("UNOPENED", graph_digest or self.graph_digest, index if signer is None else signer)
+        statement += indices(named if signed is None else signed)
+        signature = sign(self.identity(index if signer is None else signer), statement)
+        vectors = self.response(2, index)[34 + 4 + SIGNATURE :] if packed is None else packed
+        return self.message(6, indices(named), signature, vectors)
 
     def _box_key(self, sender: int, recipient: int, graph_digest: bytes) -> tuple[bytes, bytes]:
         context = bind("BOX", graph_digest, sender, recipient)

@@ -8,7 +8,7 @@ _PARAMS = params_of(3)
 _ID = session_id(_PARAMS).hex()
 _GRAPH = fixed_hex("graph digest")
 _OTHER_GRAPH = fixed_hex("another graph digest")
-_OTHER_PARAMS = encode_params(params_of(3, iteration=8)).hex()
+_OTHER_PARAMS = encode_params(params_of(3, session=8)).hex()
 _DOMAINS = (
     "SESSION",
     "ROSTER_LEAF",
@@ -16,6 +16,7 @@ _DOMAINS = (
     "ADVERTISEMENT",
     "ADVERTISEMENT_DIGEST",
     "SURVIVORS",
+    "UNOPENED",
     "COMMITMENT",
     "BOX",
     "SELF_MASK",
@@ -37,8 +38,11 @@ SMALL_ORDER = {
     "p, another encoding of 0": _P,
     "p + 1, another encoding of 1": _P + 1,
 }
-"""All u-coordinates of small order that 255 bits can encode, on the curve and on its twist; X25519 ignores the 256th
-bit (RFC 7748, section 5)."""
+"""All u-coordinates of small order that 255 bits can encode, on the curve and on its twist."""
+HIGH_BIT = (9 | 1 << 255).to_bytes(32, "little")
+"""The base point with the bit set that X25519 ignores (RFC 7748, section 5): a second encoding, which is refused."""
+BEYOND = (_P + 9).to_bytes(32, "little")
+"""The same beyond the prime."""
 _L = 2**252 + 27742317777372353535851937790883648493  # the order of Ed25519's base point
 
 
@@ -54,6 +58,7 @@ def keys() -> Json:
     _streams(cases)
     _advertisements(cases)
     _survivors(cases)
+    _unopened(cases)
     return cases.file()
 
 
@@ -66,6 +71,7 @@ def _domains(cases: Cases) -> None:
         ("GRAPH", _ID, []),
         ("GRAPH_POSITION", _GRAPH, [1]),
         ("SURVIVORS", _GRAPH, []),
+        ("UNOPENED", _GRAPH, [1]),
         ("BOX", _GRAPH, [0, 2]),
         ("SELF_MASK", _GRAPH, [256]),
         ("PAIRWISE_MASK", _GRAPH, [1, 2]),
@@ -88,7 +94,14 @@ def _agreement(cases: Cases) -> None:
     high_bit = bytes.fromhex(public_hex(theirs))
     high_bit = high_bit[:31] + bytes([high_bit[31] | 0x80])
     inputs = {"private_key": mine.hex(), "info": _context("BOX", 0, 2)}
-    cases.good("the highest bit of a public key is ignored", "agree", **inputs, peer_key=high_bit.hex())
+    for comment, public in (
+        ("a public key with its highest bit set", high_bit),
+        ("the base point with the highest bit set", HIGH_BIT),
+        ("the base point plus p", BEYOND),
+        ("2^255 - 1", (2**255 - 1).to_bytes(32, "little")),
+    ):
+        cases.refused("InvalidKeyError", comment, "check_public_key", public_key=public.hex())
+        cases.refused("InvalidKeyError", f"{comment}: no key agreed", "agree", **inputs, peer_key=public.hex())
     for comment, private in (
         ("a private key", mine),
         ("a private key of zeros: RFC 7748 sets and clears bits when it is used", bytes(32)),
@@ -191,6 +204,27 @@ def _survivors(cases: Cases) -> None:
         ("65 bytes", {"signature": signature + "00"}),
         ("no bytes", {"signature": ""}),
         ("an advertisement's signature", {"signature": _advertised()}),
+    ):
+        inputs = {**whole, "signature": signature, **changes}
+        cases.refused("InvalidSignatureError", comment, operation, **inputs)
+
+
+def _unopened(cases: Cases) -> None:
+    signer = {"index": 1, "identity_private_key": fixed_hex("identity", 1)}
+    made = cases.good("client 1 names 0 and 2", "sign_unopened", unopened=[0, 2], **signer)
+    signature = str(made["signature"])
+    cases.good("client 1 names nobody", "sign_unopened", unopened=[], **signer)
+    operation, whole = "verify_unopened", {"index": 1, "unopened": [0, 2]}
+    cases.good("it verifies", operation, **whole, signature=signature)
+    for comment, changes in (
+        ("a sender fewer", {"unopened": [0]}),
+        ("a sender more", {"unopened": [0, 2, 3]}),
+        ("nobody", {"unopened": []}),
+        ("another client's", {"index": 0}),
+        ("another graph of the same session", {"graph_digest": _OTHER_GRAPH}),
+        ("a bit flipped", {"signature": _flip(signature, 0)}),
+        ("S + L in the second half", {"signature": _plus_order(signature)}),
+        ("no bytes", {"signature": ""}),
     ):
         inputs = {**whole, "signature": signature, **changes}
         cases.refused("InvalidSignatureError", comment, operation, **inputs)

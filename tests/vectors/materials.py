@@ -6,7 +6,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 PRIME = 2**256 + 297
-DIGESTS = ("model_digest", "architecture_digest", "anchors_digest", "privacy_digest")
+DIGESTS = (
+    "model_digest",
+    "architecture_digest",
+    "anchors_digest",
+    "privacy_digest",
+    "training_digest",
+    "checkpoint_digest",
+)
 
 
 def fixed(name: str, index: int = 0, size: int = 32) -> bytes:
@@ -49,8 +56,10 @@ def params_of(clients: int = 4, **changes: object) -> dict:
     degree, corrupt = changes.get("degree", clients - 1), changes.get("corrupt", 0)
     threshold = changes.get("threshold", (degree + corrupt) // 2 + 1)
     return {
-        "version": 1,
-        "iteration": 7,
+        "version": 2,
+        "session": 7,
+        "iteration": 3,
+        "server_key": identity_hex(99),
         "identities": [identity_hex(index) for index in range(clients)],
         "vectors": [vector()],
         "degree": degree,
@@ -70,10 +79,17 @@ def policy_of(params: dict) -> dict:
         "min_survivors": params["min_survivors"],
         "min_corrupt": params["corrupt"],
         "adversary": "malicious",
-        "last_iteration": params["iteration"] - 1,
+        "security_bits": 80,
+        "patience": 60,
+        "server_key": params["server_key"],
+        "iteration": params["iteration"],
+        "last_session": params["session"] - 1,
+        "vectors": params["vectors"],
         "earlier": [],
         "architectures": [params["architecture_digest"]],
         "model_digest": params["model_digest"],
         "anchors_digest": params["anchors_digest"],
         "privacy_digest": params["privacy_digest"],
+        "training_digest": params["training_digest"],
+        "checkpoint_digest": params["checkpoint_digest"],
     }

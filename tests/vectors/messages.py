@@ -11,7 +11,7 @@ _PARAMS = params_of(
 )
 _ENCODED = encode_params(_PARAMS)
 _ID = session_id(_PARAMS)
-_OTHER_ID = session_id(_PARAMS | {"iteration": 8})
+_OTHER_ID = session_id(_PARAMS | {"session": 8})
 _TAGS = {
     "AdvertiseKeysRequest": 1,
     "AdvertiseKeysResponse": 2,
@@ -54,13 +54,13 @@ def _tags(cases: Cases) -> None:
 
 def _keys(cases: Cases) -> None:
     """The two messages of round 0, and the one that is a signature alone."""
-    good = b"\1\1" + _ENCODED
+    good = b"\1\2" + _ENCODED
     _good(cases, "AdvertiseKeysRequest", "the parameters", good)
     _wrong_outside(cases, "AdvertiseKeysRequest", good)
     refused = _ENCODED[:-32] + _ENCODED[-64:-32]  # the last client is the one before
-    _refused(cases, "AdvertiseKeysRequest", "parameters that are refused", b"\1\1" + refused)
-    _refused(cases, "AdvertiseKeysRequest", "parameters of another version", b"\1\1\0\2" + _ENCODED[2:])
-    _refused(cases, "AdvertiseKeysRequest", "a session id before the parameters", b"\1\1" + _ID + _ENCODED)
+    _refused(cases, "AdvertiseKeysRequest", "parameters that are refused", b"\1\2" + refused)
+    _refused(cases, "AdvertiseKeysRequest", "parameters of another version", b"\1\2\0\1" + _ENCODED[2:])
+    _refused(cases, "AdvertiseKeysRequest", "a session id before the parameters", b"\1\2" + _ID + _ENCODED)
     for message, size in (("AdvertiseKeysResponse", 160), ("ConsistencyCheckResponse", 64)):
         good = _message(message, fixed(message, 0, size))
         _good(cases, message, "any bytes of this size: what they say is checked later", good)
@@ -94,19 +94,25 @@ def _tables(cases: Cases) -> None:
 def _inputs(cases: Cases) -> None:
     message = "MaskedInputResponse"
     packed = [b"\xff" * 4 + b"\x01", b"\xff" * 10, b"\xff\xff\x03"]
-    _good(cases, message, "the largest words", _message(message, *packed))
+    opening = indices(()) + fixed("a signature", 0, 64)
+    naming = indices((0, 2, 4)) + fixed("a signature", 0, 64)
+    _good(cases, message, "the largest words", _message(message, opening, *packed))
     zeros = [bytes(len(part)) for part in packed]
-    _good(cases, message, "zeros", _message(message, *zeros))
-    _wrong_outside(cases, message, _message(message, *packed))
+    _good(cases, message, "zeros, and three senders named", _message(message, naming, *zeros))
+    _wrong_outside(cases, message, _message(message, opening, *packed))
+    _wrong_tables(cases, message, dict.fromkeys((0, 2, 4), b""), b"", b"".join((fixed("a signature", 0, 64), *packed)))
+    _refused(cases, message, "the set of senders missing", _message(message, opening[4:], *packed))
+    _refused(cases, message, "the signature missing", _message(message, opening[:4], *packed))
     for number, name in ((0, "first"), (2, "third")):
         for bit in (1, 7) if number == 0 else (2, 7):
             dirty = [bytearray(part) for part in packed]
             dirty[number][-1] |= 1 << bit
-            _refused(cases, message, f"padding bit {bit} of the {name} vector set", _message(message, *dirty))
-    _refused(cases, message, "the third vector missing", _message(message, *packed[:2]))
-    _refused(cases, message, "vectors in another order", _message(message, *packed[::-1]))
+            _refused(cases, message, f"padding bit {bit} of the {name} vector set", _message(message, opening, *dirty))
+    _refused(cases, message, "the third vector missing", _message(message, opening, *packed[:2]))
+    _refused(cases, message, "vectors in another order", _message(message, opening, *packed[::-1]))
     everything = int.from_bytes(b"\xff" * 17, "little") >> 5
-    _refused(cases, message, "all vectors in one run of bits", _message(message, everything.to_bytes(17, "little")))
+    one_run = _message(message, opening, everything.to_bytes(17, "little"))
+    _refused(cases, message, "all vectors in one run of bits", one_run)
 
 
 def _sets(cases: Cases) -> None:
@@ -152,7 +158,7 @@ def _wrong_outside(cases: Cases, message: str, good: bytes) -> None:
         ("the next message's tag", bytes([tag + 1]) + good[1:]),
         ("tag 0", b"\0" + good[1:]),
         ("version 0", good[:1] + b"\0" + good[2:]),
-        ("version 2", good[:1] + b"\2" + good[2:]),
+        ("version 1", good[:1] + b"\1" + good[2:]),
     ):
         _refused(cases, message, comment, data)
     if message != "AdvertiseKeysRequest":
@@ -190,7 +196,7 @@ def _wrong_tables(cases: Cases, message: str, entries: dict[int, bytes], before:
 
 
 def _message(message: str, *parts: bytes) -> bytes:
-    return bytes([_TAGS[message], 1]) + _ID + b"".join(parts)
+    return bytes([_TAGS[message], 2]) + _ID + b"".join(parts)
 
 
 def _share(value: int) -> bytes:

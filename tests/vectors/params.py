@@ -2,7 +2,7 @@
 
 from .cases import Cases, Json
 from .independent import encode_params
-from .materials import fixed_hex, identity_hex, params_of, vector
+from .materials import DIGESTS, fixed_hex, identity_hex, params_of, vector
 
 _NOTHING = "00" * 32
 _BASE = params_of(4)
@@ -29,9 +29,11 @@ def _good(cases: Cases) -> None:
         ("complete graph of five, one of them corrupt", params_of(5, corrupt=1)),
         ("seven clients in a sparse graph", params_of(7, degree=4)),
         ("a sparse graph with a low threshold, which policies judge", params_of(7, degree=4, threshold=2)),
-        ("without model, architecture, anchors and privacy parameters", params_of(4, **_no_digests())),
+        ("without model, architecture, anchors, privacy parameters, training and log", params_of(4, **_no_digests())),
         ("two vectors of different widths", params_of(4, vectors=[vector("head", 3, 11, 255), vector("x", 2, 40, 9)])),
         ("a name of 63 characters, and every kind of character", params_of(4, vectors=[vector("a0_." + "z" * 59)])),
+        ("the first session", params_of(4, session=1)),
+        ("the last session", params_of(4, session=f"{2**64 - 1:#x}")),
         ("the first iteration", params_of(4, iteration=1)),
         ("the last iteration", params_of(4, iteration=f"{2**64 - 1:#x}")),
         ("8 bits hold four times 31", params_of(4, vectors=[vector(modulus_bits=8, max_abs_input=31)])),
@@ -71,7 +73,9 @@ def _refused_sets(cases: Cases) -> None:
         ("PAR-4: the second of two vectors overflows", params_of(4, vectors=[vector("a"), vector("b", 1, 24, 2**21)])),
         ("PAR-5: one honest vector in a sum", params_of(4, degree=2, threshold=2, corrupt=3, min_survivors=4)),
         ("version 0", params_of(version=0)),
-        ("version 2", params_of(version=2)),
+        ("version 1", params_of(version=1)),
+        ("version 3", params_of(version=3)),
+        ("session 0", params_of(session=0)),
         ("iteration 0", params_of(iteration=0)),
         ("one client", params_of(2, identities=[identity_hex(0)], degree=1, threshold=1, min_survivors=2)),
         ("degree 0", params_of(degree=0, threshold=1)),
@@ -105,6 +109,10 @@ def _refused_sets(cases: Cases) -> None:
         ("a length of 2^32", params_of(vectors=[vector(length=2**32)])),
         ("a negative length", params_of(vectors=[vector(length=-1)])),
         ("a negative bound", params_of(vectors=[vector(max_abs_input=-1)])),
+        ("session 2^64", params_of(session=f"{2**64:#x}")),
+        ("a negative session", params_of(session=-1)),
+        ("a server's key of 31 bytes", params_of(server_key=fixed_hex("server", 0, 31))),
+        ("no server's key", params_of(server_key="")),
         ("iteration 2^64", params_of(iteration=f"{2**64:#x}")),
         ("a negative iteration", params_of(iteration=-1)),
         ("a negative number of corrupt clients", params_of(corrupt=-1, threshold=2, min_survivors=3)),
@@ -124,9 +132,11 @@ def _refused_encodings(cases: Cases) -> None:
     for comment, data in (
         ("nothing", b""),
         ("the version alone", good[:2]),
-        ("cut inside the iteration", good[:9]),
-        ("cut before the vectors", good[:11]),
-        ("cut inside a vector's name", good[:14]),
+        ("cut inside the session", good[:9]),
+        ("cut inside the iteration", good[:17]),
+        ("cut inside the server's key", good[:49]),
+        ("cut before the vectors", good[:51]),
+        ("cut inside a vector's name", good[:54]),
         ("cut inside a digest", good[: roster - 1]),
         ("cut before the number of identities", good[:roster]),
         ("cut inside the last identity", good[:-1]),
@@ -135,12 +145,12 @@ def _refused_encodings(cases: Cases) -> None:
         ("one identity more than announced", good + bytes.fromhex(identity_hex(4))),
         ("one identity fewer announced", good[:roster] + (3).to_bytes(4, "big") + good[roster + 4 :]),
         ("2^32 - 1 identities announced", good[:roster] + b"\xff" * 4 + good[roster + 4 :]),
-        ("three vectors announced, two there", good[:10] + b"\3" + good[11:]),
-        ("one vector announced, two there", good[:10] + b"\1" + good[11:]),
-        ("no vector announced, two there", good[:10] + b"\0" + good[11:]),
-        ("a name longer than it is", good[:11] + b"\5" + good[12:]),
-        ("a name of 255 bytes announced", good[:11] + b"\xff" + good[12:]),
-        ("a name with a byte beyond ASCII", good[:12] + b"\xe4" + good[13:]),
+        ("three vectors announced, two there", good[:50] + b"\3" + good[51:]),
+        ("one vector announced, two there", good[:50] + b"\1" + good[51:]),
+        ("no vector announced, two there", good[:50] + b"\0" + good[51:]),
+        ("a name longer than it is", good[:51] + b"\5" + good[52:]),
+        ("a name of 255 bytes announced", good[:51] + b"\xff" + good[52:]),
+        ("a name with a byte beyond ASCII", good[:52] + b"\xe4" + good[53:]),
     ):
         cases.refused("MalformedMessageError", comment, "decode_params", encoding=data.hex())
 
@@ -151,4 +161,4 @@ def _changes(fields: Json) -> Json:
 
 
 def _no_digests() -> dict[str, str]:
-    return {f"{name}_digest": _NOTHING for name in ("model", "architecture", "anchors", "privacy")}
+    return dict.fromkeys(DIGESTS, _NOTHING)

@@ -7,13 +7,13 @@ from functools import cache
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from protocols import Adversary, Client, ClientPolicy, Cohorts, Server, SessionParams
+from protocols import Adversary, Client, ClientPolicy, Cohorts, Server, SessionParams, VectorSpec
 from protocols.errors import ProtocolError
 
 from .notation import bytes_of, integer_of, number
 
 Rounds = list[dict[str, dict[int, bytes]]]
-_DIGESTS = ("model_digest", "anchors_digest", "privacy_digest")
+_DIGESTS = ("model_digest", "anchors_digest", "privacy_digest", "training_digest", "checkpoint_digest")
 
 
 def session(inputs: Mapping) -> dict:
@@ -25,6 +25,7 @@ def session(inputs: Mapping) -> dict:
             for traffic in rounds
         ],
         "survivors": list(server.survivors),
+        "unopened": {str(holder): sorted(senders) for holder, senders in sorted(server.unopened.items())},
         "wrong_shares": {str(owner): sorted(holders) for owner, holders in sorted(server.wrong_shares.items())},
         "aggregate": _numbers(server.aggregate()),
     }
@@ -62,7 +63,14 @@ def server(inputs: Mapping) -> dict:
     return _take(facts, party, last)
 
 
+def spec_of(spec: Mapping) -> VectorSpec:
+    return VectorSpec(name=spec["name"], **{key: integer_of(spec[key]) for key in spec if key != "name"})
+
+
 def make_client(facts: Mapping, policy: Mapping) -> Client:
+    """A client whose clock shows each of `facts["times"]` once, the last one ever after; 0 s if there are none."""
+    times = iter(facts.get("times", []))
+    now = facts.get("times", [0])[-1]
     return Client(
         identity=Ed25519PrivateKey.from_private_bytes(bytes_of(facts["identity_private_key"])),
         policy=ClientPolicy(
@@ -71,16 +79,22 @@ def make_client(facts: Mapping, policy: Mapping) -> Client:
             min_survivors=policy["min_survivors"],
             min_corrupt=policy["min_corrupt"],
             adversary=Adversary(policy["adversary"]),
-            last_iteration=policy["last_iteration"],
+            security_bits=policy["security_bits"],
+            patience=policy["patience"],
+            server_key=bytes_of(policy["server_key"]),
+            iteration=policy["iteration"],
+            last_session=policy["last_session"],
+            vectors=tuple(map(spec_of, policy["vectors"])),
             earlier=Cohorts(map(bytes_of, roster) for roster in policy["earlier"]),
             architectures=frozenset(map(bytes_of, policy["architectures"])),
             **{name: bytes_of(policy[name]) for name in _DIGESTS},
         ),
-        vectors={
+        vectors=lambda: {
             name: np.array([integer_of(coordinate) for coordinate in vector], np.int64)
             for name, vector in facts["vectors"].items()
         },
         random=bytes_of(facts["random"]),
+        clock=lambda: next(times, now),
     )
 
 
@@ -128,6 +142,8 @@ def _take(facts: Mapping, party: Server, step: list) -> dict:  # noqa: PLR0911  
             return {"requests": _hex(party.close_round())}
         case ["survivors"]:
             return {"survivors": list(party.survivors)}
+        case ["unopened"]:
+            return {"unopened": {str(holder): sorted(senders) for holder, senders in party.unopened.items()}}
         case ["wrong_shares"]:
             return {"wrong_shares": {str(owner): sorted(holders) for owner, holders in party.wrong_shares.items()}}
         case ["aggregate"]:

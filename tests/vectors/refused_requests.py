@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from .cases import Cases, Json
 from .independent import indices, session_id, table
 from .insider import ADVERTISEMENT, BOX, SIGNATURE, Insider, flip
-from .keys import SMALL_ORDER
+from .keys import BEYOND, HIGH_BIT, SMALL_ORDER
 from .materials import PRIME, element, fixed_hex
 from .tricked import Tricked
 
@@ -20,6 +20,8 @@ def refused_requests(cases: Cases, facts: Mapping[str, Json]) -> None:
     _share_keys(complete)
     _share_keys_sparse(sparse)
     _masked_input(sparse)
+    _vectors(complete)
+    _again(complete)
     _consistency_check(sparse)
     _too_few_survivors(Tricked(cases, facts["corrected"], "corrected"))
     _unmasking(sparse)
@@ -29,7 +31,7 @@ def _out_of_order(client: Tricked) -> None:
     honest = [client.insider.request(number, 0) for number in range(5)]
     for answered in range(6):
         for number in range(5):
-            if number != answered:
+            if number not in (answered, answered - 1):
                 client.refuses(f"request of round {number} after {answered} answers", answered, honest[number])
         for comment, data in (
             ("no bytes", b""),
@@ -40,7 +42,7 @@ def _out_of_order(client: Tricked) -> None:
         if answered < 5:
             good = honest[answered]
             for comment, data in (
-                ("version 2", good[:1] + b"\2" + good[2:]),
+                ("version 1", good[:1] + b"\1" + good[2:]),
                 ("another session", flip(good, 33)),
                 ("a byte missing", good[:-1]),
                 ("a byte left over", good + b"\0"),
@@ -57,7 +59,7 @@ def _share_keys(client: Tricked) -> None:
     """In a complete graph every change of the advertisements leaves the neighbors what they are."""
     insider = client.insider
     mine, last, before = insider.advertisements[0], insider.advertisements[3], insider.advertisements[2]
-    other_session = session_id(insider.params | {"iteration": 8})
+    other_session = session_id(insider.params | {"session": 8})
     random_key = bytes.fromhex(fixed_hex("another key"))
     for comment, changes in (
         ("own advertisement missing", {0: None}),
@@ -73,6 +75,9 @@ def _share_keys(client: Tricked) -> None:
         ("clients 2 and 3 exchanged", {2: last, 3: before}),
         ("client 3: a seal key of small order, signed", {3: insider.advertise(3, seal_key=_SMALL_ORDER_KEY)}),
         ("client 3: a mask key of small order, signed", {3: insider.advertise(3, mask_key=_SMALL_ORDER_KEY)}),
+        ("client 3: a seal key with bit 255 set, signed", {3: insider.advertise(3, seal_key=HIGH_BIT)}),
+        ("client 3: a mask key with bit 255 set, signed", {3: insider.advertise(3, mask_key=HIGH_BIT)}),
+        ("client 3: a mask key beyond the prime, signed", {3: insider.advertise(3, mask_key=BEYOND)}),
         ("two clients left, three are the least", {2: None, 3: None}),
         ("no advertisements", dict.fromkeys(range(4))),
     ):
@@ -120,7 +125,7 @@ def _share_keys_sparse(client: Tricked) -> None:
     client.accepts("four others advertised: everybody is a neighbor", 1, request(full, {}))
     equivocation = request(full, {far: stays})
     client.accepts("another digest, but the same neighbors: shares for another graph", 1, equivocation)
-    client.refuses("boxes of those who saw the other graph", 1, equivocation, insider.request(2, 0))
+    client.refuses("boxes of those who saw the other graph: none opens", 1, equivocation, insider.request(2, 0))
 
 
 def _two_digests(insider: Insider, far: int) -> tuple[bytes, bytes]:
@@ -145,14 +150,8 @@ def _masked_input(client: Tricked) -> None:
     other_graph = insider.sealed(a, 0, insider.dealt(a, 0), bytes.fromhex(fixed_hex("another graph")))
     client.accepts("three boxes, the least", 2, insider.message(5, table(_without(boxes, a))))
     for comment, entries in (
-        ("two boxes, three are the least", _without(boxes, a, b)),
-        ("no boxes", {}),
-        ("a box of who is no neighbor", boxes | {far: insider.sealed(far, 0, bytes.fromhex(pair + pair))}),
-        ("a box of client 5, who did not advertise", boxes | {5: boxes[a]}),
-        ("a box of the client itself", boxes | {0: insider.sealed(0, 0, bytes.fromhex(pair + pair))}),
         ("a bit of a box flipped", boxes | {a: flip(boxes[a], 40)}),
         ("a bit of a tag flipped", boxes | {a: flip(boxes[a], -1)}),
-        ("two boxes exchanged", boxes | {a: boxes[b], b: boxes[a]}),
         ("one box twice", boxes | {a: boxes[b]}),
         ("the client's own box sent back", boxes | {a: mine[a]}),
         ("a box for another graph", boxes | {a: other_graph}),
@@ -160,7 +159,52 @@ def _masked_input(client: Tricked) -> None:
         ("a key share beyond the field", boxes | {a: insider.sealed(a, 0, bytes.fromhex(pair + prime))}),
         ("three good boxes and one of zeros", boxes | {a: bytes(BOX)}),
     ):
+        request = insider.message(5, table(entries))
+        client.accepts(f"{comment}: client {a} is named", 2, request)
+        whole = insider.message(7, indices(sorted(insider.digests)))
+        client.accepts(f"{comment}: client {a} may survive for all that", 2, request, whole)
+    for comment, entries in (
+        ("two boxes, three are the least", _without(boxes, a, b)),
+        ("no boxes", {}),
+        ("a box of who is no neighbor", boxes | {far: insider.sealed(far, 0, bytes.fromhex(pair + pair))}),
+        ("a box of client 5, who did not advertise", boxes | {5: boxes[a]}),
+        ("a box of the client itself", boxes | {0: insider.sealed(0, 0, bytes.fromhex(pair + pair))}),
+        ("two boxes exchanged: two open, three are the least", boxes | {a: boxes[b], b: boxes[a]}),
+        ("three boxes, one of zeros: two open", _without(boxes, b) | {a: bytes(BOX)}),
+    ):
         client.refuses(comment, 2, insider.message(5, table(entries)))
+
+
+def _vectors(client: Tricked) -> None:
+    """What the client is told to bring must be what it agreed to bring."""
+    request = client.insider.request(2, 0)
+    for comment, coordinates in (("a vector at its bounds", [1000, -1000, 1000]), ("a vector of zeros", [0, 0, 0])):
+        client.accepts(comment, 2, request, changes={"vectors": {"update": coordinates}})
+    for comment, vectors in (
+        ("no vector", {}),
+        ("a vector of another name", {"other": [0, 0, 0]}),
+        ("a vector too many", {"update": [0, 0, 0], "other": [0]}),
+        ("a coordinate missing", {"update": [0, 0]}),
+        ("a coordinate too many", {"update": [0, 0, 0, 0]}),
+        ("a coordinate above the bound", {"update": [0, 1001, 0]}),
+        ("a coordinate below the bound", {"update": [0, 0, -1001]}),
+        ("the coordinate of the largest absolute value", {"update": [f"{-(2**63):#x}", 0, 0]}),
+    ):
+        client.refuses(comment, 2, request, error="LocalProtocolError", changes={"vectors": vectors})
+
+
+def _again(client: Tricked) -> None:
+    """The same request gets the same answer, until the next one; another one of that round gets none."""
+    for number in range(5):
+        request = client.insider.request(number, 0)
+        client.accepts(f"round {number}: the same request again", number, request, request)
+        client.accepts(f"round {number}: and once more", number + 1, request)
+        if number in (1, 2, 4):
+            client.refuses(f"round {number}: one bit of it flipped", number + 1, flip(request, -1))
+    keys = client.insider.request(1, 0)
+    client.accepts("neighbors' keys 60 seconds after the advertisement", 1, keys, changes={"times": [100, 160]})
+    late, error = {"times": [100, 161]}, {"error": "PolicyViolationError", "rule": "patience"}
+    client.refuses("neighbors' keys 61 seconds after the advertisement", 1, keys, error=error, changes=late)
 
 
 def _consistency_check(client: Tricked) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from .cases import Cases, Json
 from .independent import indices, session_id, table
 from .insider import BOX, SHARE, Insider, flip
-from .keys import SMALL_ORDER
+from .keys import BEYOND, HIGH_BIT, SMALL_ORDER
 from .materials import PRIME, element, fixed, fixed_hex
 
 _SMALL_ORDER_KEY = SMALL_ORDER["a point of order 8"].to_bytes(32, "little")
@@ -69,16 +69,22 @@ def _out_of_order(server: _Server) -> None:
     honest = [server.insider.response(number, 0) for number in range(5)]
     for closed in range(6):
         for number in range(5):
-            if number != closed:
-                comment = f"client 0's answer of round {number} after {closed} rounds"
+            comment = f"client 0's answer of round {number} after {closed} rounds"
+            if number > closed:
                 server.refuses(comment, closed, _receive(0, honest[number]))
-        for comment, data in (("no bytes", b""), ("a tag of no message", b"\x0b"), ("the tag of a request", b"\1\1")):
+            elif number < closed:
+                server.accepts(f"{comment}: taken already", closed, _receive(0, honest[number]))
+                altered = flip(honest[number], -1)
+                server.refuses(f"{comment}, one bit of it flipped", closed, _receive(0, altered))
+        for comment, data in (("no bytes", b""), ("a tag of no message", b"\x0b"), ("the tag of a request", b"\1\2")):
             server.refuses(f"{comment}, after {closed} rounds", closed, _receive(1, data))
         if closed < 5:
             good = honest[closed]
-            server.refuses(f"round {closed}: answered twice", closed, _receive(0, good), _receive(0, good))
+            server.accepts(f"round {closed}: the same answer twice", closed, _receive(0, good), _receive(0, good))
+            another = flip(good, 50 if closed == 4 else -1)
+            server.refuses(f"round {closed}: another answer", closed, _receive(0, good), _receive(0, another))
             for comment, data in (
-                ("version 2", good[:1] + b"\2" + good[2:]),
+                ("version 1", good[:1] + b"\1" + good[2:]),
                 ("another session", flip(good, 33)),
                 ("a byte missing", good[:-1]),
                 ("a byte left over", good + b"\0"),
@@ -102,6 +108,7 @@ def _local(server: _Server) -> None:
         ("a round closed after the session was aborted", 0, [["close_round"], ["close_round"]]),
         ("survivors before round 2 is closed", 2, [["survivors"]]),
         ("the sum before the last round is closed", 4, [["aggregate"]]),
+        ("names before round 2 is closed", 2, [["unopened"]]),
         ("wrong shares before the last round is closed", 4, [["wrong_shares"]]),
         ("the sum after the session was aborted", 0, [["close_round"], ["aggregate"]]),
     ):
@@ -114,7 +121,7 @@ def _local(server: _Server) -> None:
 def _advertisements(server: _Server) -> None:
     insider = server.insider
     good = insider.advertisements[0]
-    other_session = session_id(insider.params | {"iteration": 8})
+    other_session = session_id(insider.params | {"session": 8})
     for comment, data in (
         ("another seal key", bytes.fromhex(fixed_hex("key")) + good[32:]),
         ("another mask key", good[:32] + bytes.fromhex(fixed_hex("key")) + good[64:]),
@@ -125,6 +132,9 @@ def _advertisements(server: _Server) -> None:
         ("advertised for another session", insider.advertise(0, session=other_session)),
         ("a seal key of small order, signed", insider.advertise(0, seal_key=_SMALL_ORDER_KEY)),
         ("a mask key of small order, signed", insider.advertise(0, mask_key=_SMALL_ORDER_KEY)),
+        ("a seal key with bit 255 set, signed", insider.advertise(0, seal_key=HIGH_BIT)),
+        ("a mask key with bit 255 set, signed", insider.advertise(0, mask_key=HIGH_BIT)),
+        ("a seal key beyond the prime, signed", insider.advertise(0, seal_key=BEYOND)),
     ):
         server.refuses(comment, 0, _receive(0, insider.message(2, data)))
 
@@ -154,10 +164,34 @@ def _inputs(server: _Server) -> None:
     insider = server.insider
     good = insider.response(2, 0)
     server.refuses("client 5 did not share its secrets and sends its vectors", 2, _receive(5, good))
-    server.refuses("padding bit of the first vector set", 2, _receive(0, good[:38] + bytes([good[38] | 2]) + good[39:]))
+    head, body = good[:-15], good[-15:]
+    padded = body[:4] + bytes([body[4] | 2]) + body[5:]
+    server.refuses("padding bit of the first vector set", 2, _receive(0, head + padded))
     server.refuses("the second vector missing", 2, _receive(0, good[:-10]))
-    server.refuses("the vectors in another order", 2, _receive(0, good[:34] + good[39:] + good[34:39]))
-    server.accepts("any words: the server cannot tell", 2, _receive(0, insider.message(6, bytes(15))))
+    server.refuses("the vectors in another order", 2, _receive(0, head + body[5:] + body[:5]))
+    server.accepts("any words: the server cannot tell", 2, _receive(0, insider.masked_input(0, bytes(15))))
+    _named(server)
+
+
+def _named(server: _Server) -> None:
+    """What a client says of boxes: signed, and about boxes that it was given."""
+    insider = server.insider
+    near = [peer for peer in insider.neighbors[0] if peer in insider.rounds[1]["responses"]]
+    (far,) = set(insider.digests) - {0, *insider.neighbors[0]}
+    server.accepts("every sender is named", 2, _receive(0, insider.masked_input(0, named=near)))
+    steps = [_receive(0, insider.masked_input(0, named=near[:1])), *server.honest(2, 0), ["close_round"]]
+    server.accepts("the survivors of whom one named a sender", 2, *steps, ["survivors"])
+    server.accepts("whom it named", 2, *steps, ["unopened"])
+    for comment, data in (
+        ("a sender who is no neighbor is named", insider.masked_input(0, named=[far])),
+        ("itself is named", insider.masked_input(0, named=[0])),
+        ("client 5, who did not advertise, is named", insider.masked_input(0, named=[5])),
+        ("signed by client 1", insider.masked_input(0, named=near[:1], signer=1)),
+        ("a name taken out after signing", insider.masked_input(0, signed=near[:1])),
+        ("a name put in after signing", insider.masked_input(0, named=near[:1], signed=())),
+        ("signed for another graph", insider.masked_input(0, graph_digest=fixed("another graph"))),
+    ):
+        server.refuses(comment, 2, _receive(0, data))
 
 
 def _signatures(server: _Server) -> None:

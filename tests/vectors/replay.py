@@ -6,15 +6,14 @@
 from collections.abc import Callable, Mapping
 
 from protocols.errors import FaultyClientError, PolicyViolationError, ProtocolError, SessionAborted
-from protocols.params import SessionParams, VectorSpec
+from protocols.params import SessionParams
 from protocols.secagg import messages
 from protocols.secagg.graph import Adversary, Graph, check, parameters
 
 from . import parties
+from .materials import DIGESTS
 from .notation import bytes_of, integer_of, json_of
 from .steps import STEPS
-
-_DIGESTS = ("model_digest", "architecture_digest", "anchors_digest", "privacy_digest")
 
 
 def outcome(operation: str, inputs: Mapping) -> dict:
@@ -38,14 +37,12 @@ def outcome(operation: str, inputs: Mapping) -> dict:
 def _params(inputs: Mapping) -> dict:
     params = SessionParams(
         identities=tuple(map(bytes_of, inputs["identities"])),
-        vectors=tuple(
-            VectorSpec(name=spec["name"], **{key: integer_of(spec[key]) for key in spec if key != "name"})
-            for spec in inputs["vectors"]
-        ),
-        **{name: bytes_of(inputs[name]) for name in _DIGESTS},
+        vectors=tuple(map(parties.spec_of, inputs["vectors"])),
+        server_key=bytes_of(inputs["server_key"]),
+        **{name: bytes_of(inputs[name]) for name in DIGESTS},
         **{
             name: integer_of(inputs[name])
-            for name in ("version", "iteration", "degree", "threshold", "corrupt", "min_survivors")
+            for name in ("version", "session", "iteration", "degree", "threshold", "corrupt", "min_survivors")
         },
     )
     return {"encoding": params.encode().hex(), **_derived(params)}

@@ -1,7 +1,10 @@
 """A session gone through again with the second implementation: every response of an honest client, and the sums."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from hashlib import sha256
+
+from cryptography.exceptions import InvalidTag
 
 from . import independent as second
 from .independent import agree, bind, coefficients, evaluate, indices, public, read_table, seal, sign, table, unseal
@@ -35,7 +38,7 @@ class Retraced:
         rounds = (self._advertise, self._share, self._mask, self._sign, self._unmask)
         asked = sum(str(self._index) in traffic["requests"] for traffic in self._rounds)
         return [
-            (bytes([2 * number + 2, 1]) + self._session_id + answer()).hex()
+            (bytes([2 * number + 2, 2]) + self._session_id + answer()).hex()
             for number, answer in enumerate(rounds[:asked])
         ]
 
@@ -68,16 +71,21 @@ class Retraced:
         return table({peer: box(peer) for peer in self._neighbors})
 
     def _held(self) -> dict[int, bytes]:
+        """What is in the boxes that open."""
         pairs = {}
-        for peer, box in read_table(self._request(2), 82)[0].items():
+        for peer, box in self._boxes().items():
             context = bind("BOX", self._graph, peer, self._index)
-            pairs[peer] = unseal(agree(self._seal_key, self._advertisements[peer][:32], context), box, context)
+            with suppress(InvalidTag):
+                pairs[peer] = unseal(agree(self._seal_key, self._advertisements[peer][:32], context), box, context)
         return pairs
+
+    def _boxes(self) -> dict[int, bytes]:
+        return read_table(self._request(2), 82)[0]
 
     def _mask(self) -> bytes:
         specs, index = self._params["vectors"], self._index
         masks = [second.mask_words(self._seed, bind("SELF_MASK", self._graph, index), specs)]
-        for peer in self._held():
+        for peer in self._boxes():
             info = bind("PAIRWISE_MASK", self._graph, min(index, peer), max(index, peer))
             seed = agree(self._mask_key, self._advertisements[peer][32:64], info)
             masks.append(second.mask_words(seed, info, specs, 1 if index < peer else -1))
@@ -86,7 +94,8 @@ class Retraced:
             columns = zip(self._vectors[spec["name"]], *(mask[number] for mask in masks), strict=True)
             words = [sum(column) % (1 << spec["modulus_bits"]) for column in columns]
             parts.append(second.pack(words, spec["modulus_bits"]))
-        return b"".join(parts)
+        named = indices(self._boxes().keys() - self._held().keys())
+        return named + sign(self._identity, bind("UNOPENED", self._graph, index) + named) + b"".join(parts)
 
     def _sign(self) -> bytes:
         return sign(self._identity, bind("SURVIVORS", self._graph) + indices(self._survivors()))

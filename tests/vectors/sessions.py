@@ -20,6 +20,10 @@ def sessions() -> Json:
         ("complete", "complete graph of four; client 3 does not deliver its vector"),
         ("sparse", "seven clients, four neighbors each; client 5 never answers, client 2 stops before its vectors"),
         ("corrected", "complete graph of eight; client 2 dealt client 0 a wrong share, client 1 releases a wrong one"),
+        (
+            "spoiled",
+            "complete graph of nine; two of client 2's boxes do not open; client 1 says so of an honest one",
+        ),
         ("late", "ten clients of whom four answer no, one, three and four requests"),
     ):
         cases.good(comment, "session", session=name)
@@ -40,6 +44,9 @@ def _sessions() -> dict[str, Json]:
         "late": _facts("late", params_of(10, degree=8, corrupt=1), {"9": 0, "8": 1, "7": 3, "6": 4}),
         "dealer": _facts("dealer", params_of(4), {}),
     }
+    facts["spoiled"] = _facts("spoiled", params_of(9, corrupt=1), {"1": 4})
+    spoiled = Insider(facts["spoiled"])
+    facts["spoiled"]["lies"] = [_spoiled_boxes(spoiled), _a_wolf_cried(spoiled)]
     corrected, dealer = Insider(facts["corrected"]), Insider(facts["dealer"])
     facts["corrected"]["lies"] = [_wrong_deal(corrected), _wrong_release(corrected)]
     facts["dealer"]["lies"] = [_deal_of_another_seed(dealer)]
@@ -71,6 +78,21 @@ def _coordinates(spec: Json, index: int) -> list[int]:
         for place in range(spec["length"])
     ]
     return [bound, -bound, *drawn[2:]] if index == 1 else drawn
+
+
+def _spoiled_boxes(insider: Insider) -> Json:
+    """Client 2's boxes for clients 0 and 3 do not open."""
+    (boxes,) = insider.tables(1, 2, BOX, response=True)
+    return {
+        "round": 1,
+        "client": 2,
+        "response": insider.message(4, table(boxes | {0: bytes(BOX), 3: bytes(BOX)})).hex(),
+    }
+
+
+def _a_wolf_cried(insider: Insider) -> Json:
+    """Client 1 says that client 4's box did not open."""
+    return {"round": 2, "client": 1, "response": insider.masked_input(1, named=[4]).hex()}
 
 
 def _wrong_deal(insider: Insider) -> Json:

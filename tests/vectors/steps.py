@@ -16,7 +16,15 @@ from protocols.primitives.shamir import combine, correct, lagrange_coefficients,
 from protocols.secagg.graph import Graph
 from protocols.secagg.masking import Mask, add_masks, from_ring, pairwise_mask, self_mask, to_ring
 from protocols.secagg.messages import Advertisement, SharePair
-from protocols.secagg.statements import advertise, commit, sign_survivors, verify_advertisement, verify_survivors
+from protocols.secagg.statements import (
+    advertise,
+    commit,
+    sign_survivors,
+    sign_unopened,
+    verify_advertisement,
+    verify_survivors,
+    verify_unopened,
+)
 
 from .notation import bytes_of, integer_of, number
 
@@ -90,6 +98,18 @@ def _sign_survivors(inputs: Mapping) -> dict:
 def _verify_survivors(inputs: Mapping) -> dict:
     signature, survivors = bytes_of(inputs["signature"]), frozenset(inputs["survivors"])
     verify_survivors(_session(inputs), _graph_of(inputs), inputs["index"], survivors, signature)
+    return {}
+
+
+def _sign_unopened(inputs: Mapping) -> dict:
+    graph, index, unopened = _graph_of(inputs), inputs["index"], frozenset(inputs["unopened"])
+    statement = Domain.UNOPENED.bind(graph.digest, index) + encode_indices(unopened)
+    return {"statement": statement.hex(), "signature": sign_unopened(graph, index, _identity(inputs), unopened).hex()}
+
+
+def _verify_unopened(inputs: Mapping) -> dict:
+    signature, unopened = bytes_of(inputs["signature"]), frozenset(inputs["unopened"])
+    verify_unopened(_session(inputs), _graph_of(inputs), inputs["index"], unopened, signature)
     return {}
 
 
@@ -227,6 +247,8 @@ STEPS: dict[str, Callable[[Mapping], dict]] = {
     "verify_advertisement": _verify_advertisement,
     "sign_survivors": _sign_survivors,
     "verify_survivors": _verify_survivors,
+    "sign_unopened": _sign_unopened,
+    "verify_unopened": _verify_unopened,
     "seal": _seal,
     "open": _open,
     "self_mask": _self_mask,

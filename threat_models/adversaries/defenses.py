@@ -59,12 +59,14 @@ GRAPH_DIGEST = Edit(
     "min(degree, others), digest)",
     "min(degree, others), sha256(session_id).digest())",
 )
-SENDERS = Edit(f"{_CLIENT}:_mask_input", "if not request.boxes.keys() <= state.neighbors.keys():", "if False:")
-ENOUGH_BOXES = Edit(f"{_CLIENT}:_mask_input", "if len(request.boxes) < params.threshold:", "if False:")
+SENDERS = Edit(f"{_CLIENT}:_open_boxes", "if not boxes.keys() <= state.neighbors.keys():", "if False:")
+ENOUGH_BOXES = Edit(f"{_CLIENT}:_open_boxes", "if len(shares) < state.params.threshold:", "if False:")
 LEFT_OUT = Edit(f"{_CLIENT}:_sign_survivors", "if state.index not in survivors:", "if False:")
 ENOUGH_SURVIVORS = Edit(f"{_CLIENT}:_sign_survivors", "if len(survivors) < params.min_survivors:", "if False:")
 ADVERTISED = Edit(f"{_CLIENT}:_sign_survivors", "if not survivors <= set(graph.order):", "if False:")
-BOX_OF_NEIGHBOR = Edit(f"{_CLIENT}:_sign_survivors", "if not near <= state.shares.keys():", "if False:")
+BOX_OF_NEIGHBOR = Edit(
+    f"{_CLIENT}:_sign_survivors", "if not near <= state.shares.keys() | state.unopened:", "if False:"
+)
 ENOUGH_NEIGHBORS = Edit(f"{_CLIENT}:_sign_survivors", "if len(near) < params.threshold:", "if False:")
 SIGNERS_SURVIVED = Edit(f"{_CLIENT}:_unmask", "if not request.signatures.keys() <= survivors:", "if False:")
 ENOUGH_SIGNATURES = Edit(f"{_CLIENT}:_unmask", "if len(request.signatures) < params.confirmations:", "if False:")
@@ -85,7 +87,9 @@ VERIFY_GRAPH = Edit(
 SIGNED_ONCE = Edit(f"{_CLIENT}:_sign_survivors", "return after, ", "return state, ")
 UNMASKED_ONCE = Edit(f"{_CLIENT}:_unmask", "return Unmasked(), ", "return state, ")
 REFUSAL_IS_FINAL = Edit(
-    f"{_CLIENT}:Client.receive", "state, self._state = self._state, Aborted()", "state = self._state"
+    f"{_CLIENT}:Client.receive",
+    "after: tuple[ClientState, Answer | None] = Aborted(), None",
+    "after: tuple[ClientState, Answer | None] = state, last",
 )
 AT_LEAST = Edit("protocols.secagg.snapshot:unseal", "if position < at_least:", "if False:")
 THRESHOLD = Edit(
@@ -94,10 +98,15 @@ THRESHOLD = Edit(
     "False",
 )
 GRAPH_RULE = Edit(f"{_POLICY}:ClientPolicy.check", "self._check_graph(params)", "pass")
-SMALL_ORDER = Edit(
-    "protocols.primitives.key_agreement:KeyPair._point",
-    'raise InvalidKeyError("not an X25519 public key, or one of small order") from error',
-    "self._points[peer] = bytes(KEY_SIZE)",
+SMALL_ORDER = (
+    Edit("protocols.secagg.statements:verify_advertisement", "check_public_key(advertisement.seal_key)", "pass"),
+    Edit("protocols.secagg.statements:verify_advertisement", "check_public_key(advertisement.mask_key)", "pass"),
+    Edit("protocols.primitives.key_agreement:KeyPair._point", "check_public_key(peer)", "pass"),
+    Edit(
+        "protocols.primitives.key_agreement:KeyPair._point",
+        "self._points[peer] = self._private.exchange(X25519PublicKey.from_public_bytes(peer))",
+        "self._points[peer] = bytes(KEY_SIZE)",
+    ),
 )
 SESSION_OF_MODEL = Edit(
     "protocols.params:SessionParams.__post_init__",
@@ -110,8 +119,11 @@ SESSION_OF_MESSAGE = Edit(
     "if not reader.take(len(params.session_id)):",
 )
 BOX_OF = tuple(
-    Edit(f"{_CLIENT}:{function}", f"Domain.BOX.bind(graph.digest, {pair})", "Domain.BOX.bind(graph.digest)")
-    for function, pair in (("_share_keys", "index, peer"), ("_mask_input", "peer, index"))
+    Edit(f"{_CLIENT}:{function}", f"Domain.BOX.bind({graph}.digest, {pair})", f"Domain.BOX.bind({graph}.digest)")
+    for function, graph, pair in (
+        ("_share_keys", "graph", "index, peer"),
+        ("_open_boxes", "state.graph", "peer, state.index"),
+    )
 )
 
 
@@ -123,7 +135,12 @@ LEAKS = (
     Ablation("verification of advertisements", (VERIFY_ADVERTISEMENT,), attacks=(Forge,)),
     Ablation("neighbors computed by the client", (NEIGHBORS,), attacks=(Strangers,)),
     Ablation("keys bound to the graph", (GRAPH_DIGEST,), attacks=(Tables,)),
-    Ablation("refusal of keys of small order", (SMALL_ORDER,), attacks=(SmallOrder,)),
+    Ablation(
+        "refusal of keys of small order",
+        SMALL_ORDER,
+        "refused with the advertisement and where keys are agreed on; OpenSSL would not go on with them either",
+        attacks=(SmallOrder,),
+    ),
     Ablation("enough boxes before masking", (ENOUGH_BOXES,), attacks=(Isolate,)),
     Ablation("enough survivors before signing", (ENOUGH_SURVIVORS,), attacks=(TooFew,)),
     Ablation("survivors that advertised", (ADVERTISED,), attacks=(Phantoms,)),
@@ -166,9 +183,7 @@ LEAKS = (
         (_policy("params.corrupt >= self.min_corrupt,"),),
         attacks=(NobodyCorrupt,),
     ),
-    Ablation(
-        "policy: rising iterations", (_policy("params.iteration > self.last_iteration,"),), attacks=(OtherSession,)
-    ),
+    Ablation("policy: rising iterations", (_policy("params.session > self.last_session,"),), attacks=(OtherSession,)),
     Ablation(
         "policy: model",
         (_policy("params.model_digest == self.model_digest,"),),

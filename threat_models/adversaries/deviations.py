@@ -4,7 +4,7 @@ Each knows how to make the most of one missing defense; with all defenses in pla
 nothing but the clients it lied to. `on_keys` and `on_inputs` bend what a request says; those here, how it arrives.
 """
 
-from protocols.secagg.messages import ConsistencyCheckRequest
+from protocols.secagg.messages import ConsistencyCheckRequest, MaskedInputRequest
 from protocols.secagg.snapshot import Position
 
 from .evil_server import ROUNDS, Deviation
@@ -159,12 +159,25 @@ class Rollback(Crash):
         kept = wire.snapshots[index]
         if len(kept) < 2:
             return [request]
-        newest = Position.of(kept[-1])
-        if wire.restore(index, kept[self.choose.number(0, len(kept) - 2)], newest):
+        newest, place = Position.of(kept[-1]), self.choose.number(0, len(kept) - 2)
+        if wire.restore(index, kept[place], newest):
             answered = [turn.request for turn in wire.exchanges if turn.index == index and turn.response]
-            return [*answered[1:], request]
+            return [*map(self._another, answered[place + 1 :]), request]
         wire.restore(index, kept[-1], newest)
         return [request]
+
+    def _another(self, request: bytes) -> bytes:
+        """What a client could be asked in place of this, in the same round."""
+        params = self.server.wire.joined[self.index]
+        if request[0] == MaskedInputRequest.TAG:
+            boxes = dict(MaskedInputRequest.decode(request, params).boxes)
+            del boxes[self.choose.one(sorted(boxes))]
+            return MaskedInputRequest(boxes=boxes).encode(params)
+        if request[0] == ConsistencyCheckRequest.TAG:
+            survivors = ConsistencyCheckRequest.decode(request, params).survivors
+            gone = self.choose.one(sorted(survivors - {self.index}))
+            return ConsistencyCheckRequest(survivors=survivors - {gone}).encode(params)
+        return request
 
 
 DEVIATIONS: tuple[type[Deviation], ...] = (

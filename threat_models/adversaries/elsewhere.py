@@ -20,14 +20,14 @@ ROUNDS = 5
 
 @dataclass
 class Elsewhere:
-    """The next iteration; `requests[r][i]` is what client i was sent in round r, if the session came so far."""
+    """The next session; `requests[r][i]` is what client i was sent in round r, if the session came so far."""
 
     cohort: Cohort
     requests: list[dict[int, bytes]] = field(init=False)
     advertisements: dict[int, Advertisement] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.params = replace(self.cohort.params, iteration=self.cohort.params.iteration + 1)
+        self.params = replace(self.cohort.params, session=self.cohort.params.session + 1)
         server = Server(self.params)
         self.clients = [self.cohort.client(index) for index in self.cohort.everyone]
         self.requests = [dict(server.start()), *({} for _ in range(ROUNDS - 1))]

@@ -17,11 +17,12 @@ from protocols.primitives.field import PRIME
 from protocols.secagg.messages import (
     HEADER_SIZE,
     ConsistencyCheckResponse,
+    MaskedInputResponse,
     ShareKeysResponse,
     UnmaskingResponse,
     response_type,
 )
-from protocols.secagg.statements import sign_survivors
+from protocols.secagg.statements import sign_survivors, sign_unopened
 
 from .choices import Chooser
 from .parties import SMALL_ORDER, Cohort, Puppet, flipped, identity, randomness
@@ -32,7 +33,7 @@ ANY_ROUND = ("silence", "garbled", "another's", "an old one", "twice", "too late
 LIES = (
     (*ANY_ROUND, "small order", "wrong commitment"),
     (*ANY_ROUND, "wrong seed shared", "wrong key shared", "spoiled boxes", "missing box", "one wrong deal"),
-    (*ANY_ROUND, "another input"),
+    (*ANY_ROUND, "another input", "honest senders named"),
     (*ANY_ROUND, "no signature", "another set signed"),
     (*ANY_ROUND, *3 * ("wrong share", "all shares wrong"), "missing share", "swapped shares"),
 )
@@ -124,7 +125,7 @@ class LyingClients:
             for each in self._bent(index, number, response, lie):
                 if lie == "too late":
                     yield index, each
-                elif self._receive(index, each) and response_type(each).TAG == 6:
+                elif self._receive(index, each) and number == 2 and response_type(each).TAG == 6:
                     self._account(index, response, each)
             self.sent[index].append(response)
 
@@ -144,9 +145,14 @@ class LyingClients:
         """Lies that begin inside the client: what it shares is not what it advertised."""
         secret = {"wrong seed shared": "self_mask_seed", "wrong key shared": "mask_key"}.get(lie)
         if secret:
-            client = self.clients[index]
-            state: Any = client._state
-            client._state = replace(state, **{secret: bytes(32)})
+            self._alter(index, **{secret: bytes(32)})
+
+    def _alter(self, index: int, **changes: Any) -> None:
+        """What an evil client is made to believe of itself."""
+        held = self.clients[index]._held
+        state, answer = held.take()
+        altered: Any = state
+        held.put((replace(altered, **changes), answer))
 
     def _bent(self, index: int, number: int, response: bytes, lie: str) -> list[bytes]:
         """What is sent in place of a response, in order."""
@@ -179,9 +185,8 @@ class LyingClients:
             weak = {self.choose.one(("seal_key", "mask_key")): self.choose.one(sorted(SMALL_ORDER))}
             return response[:HEADER_SIZE] + puppet.advertise(self.cohort.params, **weak).encode()
         if lie == "wrong commitment":
-            state: Any = self.clients[index]._state
             altered = puppet.advertise(self.cohort.params, commitment=bytes(32))
-            self.clients[index]._state = replace(state, advertisement=altered)
+            self._alter(index, advertisement=altered)
             return response[:HEADER_SIZE] + altered.encode()
         return response
 
@@ -197,17 +202,25 @@ class LyingClients:
 
     def _framed(self, index: int) -> dict[int, bytes]:
         """A box with shares of nothing, for the honest client that all liars agreed to make look like one."""
-        state: Any = self.clients[index]._state
+        state: Any = self.clients[index]._held.look()[0]
         victims = [peer for peer in self.cohort.honest if peer in state.neighbors]
         puppet = Puppet(index, randomness(self.cohort.seed, index), identity(index))
         return {peer: puppet.box(state.graph, peer, state.neighbors[peer].seal_key) for peer in victims[:1]}
 
-    def _bent_input(self, index: int, response: bytes, lie: str) -> bytes:  # noqa: ARG002
+    def _bent_input(self, index: int, response: bytes, lie: str) -> bytes:
         words = np.array([self.choose.number(0, 2**16 - 1) for _ in range(2)], "<u2")
-        return response[:HEADER_SIZE] + pack(words, 16) if lie == "another input" else response
+        decoded = MaskedInputResponse.decode(response, self.cohort.params)
+        if lie == "another input":
+            return replace(decoded, packed=[pack(words, 16)]).encode(self.cohort.params)
+        if lie == "honest senders named":
+            state: Any = self.clients[index]._held.look()[0]
+            named = frozenset(self.choose.some(sorted(state.shares), 1))
+            signature = sign_unopened(state.graph, index, identity(index), named)
+            return replace(decoded, unopened=named, signature=signature).encode(self.cohort.params)
+        return response
 
     def _bent_signature(self, index: int, response: bytes, lie: str) -> bytes:
-        state: Any = self.clients[index]._state
+        state: Any = self.clients[index]._held.look()[0]
         signature = bytes(64)
         if lie == "another set signed":
             signature = sign_survivors(state.graph, identity(index), state.survivors - {min(state.survivors)})
@@ -228,7 +241,8 @@ class LyingClients:
         return UnmaskingResponse(self_mask_shares=first, mask_key_shares=second).encode(self.cohort.params)
 
     def _account(self, index: int, honest: bytes, sent: bytes) -> None:
-        difference = unpack(sent[HEADER_SIZE:], 2, 16) - unpack(honest[HEADER_SIZE:], 2, 16)
+        vectors = [MaskedInputResponse.decode(data, self.cohort.params).packed[0] for data in (sent, honest)]
+        difference = unpack(vectors[0], 2, 16) - unpack(vectors[1], 2, 16)
         self.offsets[index] = difference.astype(np.int64)
 
     def _judge(self) -> None:

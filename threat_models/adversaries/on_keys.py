@@ -5,7 +5,7 @@ from typing import Any
 
 from .evil_server import Deviation
 from .on_inputs import Isolate, Split, TooFew
-from .parties import LAST_ITERATION, SMALL_ORDER, Puppet, crafted, digest, identity, lowest_threshold, randomness
+from .parties import LAST_SESSION, SMALL_ORDER, Puppet, crafted, digest, identity, lowest_threshold, randomness
 from .views import View
 
 
@@ -44,8 +44,10 @@ class OtherSession(Deviation):
         params = server.params
         changes: dict[str, Any] = choose.one(
             (
+                {"session": params.session + 1},
+                {"session": LAST_SESSION},
                 {"iteration": params.iteration + 1},
-                {"iteration": LAST_ITERATION},
+                {"server_key": digest("another server")},
                 {"min_survivors": min(params.min_survivors + 1, params.clients)},
                 {"threshold": min(params.threshold + 1, params.degree)},
                 {"architecture_digest": digest("crafted")},

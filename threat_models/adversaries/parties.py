@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256, shake_256
 from itertools import count
 from typing import Any, TypeVar
@@ -24,9 +24,10 @@ from .choices import Chooser
 
 T = TypeVar("T", SessionParams, VectorSpec)
 
-LAST_ITERATION = 6
-"""Newest iteration that every client took part in before."""
-ITERATION = 7
+LAST_SESSION = 6
+"""Newest session that every client took part in before."""
+SESSION = 7
+ITERATION = 3
 _P = 2**255 - 19
 SMALL_ORDER = frozenset(
     point.to_bytes(32, "little")
@@ -48,6 +49,9 @@ def digest(name: str) -> bytes:
 def identity(index: int) -> Ed25519PrivateKey:
     """A client's long-lived key, the same every time."""
     return Ed25519PrivateKey.from_private_bytes(digest(f"identity {index}"))
+
+
+SERVER_KEY = identity(-1).public_key().public_bytes_raw()
 
 
 @cache
@@ -78,7 +82,10 @@ def policy_for(params: SessionParams, **changes: Any) -> ClientPolicy:
         "min_cohort": params.clients,
         "min_survivors": params.min_survivors,
         "min_corrupt": params.corrupt,
-        "last_iteration": params.iteration - 1,
+        "server_key": params.server_key,
+        "iteration": params.iteration,
+        "last_session": params.session - 1,
+        "vectors": params.vectors,
         "architectures": frozenset({params.architecture_digest}),
         "model_digest": params.model_digest,
         "anchors_digest": params.anchors_digest,
@@ -127,9 +134,10 @@ class Cohort:
         """A client that insists on what was agreed; `policy` says where it differs."""
         return Client(
             identity=identity(index),
-            policy=policy_for(self.params, **({"last_iteration": LAST_ITERATION} | policy)),
-            vectors=self.vectors(index),
+            policy=policy_for(self.params, **({"last_session": LAST_SESSION} | policy)),
+            vectors=partial(self.vectors, index),
             random=randomness(self.seed if seed is None else seed, index),
+            clock=float,
             vault=vault,
         )
 
@@ -153,7 +161,9 @@ def cohort(choose: Chooser, shapes: Sequence[tuple[int, int]] = SHAPES) -> Cohor
     threshold = min(lowest_threshold(degree, corrupt) + choose.one((0, 0, 0, 1)), degree)
     least = max(threshold + 1, (clients + corrupt) // 2 + 1, corrupt + 2)
     params = SessionParams(
+        session=SESSION,
         iteration=ITERATION,
+        server_key=SERVER_KEY,
         identities=roster(clients),
         vectors=(VectorSpec(name="update", length=2, modulus_bits=16, max_abs_input=100),),
         degree=degree,

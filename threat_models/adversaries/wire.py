@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from protocols import Client, SessionParams
@@ -10,7 +11,7 @@ from protocols.errors import ProtocolError
 from protocols.secagg.messages import AdvertiseKeysRequest, MaskedInputRequest, ShareKeysRequest
 from protocols.secagg.snapshot import Position, SnapshotError, Vault
 
-from .parties import LAST_ITERATION, SMALL_ORDER, Cohort, digest, identity
+from .parties import ITERATION, LAST_SESSION, SERVER_KEY, SMALL_ORDER, Cohort, digest, identity
 
 
 class Violation(AssertionError):  # noqa: N818  (what the adversary achieved)
@@ -26,7 +27,7 @@ class Wire:
         clients: By index.
         snapshots: What each client with a vault has stored, oldest first.
         exchanges: All turns of honest clients.
-        answered: By honest client, which rounds it answered.
+        answered: By honest client, what it answered in which round: request and response.
         refused: Clients that have refused a request.
         crashes: What clients raised that is no refusal; always a defect.
         joined: The parameters of the session that a client has answered an invitation to.
@@ -38,7 +39,7 @@ class Wire:
     clients: dict[int, Client] = field(init=False)
     snapshots: dict[int, list[bytes]] = field(default_factory=dict)
     exchanges: list[Exchange] = field(default_factory=list)
-    answered: dict[int, set[int]] = field(default_factory=dict)
+    answered: dict[int, dict[int, tuple[bytes, bytes]]] = field(default_factory=dict)
     refused: set[int] = field(default_factory=set)
     crashes: list[Exception] = field(default_factory=list)
     joined: dict[int, SessionParams] = field(default_factory=dict)
@@ -65,18 +66,27 @@ class Wire:
             if response is not None and request[0] == AdvertiseKeysRequest.TAG:
                 self.joined[index] = AdvertiseKeysRequest.decode(request).params
             return response
+        if response is not None and self.answered.get(index, {}).get(request[0]) == (request, response):
+            return response  # the same again, as after a lost answer
         self.exchanges.append(Exchange(index, request, response))
         if response is None:
             self.refused.add(index)
         else:
-            self._check_answer(index, request)
+            self._check_answer(index, request, response)
         return response
 
     def restore(self, index: int, snapshot: bytes, at_least: Position) -> bool:
         """Makes a client again from a snapshot; whether it let itself be made."""
         try:
             vault = self._vault(index)
-            self.clients[index] = Client.restore(snapshot, identity=identity(index), vault=vault, at_least=at_least)
+            self.clients[index] = Client.restore(
+                snapshot,
+                identity=identity(index),
+                vectors=partial(self.cohort.vectors, index),
+                clock=float,
+                vault=vault,
+                at_least=at_least,
+            )
         except SnapshotError:
             return False
         return True
@@ -95,13 +105,13 @@ class Wire:
     def _vault(self, index: int) -> Vault:
         return Vault(key=digest(f"vault {index}"), keep=self.snapshots.setdefault(index, []).append)
 
-    def _check_answer(self, index: int, request: bytes) -> None:
-        rounds, number = self.answered.setdefault(index, set()), request[0]
+    def _check_answer(self, index: int, request: bytes, response: bytes) -> None:
+        rounds, number = self.answered.setdefault(index, {}), request[0]
         if number in rounds:
-            raise Violation(f"client {index} answered two requests of round {number // 2}")
+            raise Violation(f"client {index} gave two answers in round {number // 2}")
         if index in self.refused:
             raise Violation(f"client {index} answered a request of round {number // 2} after it had refused one")
-        rounds.add(number)
+        rounds[number] = request, response
         if number == AdvertiseKeysRequest.TAG:
             self.joined[index] = AdvertiseKeysRequest.decode(request).params
             self._check_invitation(index, self.joined[index])
@@ -121,5 +131,7 @@ class Wire:
         digests = ("model_digest", "architecture_digest", "anchors_digest", "privacy_digest")
         if any(getattr(params, name) != terms.get(name, getattr(agreed, name)) for name in digests):
             raise Violation(f"client {index} accepted a session about something else than it received")
-        if params.iteration <= LAST_ITERATION:
-            raise Violation(f"client {index} accepted a session of an iteration that is over")
+        if params.session <= LAST_SESSION:
+            raise Violation(f"client {index} accepted a session that is over")
+        if (params.iteration, params.server_key) != (ITERATION, SERVER_KEY):
+            raise Violation(f"client {index} accepted a session of another iteration, or of another server")

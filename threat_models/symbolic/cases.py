@@ -110,7 +110,9 @@ def search(model: Model, case: Case) -> Result:
 def _params(clients: int, *, corrupt: int) -> SessionParams:
     """The complete graph, threshold 2 and three survivors: the least that `SessionParams` allows for 3 or 4 clients."""
     return SessionParams(
+        session=1,
         iteration=1,
+        server_key=bytes(32),
         identities=tuple(bytes([index]) * 32 for index in range(clients)),
         vectors=(VectorSpec(name="update", length=1, modulus_bits=8, max_abs_input=1),),
         degree=clients - 1,

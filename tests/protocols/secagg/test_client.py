@@ -1,6 +1,7 @@
 """A client's own contract, and each check of each round against one bent request."""
 
 from dataclasses import replace
+from functools import partial
 from itertools import combinations
 
 import numpy as np
@@ -35,7 +36,7 @@ def refuses(cohort, house, message, match, index=0, **changes):
     client, honest = cohort.clients[index], cohort.requests[-1][index]
     with pytest.raises(FaultyServerError, match=match):
         client.receive(house.bend(honest, message, cohort.params, **changes))
-    assert client._state == Aborted()
+    assert client._held.look()[0] == Aborted()
     with pytest.raises(LocalProtocolError):
         client.receive(honest)
 
@@ -51,44 +52,28 @@ def without(table, *indices):
 
 
 def test_the_constructor_checks_what_it_is_given(house):
-    params = house.params()
     arguments = {
         "identity": house.identity(0),
         "policy": house.policy(),
-        "vectors": house.vectors(params, 0),
+        "vectors": dict,
         "random": bytes(CLIENT_RANDOM_BYTES),
+        "clock": float,
     }
     Client(**arguments)
-    for wrong in (
-        {"vectors": {"update": np.zeros(6, np.int32)}},
-        {"vectors": {"update": np.zeros(6)}},
-        {"vectors": {"update": np.zeros((2, 3), np.int64)}},
-        {"vectors": {"head": np.zeros(6, np.int64), "update": np.zeros(6, np.uint64)}},
-        {"random": bytes(CLIENT_RANDOM_BYTES - 1)},
-        {"random": b""},
-    ):
-        with pytest.raises(LocalProtocolError, match="random" if "random" in wrong else "vector 'update'"):
-            Client(**(arguments | wrong))
+    for random in (bytes(CLIENT_RANDOM_BYTES - 1), b""):
+        with pytest.raises(LocalProtocolError, match="random"):
+            Client(**(arguments | {"random": random}))
     with pytest.raises(ParametersError, match="roster"):
         Client(**(arguments | {"identity": house.identity(9)}))
-
-
-def test_the_client_keeps_its_own_copy_of_its_vectors(house):
-    cohort = house.cohort()
-    vectors = house.vectors(cohort.params, 0)
-    cohort.clients[0] = house.client(cohort.params, 0, vectors=vectors)
-    vectors["update"][:] = 0
-    vectors.clear()
-    cohort.run().check_aggregate(range(4))
 
 
 def test_a_client_says_whether_it_is_finished_and_which_iteration_it_took_part_in(house):
     cohort = house.cohort()
     client = cohort.clients[0]
-    assert (client.finished, client.last_iteration) == (False, 6)
+    assert (client.finished, client.last_session) == (False, 6)
     for number in range(5):
         cohort.run(number + 1)
-        assert (client.finished, client.last_iteration) == (number == 4, 7)
+        assert (client.finished, client.last_session) == (number == 4, 7)
 
 
 def test_a_refused_session_does_not_count_as_taken_part_in_and_an_aborted_one_does(house):
@@ -100,9 +85,9 @@ def test_a_refused_session_does_not_count_as_taken_part_in_and_an_aborted_one_do
         refused.receive(request)
     aborted.receive(request)
     with pytest.raises(FaultyServerError):
-        aborted.receive(request)
-    assert (refused.finished, refused.last_iteration) == (True, 6)
-    assert (aborted.finished, aborted.last_iteration) == (True, 7)
+        aborted.receive(request + b"\0")
+    assert (refused.finished, refused.last_session) == (True, 6)
+    assert (aborted.finished, aborted.last_session) == (True, 7)
 
 
 def test_every_part_of_the_randomness_matters(house):
@@ -116,8 +101,9 @@ def test_every_part_of_the_randomness_matters(house):
         cohort.clients[0] = Client(
             identity=house.identity(0),
             policy=house.policy(),
-            vectors=house.vectors(cohort.params, 0),
+            vectors=partial(house.vectors, cohort.params, 0),
             random=bytes(random),
+            clock=float,
         )
         cohort.run(3)
         sent.append([responses[0] for responses in cohort.responses])
@@ -303,47 +289,87 @@ def test_clients_that_were_shown_different_advertisements_open_no_boxes_of_each_
     responses = {index: cohort.clients[index].receive(requests[index]) for index in near | {0}}
     boxes = {index: ShareKeysResponse.decode(responses[index], params).boxes[0] for index in near}
     request = MaskedInputRequest(boxes=boxes).encode(params)
-    if same:
-        cohort.clients[0].receive(request)
-    else:
-        with pytest.raises(FaultyServerError, match="does not open"):
-            cohort.clients[0].receive(request)
+    response = MaskedInputResponse.decode(cohort.clients[0].receive(request), params)
+    assert response.unopened == (frozenset() if same else {sender})
 
 
 @pytest.mark.parametrize("name", ["seal_key", "mask_key"])
-def test_a_signed_key_of_small_order_is_refused_before_anything_is_shared(house, name):
-    """A corrupt client signs a key of small order, and a corrupt server passes it on."""
+@pytest.mark.parametrize(("key", "problem"), [(bytes(32), "small order"), (b"\x09" + bytes(30) + b"\x80", "below 2")])
+def test_a_signed_key_that_nobody_can_use_is_refused_before_anything_is_shared(house, name, key, problem):
+    """A corrupt client signs a key of small order, or one with bit 255 set, and a corrupt server passes it on."""
     cohort, honest = at(house, ShareKeysRequest)
-    keys = {key: getattr(honest.advertisements[2], key) for key in ("seal_key", "mask_key", "commitment")}
-    weak = advertise(cohort.params, 2, house.identity(2), **{**keys, name: bytes(32)})
-    refuses(cohort, house, ShareKeysRequest, "small order", advertisements={**honest.advertisements, 2: weak})
+    keys = {name: getattr(honest.advertisements[2], name) for name in ("seal_key", "mask_key", "commitment")}
+    bad = advertise(cohort.params, 2, house.identity(2), **{**keys, name: key})
+    refuses(cohort, house, ShareKeysRequest, problem, advertisements={**honest.advertisements, 2: bad})
 
 
 # Round 2: boxes
 
 
-def test_a_box_that_does_not_open_is_refused(house):
-    cohort, honest = at(house, MaskedInputRequest)
-    box = bytes([honest.boxes[2][0] ^ 1]) + honest.boxes[2][1:]
-    refuses(cohort, house, MaskedInputRequest, "does not open", boxes={**honest.boxes, 2: box})
+def spoiled(cohort, index, kind):
+    """A box from client 2 that client `index` cannot open."""
+    honest = MaskedInputRequest.decode(cohort.requests[2][index], cohort.params)
+    receiver = cohort.clients[index]._held.look()[0]
+    context = Domain.BOX.bind(receiver.graph.digest, 2, index)
+    key = receiver.seal_keys.agree(receiver.neighbors[2].seal_key, context)
+    others = MaskedInputRequest.decode(cohort.requests[2][1 - index], cohort.params).boxes
+    return {
+        "one bit": bytes([honest.boxes[2][0] ^ 1]) + honest.boxes[2][1:],
+        "another sender's": honest.boxes[3],
+        "another recipient's": others[2],
+        "its own": MaskedInputRequest.decode(cohort.requests[2][2], cohort.params).boxes[index],
+        "a share beyond the field": aead.seal(key, b"\xff" * 66, context),
+    }[kind]
 
 
-def test_swapped_boxes_are_refused(house):
-    cohort, honest = at(house, MaskedInputRequest)
-    swapped = {**honest.boxes, 1: honest.boxes[2], 2: honest.boxes[1]}
-    refuses(cohort, house, MaskedInputRequest, "does not open", boxes=swapped)
+SPOILED = ("one bit", "another sender's", "another recipient's", "its own", "a share beyond the field")
 
 
-def test_a_box_for_another_recipient_is_refused(house):
-    cohort, honest = at(house, MaskedInputRequest)
-    theirs = MaskedInputRequest.decode(cohort.requests[2][1], cohort.params).boxes[2]
-    refuses(cohort, house, MaskedInputRequest, "does not open", boxes={**honest.boxes, 2: theirs})
+@pytest.mark.parametrize("kind", SPOILED)
+def test_a_box_that_does_not_open_names_its_sender_and_removes_nobody(house, kind):
+    """The client masks as if it had opened, and holds no share of the sender: the sum stays exact."""
+    cohort, honest = at(house, MaskedInputRequest, 5)
+    boxes = {**honest.boxes, 2: spoiled(cohort, 0, kind)}
+    cohort.requests[2][0] = MaskedInputRequest(boxes=boxes).encode(cohort.params)
+    cohort.run(3)
+    response = MaskedInputResponse.decode(cohort.responses[2][0], cohort.params)
+    assert response.unopened == {2}
+    assert cohort.clients[0]._held.look()[0].shares.keys() == {1, 3, 4}
+    cohort.run().check_aggregate(range(5))
+    assert cohort.server.unopened == {0: {2}}
+    released = UnmaskingResponse.decode(cohort.responses[4][0], cohort.params)
+    assert released.self_mask_shares.keys() | released.mask_key_shares.keys() == {1, 3, 4}
 
 
-def test_a_box_the_client_sealed_itself_is_refused(house):
-    cohort, honest = at(house, MaskedInputRequest)
-    own = MaskedInputRequest.decode(cohort.requests[2][2], cohort.params).boxes[0]
-    refuses(cohort, house, MaskedInputRequest, "does not open", boxes={**honest.boxes, 2: own})
+@pytest.mark.parametrize("silent_from", [{0: 3}, {2: 2}, {2: 3}, {2: 4}, {0: 4}, {1: 2}])
+@pytest.mark.parametrize("kind", SPOILED[:1])
+def test_a_spoiled_box_and_a_dropout_leave_the_exact_sum(house, kind, silent_from):
+    """Whoever of the pair, or beside it, vanishes: what is left of their mask comes off."""
+    cohort, honest = at(house, MaskedInputRequest, 6)
+    boxes = {**honest.boxes, 2: spoiled(cohort, 0, kind)}
+    cohort.requests[2][0] = MaskedInputRequest(boxes=boxes).encode(cohort.params)
+    ((gone, number),) = silent_from.items()
+    cohort.run(silent_from=silent_from)
+    cohort.check_aggregate(set(range(6)) - ({gone} if number < 3 else set()))
+
+
+def test_as_many_boxes_must_open_as_give_back_a_secret(house):
+    cohort, honest = at(house, MaskedInputRequest, 5)
+    bad = {index: bytes(82) for index in (1, 2)}
+    refuses(cohort, house, MaskedInputRequest, "4 came and 2 open, at least 3", boxes={**honest.boxes, **bad})
+
+
+def test_a_survivor_whose_box_never_came_is_refused_and_one_whose_box_did_not_open_is_not(house):
+    for missing in (True, False):
+        cohort, honest = at(house, MaskedInputRequest, 5)
+        boxes = without(honest.boxes, 2) if missing else {**honest.boxes, 2: bytes(82)}
+        cohort.clients[0].receive(MaskedInputRequest(boxes=boxes).encode(cohort.params))
+        request = ConsistencyCheckRequest(survivors=frozenset(range(5))).encode(cohort.params)
+        if missing:
+            with pytest.raises(FaultyServerError, match="exchanged no box"):
+                cohort.clients[0].receive(request)
+        else:
+            cohort.clients[0].receive(request)
 
 
 def test_a_box_from_a_client_without_keys_is_refused(house):
@@ -371,16 +397,9 @@ def test_too_few_boxes_are_refused(house, changes, threshold):
         if count == threshold:
             cohort.clients[0].receive(house.bend(cohort.requests[2][0], MaskedInputRequest, cohort.params, boxes=boxes))
         else:
-            refuses(cohort, house, MaskedInputRequest, f"{count} neighbors, at least {threshold}", boxes=boxes)
-
-
-def test_a_box_with_a_share_beyond_the_field_is_refused(house):
-    cohort, honest = at(house, MaskedInputRequest)
-    receiver = cohort.clients[0]._state
-    context = Domain.BOX.bind(receiver.graph.digest, 2, 0)
-    key = receiver.seal_keys.agree(receiver.neighbors[2].seal_key, context)
-    box = aead.seal(key, b"\xff" * 66, context)
-    refuses(cohort, house, MaskedInputRequest, "share", boxes={**honest.boxes, 2: box})
+            refuses(
+                cohort, house, MaskedInputRequest, f"{count} came and {count} open, at least {threshold}", boxes=boxes
+            )
 
 
 # Round 3: survivors
@@ -421,7 +440,7 @@ def test_a_client_among_too_few_surviving_neighbors_does_not_sign(house, near, f
     if fits:
         request = house.bend(cohort.requests[3][0], ConsistencyCheckRequest, cohort.params, survivors=survivors)
         cohort.clients[0].receive(request)
-        assert cohort.clients[0]._state.survivors == survivors
+        assert cohort.clients[0]._held.look()[0].survivors == survivors
     else:
         refuses(cohort, house, ConsistencyCheckRequest, f"{near} are neighbors, at least 3", survivors=survivors)
 
@@ -463,12 +482,15 @@ def test_a_signature_of_someone_who_did_not_survive_does_not_count(house, silent
     refuses(cohort, house, UnmaskingRequest, "not among", signatures={**without(honest.signatures, 0), 4: genuine})
 
 
-def test_the_same_unmasking_request_is_answered_once(house):
-    cohort, _ = at(house, UnmaskingRequest)
-    client, request = cohort.clients[0], cohort.requests[4][0]
-    client.receive(request)
+def test_another_unmasking_request_is_not_answered(house):
+    """As good as the first: more signatures on the same set."""
+    cohort, honest = at(house, UnmaskingRequest)
+    client, others = cohort.clients[0], dict(honest.signatures)
+    client.receive(cohort.requests[4][0])
+    everyone = frozenset(range(4))
+    others |= {index: sign_survivors(cohort.graph, house.identity(index), everyone) for index in everyone}
     with pytest.raises(FaultyServerError, match="Unmasked"):
-        client.receive(request)
+        client.receive(UnmaskingRequest(signatures=others).encode(cohort.params))
 
 
 def test_a_client_releases_exactly_one_share_of_each_client(house):
@@ -510,14 +532,15 @@ def test_boxes_hold_shares_of_the_committed_secrets(house, changes):
     """White box: any threshold of shares in the neighbors' hands gives back seed and mask key, one less neither."""
     cohort = house.cohort(**changes).run(1)
     threshold = cohort.params.threshold
-    secrets = [(client._state.self_mask_seed, client._state.mask_key) for client in cohort.clients]
+    secrets = [(client._held.look()[0].self_mask_seed, client._held.look()[0].mask_key) for client in cohort.clients]
     cohort.run(3)
     for owner, (seed, key) in enumerate(secrets):
         neighbors = cohort.graph.neighbors(owner)
-        assert {client._state.index for client in cohort.clients if owner in client._state.shares} == neighbors
+        states = [client._held.look()[0] for client in cohort.clients]
+        assert {state.index for state in states if owner in state.shares} == neighbors
         for count in (threshold - 1, threshold, len(neighbors)):
             for holders in combinations(sorted(neighbors), count):
-                pairs = [cohort.clients[holder]._state.shares[owner] for holder in holders]
+                pairs = [states[holder].shares[owner] for holder in holders]
                 weights = lagrange_coefficients([holder + 1 for holder in holders])
                 both = [combine([getattr(pair, name) for pair in pairs], weights) for name in ("self_mask", "mask_key")]
                 expected = [int.from_bytes(secret, "big") for secret in (seed, key)]
@@ -529,7 +552,9 @@ def test_the_two_secrets_are_shared_by_unrelated_polynomials(house):
     """With equal coefficients every holder would know the difference of the two secrets."""
     cohort = house.cohort().run(3)
     for owner in range(4):
-        pairs = [client._state.shares[owner] for client in cohort.clients if client._state.index != owner]
+        pairs = [
+            client._held.look()[0].shares[owner] for client in cohort.clients if client._held.look()[0].index != owner
+        ]
         assert len({(pair.self_mask - pair.mask_key) % PRIME for pair in pairs}) == 3
 
 
@@ -538,7 +563,7 @@ def test_another_graph_means_other_sharing_polynomials(house):
     shares = []
     for silent in ({}, {4: 0}):
         cohort = house.cohort(5).run(3, silent_from=silent)
-        shares.append([cohort.clients[holder]._state.shares[0] for holder in (1, 2, 3)])
+        shares.append([cohort.clients[holder]._held.look()[0].shares[0] for holder in (1, 2, 3)])
     for first, second in zip(*shares, strict=True):
         assert first.self_mask != second.self_mask
         assert first.mask_key != second.mask_key
@@ -550,7 +575,7 @@ def test_a_masked_input_says_nothing_by_itself(house):
     uploads = []
     for vector in (np.zeros(65536, np.int64), np.full(65536, 31, np.int64)):
         cohort = type(house.cohort())(params)
-        cohort.clients[1] = house.client(params, 1, vectors={"update": vector})
+        cohort.clients[1] = house.client(params, 1, vectors=lambda vector=vector: {"update": vector})
         cohort.run(3)
         uploads += MaskedInputResponse.decode(cohort.responses[2][1], params).packed
     first, second = (np.frombuffer(upload, np.uint8) for upload in uploads)

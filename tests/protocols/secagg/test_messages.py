@@ -18,6 +18,9 @@ from protocols.secagg.messages import (
 )
 from protocols.secagg.statements import advertise
 
+OPENING = HEADER_SIZE + 4 + 64
+"""Bytes of a MaskedInputResponse before its vectors, if it names nobody."""
+
 
 @pytest.fixture(scope="module")
 def transcript(house):
@@ -98,7 +101,7 @@ def test_another_version_is_refused(transcript):
     params, exchanged = transcript
     for data in exchanged:
         with pytest.raises(MalformedMessageError, match="version"):
-            decode(data[:1] + b"\x02" + data[2:], params)
+            decode(data[:1] + b"\x01" + data[2:], params)
 
 
 def test_a_message_under_another_tag_is_refused(transcript):
@@ -117,13 +120,13 @@ def test_every_message_but_the_first_names_its_session(transcript):
 
 
 @pytest.mark.parametrize(
-    "field", ["iteration", "min_survivors", "identities", "vectors", "model_digest", "privacy_digest"]
+    "field", ["session", "min_survivors", "identities", "vectors", "model_digest", "privacy_digest"]
 )
 def test_a_message_of_another_session_is_refused_whatever_makes_it_another(transcript, house, field):
     """The same clients, and for the most part the same sizes: all fields would decode."""
     params, exchanged = transcript
     value = {
-        "iteration": 8,
+        "session": 8,
         "min_survivors": 4,
         "identities": params.identities[::-1],
         "vectors": (params.vectors[0], replace(params.vectors[1], max_abs_input=14)),
@@ -154,7 +157,7 @@ def test_a_flip_in_the_masked_vectors_is_just_another_masked_input(transcript, d
     honest = bytearray(exchanged[7])
     first, second = params.vectors
     bits = first.length * first.modulus_bits  # 120: no padding; the second vector has 33 bits and 7 of padding
-    bit = 8 * HEADER_SIZE + data.draw(st.integers(0, bits + second.length * second.modulus_bits - 1))
+    bit = 8 * OPENING + data.draw(st.integers(0, bits + second.length * second.modulus_bits - 1))
     honest[bit // 8] ^= 1 << bit % 8
     assert MaskedInputResponse.decode(bytes(honest), params).encode(params) == honest
 
@@ -162,31 +165,33 @@ def test_a_flip_in_the_masked_vectors_is_just_another_masked_input(transcript, d
 def test_padding_bits_of_each_vector_must_be_zero(house):
     """Padding of the first vector lies in the middle of the message."""
     params = house.params(vectors=(house.spec(name="a", length=1, modulus_bits=11), house.spec(name="b", length=1)))
-    honest = MaskedInputResponse(packed=[b"\xff\x07", bytes(4)]).encode(params)
+    honest = MaskedInputResponse(unopened=frozenset(), signature=bytes(64), packed=[b"\xff\x07", bytes(4)]).encode(
+        params
+    )
     assert MaskedInputResponse.decode(honest, params).packed == [b"\xff\x07", bytes(4)]
     with pytest.raises(MalformedMessageError, match="padding"):
-        MaskedInputResponse.decode(honest[:HEADER_SIZE] + b"\xff\x0f" + bytes(4), params)
+        MaskedInputResponse.decode(honest[:OPENING] + b"\xff\x0f" + bytes(4), params)
 
 
 @pytest.mark.parametrize(("bits", "size"), [(8, 10), (9, 12), (20, 25), (24, 30), (32, 40), (40, 50), (64, 80)])
-def test_an_upload_costs_a_header_and_its_bits(house, bits, size):
+def test_an_upload_costs_an_opening_and_its_bits(house, bits, size):
     cohort = house.cohort(length=10, modulus_bits=bits).run(3)
-    assert {len(response) for response in cohort.responses[2].values()} == {34 + size}
+    assert {len(response) for response in cohort.responses[2].values()} == {102 + size}
 
 
-def test_an_upload_of_several_vectors_costs_a_header_and_their_bits(house):
+def test_an_upload_of_several_vectors_costs_an_opening_and_their_bits(house):
     widths = (8, 11, 24, 32, 64)
     vectors = tuple(house.spec(name=f"v{bits}", length=9, modulus_bits=bits) for bits in widths)
     cohort = house.cohort(vectors=vectors).run(3)
-    size = 34 + sum(-(-9 * bits // 8) for bits in widths)
+    size = 102 + sum(-(-9 * bits // 8) for bits in widths)
     assert {len(response) for response in cohort.responses[2].values()} == {size}
-    assert size == HEADER_SIZE + sum(vector.packed_size for vector in vectors)
+    assert size == OPENING + sum(vector.packed_size for vector in vectors)
 
 
 @pytest.mark.parametrize(("bits", "megabytes"), [(24, 3), (32, 4)])
 def test_an_upload_of_a_million_coordinates_costs_as_many_bits_as_the_sum_needs(house, bits, megabytes):
     params = house.params(length=10**6, modulus_bits=bits)
-    assert HEADER_SIZE + sum(vector.packed_size for vector in params.vectors) == 34 + megabytes * 10**6
+    assert OPENING + sum(vector.packed_size for vector in params.vectors) == 102 + megabytes * 10**6
 
 
 def test_the_server_is_sent_nothing_but_what_the_letterbox_names():
@@ -195,7 +200,7 @@ def test_the_server_is_sent_nothing_but_what_the_letterbox_names():
     assert sent == {
         "AdvertiseKeysResponse": ["advertisement"],
         "ShareKeysResponse": ["boxes"],
-        "MaskedInputResponse": ["packed"],
+        "MaskedInputResponse": ["unopened", "signature", "packed"],
         "ConsistencyCheckResponse": ["signature"],
         "UnmaskingResponse": ["self_mask_shares", "mask_key_shares"],
     }
@@ -236,5 +241,5 @@ def test_secret_shares_do_not_show():
 
 def test_decoding_allocates_nothing_for_lengths_that_are_not_there(house):
     params = house.params(length=2**32 - 1, modulus_bits=64)
-    with pytest.raises(MalformedMessageError, match="needs 34359738360 more bytes"):
-        MaskedInputResponse.decode(b"\x06\x01" + params.session_id + bytes(64), params)
+    with pytest.raises(MalformedMessageError, match="needs 34359738360 more bytes, has 64"):
+        MaskedInputResponse.decode(b"\x06\x02" + params.session_id + bytes(132), params)

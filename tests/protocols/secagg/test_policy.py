@@ -1,11 +1,23 @@
 from dataclasses import replace
+from functools import partial
 from hashlib import sha256
 
 import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from protocols import Adversary, Cohorts, ParametersError, PolicyRule, PolicyViolationError, parameters
+from protocols import (
+    CLIENT_RANDOM_BYTES,
+    Adversary,
+    Client,
+    ClientPolicy,
+    Cohorts,
+    LocalProtocolError,
+    ParametersError,
+    PolicyRule,
+    PolicyViolationError,
+    parameters,
+)
 from protocols.secagg import client as client_module
 from protocols.secagg.messages import AdvertiseKeysRequest
 from protocols.secagg.states import Aborted
@@ -23,8 +35,13 @@ VIOLATIONS = [
     (PolicyRule.MIN_SURVIVORS, {}, {"min_survivors": 4}),
     (PolicyRule.MIN_CORRUPT, {}, {"min_corrupt": 1}),
     (PolicyRule.GRAPH, WEAK_GRAPH, {}),
-    (PolicyRule.ITERATION, {}, {"last_iteration": 7}),
-    (PolicyRule.ITERATION, {"iteration": 1}, {}),
+    (PolicyRule.SERVER, {"server_key": bytes(32)}, {}),
+    (PolicyRule.ITERATION, {}, {"iteration": 4}),
+    (PolicyRule.ITERATION, {"iteration": 2}, {}),
+    (PolicyRule.SESSION, {}, {"last_session": 7}),
+    (PolicyRule.SESSION, {"session": 6}, {}),
+    (PolicyRule.TRAINING, {"training_digest": b"t" * 32}, {}),
+    (PolicyRule.CHECKPOINT, {}, {"checkpoint_digest": b"c" * 32}),
     (PolicyRule.EARLIER, {}, {"earlier": Cohorts([ROSTER_WITH_ONE_MORE])}),
     (PolicyRule.ARCHITECTURE, {"architecture_digest": bytes(32)}, {}),
     (PolicyRule.ARCHITECTURE, {}, {"architectures": frozenset()}),
@@ -34,6 +51,7 @@ VIOLATIONS = [
     (PolicyRule.VECTOR, {"length": 7}, {}),
     (PolicyRule.VECTOR, {"length": 5}, {}),
     (PolicyRule.VECTOR, {"max_abs_input": 14}, {}),
+    (PolicyRule.VECTOR, {"modulus_bits": 33}, {}),
 ]
 
 
@@ -46,7 +64,7 @@ def refuses(client, params, rule, match):
     with pytest.raises(PolicyViolationError, match=match) as caught:
         client.receive(AdvertiseKeysRequest(params=params).encode())
     assert caught.value.rule is rule
-    assert client._state == Aborted()
+    assert client._held.look()[0] == Aborted()
 
 
 @pytest.fixture
@@ -66,7 +84,7 @@ def test_a_session_against_the_policy_gets_no_byte_no_key_and_hears_the_rule(hou
 
 
 def test_every_rule_has_a_violation_above():
-    assert {rule for rule, _, _ in VIOLATIONS} == set(PolicyRule)
+    assert {rule for rule, _, _ in VIOLATIONS} == set(PolicyRule) - {PolicyRule.PATIENCE}
 
 
 @pytest.mark.parametrize(("rule", "exact"), [("min_cohort", 7), ("min_survivors", 6), ("min_corrupt", 2)])
@@ -79,13 +97,13 @@ def test_a_minimum_is_met_exactly_and_not_by_one_less(house, rule, exact):
 
 
 def test_the_first_line_that_a_session_breaks_is_named(house):
-    params = house.params(4, model_digest=bytes(32), iteration=1, **WEAK_GRAPH)
+    params = house.params(4, model_digest=bytes(32), session=1, **WEAK_GRAPH)
     policy = house.policy(min_cohort=5, min_corrupt=3)
     for changes, rule in (
         ({}, PolicyRule.MIN_COHORT),
         ({"min_cohort": 4}, PolicyRule.MIN_CORRUPT),
-        ({"min_cohort": 4, "min_corrupt": 2}, PolicyRule.ITERATION),
-        ({"min_cohort": 4, "min_corrupt": 2, "last_iteration": 0}, PolicyRule.MODEL),
+        ({"min_cohort": 4, "min_corrupt": 2}, PolicyRule.SESSION),
+        ({"min_cohort": 4, "min_corrupt": 2, "last_session": 0}, PolicyRule.MODEL),
     ):
         with pytest.raises(PolicyViolationError) as caught:
             replace(policy, **changes).check(params)
@@ -105,34 +123,47 @@ def test_a_session_that_does_not_invite_the_client_is_refused(house):
 # Vectors
 
 
-@pytest.mark.usefixtures("no_keys")
 @pytest.mark.parametrize(
-    ("names", "lengths", "problem"),
+    ("brought", "problem"),
     [
-        ((), (), "brought"),
-        (("first",), (6,), "brought"),
-        (("second",), (3,), "brought"),
-        (("first", "third"), (6, 3), "brought"),
-        (("first", "second", "third"), (6, 3, 1), "brought"),
-        (("first", "second"), (3, 6), "coordinates"),
-        (("first", "second"), (6, 2), "'second'"),
-        (("first", "second"), (6, 4), "'second'"),
-        (("first", "second"), (0, 3), "'first'"),
+        ({}, "were agreed"),
+        ({"first": np.zeros(6, np.int64)}, "were agreed"),
+        ({"first": np.zeros(6, np.int64), "third": np.zeros(3, np.int64)}, "were agreed"),
+        ({name: np.zeros(6, np.int64) for name in ("first", "second", "third")}, "were agreed"),
+        ({"second": np.zeros(2, np.int64)}, "'second'"),
+        ({"second": np.zeros(4, np.int64)}, "'second'"),
+        ({"first": np.zeros(0, np.int64)}, "'first'"),
+        ({"first": np.zeros((2, 3), np.int64)}, "'first'"),
+        ({"first": np.zeros(6, np.int32)}, "'first'"),
+        ({"second": np.zeros(3, np.uint64)}, "'second'"),
+        ({"second": np.zeros(3)}, "'second'"),
     ],
 )
-def test_other_vectors_than_the_session_sums_are_not_given(house, names, lengths, problem):
+def test_what_the_caller_brings_must_be_what_it_agreed_to(house, brought, problem):
     params = house.params(vectors=(house.spec(name="first"), house.spec(name="second", length=3, modulus_bits=11)))
-    vectors = {name: np.zeros(length, np.int64) for name, length in zip(names, lengths, strict=True)}
-    refuses(house.client(params, 0, vectors=vectors), params, PolicyRule.VECTOR, match=problem)
+    cohort = type(house.cohort())(params)
+    complete = len(brought) == 1 and "were" not in problem
+    vectors = (house.vectors(params, 0) if complete else {}) | brought
+    cohort.clients[0] = house.client(params, 0, vectors=lambda: vectors)
+    cohort.run(2)
+    with pytest.raises(LocalProtocolError, match=problem):
+        cohort.clients[0].receive(cohort.requests[2][0])
+    assert cohort.clients[0].finished
 
 
 @pytest.mark.parametrize("order", [("first", "second"), ("second", "first")])
-def test_the_session_decides_about_the_order_of_the_vectors(house, order):
+def test_the_order_in_which_vectors_are_brought_means_nothing(house, order):
     params = house.params(vectors=(house.spec(name="first"), house.spec(name="second", length=3, modulus_bits=11)))
     cohort = type(house.cohort())(params)
     vectors = house.vectors(params, 0)
-    cohort.clients[0] = house.client(params, 0, vectors={name: vectors[name] for name in order})
+    cohort.clients[0] = house.client(params, 0, vectors=lambda: {name: vectors[name] for name in order})
     cohort.run().check_aggregate(range(4))
+
+
+def test_the_order_in_which_vectors_are_summed_is_agreed(house):
+    specs = (house.spec(name="first"), house.spec(name="second"))
+    client = house.client(house.params(vectors=specs), 0, vectors=None)
+    refuses(client, house.params(vectors=specs[::-1]), PolicyRule.VECTOR, match="'second'.* agreed to 'first'")
 
 
 @pytest.mark.parametrize("place", ["first", "second"])
@@ -145,11 +176,14 @@ def test_a_coordinate_beyond_the_bound_is_refused_on_either_side(house, place):
     for extreme in (bound, -bound, bound + 1, -bound - 1, -(2**63), 2**63 - 1):
         vectors = house.vectors(params, 0)
         vectors[place][3] = extreme
-        client = house.client(params, 0, vectors=vectors)
+        cohort = type(house.cohort())(params)
+        cohort.clients[0] = house.client(params, 0, vectors=lambda vectors=vectors: vectors)
+        cohort.run(2)
         if abs(extreme) <= bound:
-            client.receive(AdvertiseKeysRequest(params=params).encode())
+            cohort.clients[0].receive(cohort.requests[2][0])
         else:
-            refuses(client, params, PolicyRule.VECTOR, match=f"'{place}' is beyond max_abs_input")
+            with pytest.raises(LocalProtocolError, match=f"'{place}': a coordinate is beyond max_abs_input"):
+                cohort.clients[0].receive(cohort.requests[2][0])
 
 
 # The graph
@@ -180,9 +214,9 @@ def test_a_small_sparse_graph_needs_more_than_half_the_degree_and_the_corrupt_cl
         assert accepts(house.policy(12), params) == (2 * threshold > degree + corrupt)
 
 
-@pytest.mark.parametrize("clients", [60, 100, 300])
+@pytest.mark.parametrize("clients", [60, 100, 1000])
 def test_a_graph_is_refused_from_the_first_threshold_that_is_too_weak(house, clients):
-    """With 60 and 100 clients the bound allows no chance at all, with 300 one of 2^-41."""
+    """With 60 and 100 clients the bound allows no chance at all, with 1000 one of 2^-81."""
     found = parameters(clients, corrupt=0.1, dropout=0.05)
     assert found.degree < clients - 1
     policy = house.policy(clients, min_corrupt=found.corrupt)
@@ -198,12 +232,12 @@ def test_a_graph_is_refused_from_the_first_threshold_that_is_too_weak(house, cli
 
 def test_a_promise_of_fewer_survivors_is_a_smaller_ring_with_as_many_corrupt_clients(house):
     """A malicious server may keep honest clients off the ring, down to min_survivors: the client judges that ring."""
-    found = parameters(300, corrupt=0.1, dropout=0.05)
+    found = parameters(1000, corrupt=0.1, dropout=0.05)
     assert [
         survivors
-        for survivors in (300, found.min_survivors, 255, 200, 166)
-        if accepts(house.policy(300), sparse(house, found, 300, min_survivors=survivors))
-    ] == [300, found.min_survivors]
+        for survivors in (1000, found.min_survivors, 900, 800, 560)
+        if accepts(house.policy(1000), sparse(house, found, 1000, min_survivors=survivors))
+    ] == [1000, found.min_survivors]
 
 
 def test_a_client_that_trusts_the_server_more_may_accept_a_weaker_graph(house):
@@ -230,8 +264,14 @@ def test_the_complete_graph_is_always_strong_enough(house, corrupt):
         {"min_cohort": 1},
         {"min_survivors": 1},
         {"min_corrupt": -1},
-        {"last_iteration": -1},
-        {"last_iteration": 2**64},
+        {"last_session": -1},
+        {"last_session": 2**64},
+        {"server_key": bytes(31)},
+        {"training_digest": bytes(31)},
+        {"checkpoint_digest": b""},
+        {"iteration": 0},
+        {"security_bits": 0},
+        {"patience": 0},
     ],
 )
 def test_a_policy_that_means_nothing_is_refused(house, changes):
@@ -239,8 +279,8 @@ def test_a_policy_that_means_nothing_is_refused(house, changes):
         house.policy(**changes)
 
 
-def test_a_client_may_have_taken_part_in_almost_any_number_of_iterations(house):
-    assert house.policy(last_iteration=2**64 - 1).last_iteration == 2**64 - 1
+def test_a_client_may_have_taken_part_in_almost_any_number_of_sessions(house):
+    assert house.policy(last_session=2**64 - 1).last_session == 2**64 - 1
 
 
 def rosters(house, *members):
@@ -289,14 +329,53 @@ def test_a_cohort_is_remembered_from_the_upload_on_and_not_for_an_announcement(h
 
 
 def test_a_refused_session_is_not_remembered(house):
-    client = house.client(house.params(), 1, last_iteration=7)
-    refuses(client, house.params(), PolicyRule.ITERATION, match="iteration 7")
+    client = house.client(house.params(), 1, last_session=7)
+    refuses(client, house.params(), PolicyRule.SESSION, match="session 7")
     assert client.roster == frozenset()
 
 
-def test_an_iteration_is_not_started_again_with_other_survivors(house):
-    """POL-5: the same iteration, of other clients, by a client that was in it and makes itself anew."""
+def test_a_session_is_not_started_again_with_other_survivors(house):
+    """POL-5: the same session, of other clients, by a client that was in it and makes itself anew."""
     first = house.client(house.params(), 1)
     first.receive(AdvertiseKeysRequest(params=house.params()).encode())
-    again = house.client(house.params(), 1, last_iteration=first.last_iteration)
-    refuses(again, house.params(min_survivors=4), PolicyRule.ITERATION, match="is not after 7")
+    again = house.client(house.params(), 1, last_session=first.last_session)
+    refuses(again, house.params(min_survivors=4), PolicyRule.SESSION, match="is not after 7")
+
+
+def test_an_iteration_may_be_tried_again_in_a_session_of_a_higher_number(house):
+    first = house.client(house.params(), 1)
+    first.receive(AdvertiseKeysRequest(params=house.params()).encode())
+    again = house.client(house.params(), 1, last_session=first.last_session)
+    again.receive(AdvertiseKeysRequest(params=house.params(session=8)).encode())
+    assert again.last_session == 8
+
+
+@pytest.mark.parametrize(("late", "refused"), [(0, False), (60, False), (61, True), (3600, True)])
+def test_neighbors_keys_that_come_after_the_clients_patience_are_refused(house, late, refused):
+    """CLI-10: until then a server may try out whose advertisements make which graph."""
+    now = [1000.5]
+    cohort = house.cohort()
+    cohort.clients[0] = Client(
+        identity=house.identity(0),
+        policy=house.policy(patience=60),
+        vectors=partial(house.vectors, cohort.params, 0),
+        random=bytes(CLIENT_RANDOM_BYTES),
+        clock=lambda: now[0],
+    )
+    cohort.run(1)
+    now[0] += late - 0.5
+    if refused:
+        with pytest.raises(PolicyViolationError, match="deadline") as caught:
+            cohort.clients[0].receive(cohort.requests[1][0])
+        assert caught.value.rule is PolicyRule.PATIENCE
+        assert cohort.clients[0].finished
+    else:
+        cohort.run().check_aggregate(range(4))
+
+
+@pytest.mark.parametrize(("bits", "accepted"), [(40, True), (41, True), (80, False)])
+def test_a_client_judges_a_graph_by_its_own_security_bits(house, bits, accepted):
+    found = parameters(300, corrupt=0.1, dropout=0.05, security_bits=41)
+    policy = house.policy(300, min_corrupt=found.corrupt, security_bits=bits)
+    assert accepts(policy, sparse(house, found, 300)) is accepted
+    assert ClientPolicy.__dataclass_fields__["security_bits"].default == 80

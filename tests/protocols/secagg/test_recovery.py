@@ -22,8 +22,8 @@ class Reveal:
     def __init__(self, house, clients, silent_from=None, **changes):
         self.cohort = house.cohort(clients, length=2, **changes).run(4, silent_from=silent_from or {})
         self.params, self.graph = self.cohort.params, self.cohort.graph
-        self.survivors = self.cohort.server._state.survivors
-        self.dropouts = self.cohort.server._state.sharers - self.survivors
+        self.survivors = self.cohort.server._held.look().survivors
+        self.dropouts = self.cohort.server._held.look().sharers - self.survivors
         self.honest = {
             index: UnmaskingResponse.decode(data, self.params)
             for index, data in self.cohort.answers(self.cohort.requests[4]).items()
@@ -210,7 +210,7 @@ def deal(house, changes, dealer, silent_from, *, clients=9, **params):
     """`dealer` seals these changed pairs of shares in its boxes, by holder; the cohort plays to the end."""
     cohort = house.cohort(clients, **params).run(1)
     cohort.responses.append(cohort.answers(cohort.requests[1]))
-    state = cohort.clients[dealer]._state
+    state = cohort.clients[dealer]._held.look()[0]
     boxes = dict(ShareKeysResponse.decode(cohort.responses[1][dealer], cohort.params).boxes)
     for holder, change in changes.items():
         context = Domain.BOX.bind(state.graph.digest, dealer, holder)
@@ -252,7 +252,8 @@ def test_a_client_that_shared_another_secret_than_it_signed_ends_the_session(hou
     """The owner lies, consistently, to everyone: the commitment tells, and so does the public key."""
     cohort = house.cohort(**changes).run(1)
     liar = cohort.clients[4]
-    liar._state = replace(liar._state, **{name: bytes(32)})
+    state, answer = liar._held.take()
+    liar._held.put((replace(state, **{name: bytes(32)}), answer))
     with pytest.raises(SessionAborted, match="secret of client 4 ") as caught:
         cohort.run(silent_from=silent_from)
     assert caught.value.reason is AbortReason.INCONSISTENT_SHARES

@@ -5,11 +5,13 @@ import numpy as np
 import pytest
 
 from protocols import AbortReason, FaultyClientError, LocalProtocolError, SessionAborted
+from protocols.secagg import server as server_module
 from protocols.secagg.messages import (
     HEADER_SIZE,
     AdvertiseKeysResponse,
     ConsistencyCheckRequest,
     MaskedInputRequest,
+    MaskedInputResponse,
     ShareKeysRequest,
     ShareKeysResponse,
     UnmaskingRequest,
@@ -57,13 +59,51 @@ def test_a_bad_response_is_named_and_its_client_is_a_dropout(house, number, bend
 
 
 @pytest.mark.parametrize("number", range(5))
-def test_a_duplicate_is_refused_and_the_first_response_stays(house, number):
+def test_the_same_response_again_is_taken_again_and_changes_nothing(house, number):
+    """SRV-2: in its round and in every later one, however often; a lost acknowledgement costs nobody anything."""
+    cohort, honest = open_round(house, number)
+    for _ in range(3):
+        cohort.server.receive(1, honest)
+    cohort.responses.append({})
+    cohort.requests.append(cohort.server.close_round())
+    for later in range(number, 5):
+        cohort.server.receive(1, honest)
+        cohort.run(later + 1)
+    cohort.server.receive(1, honest)
+    cohort.check_aggregate(range(5))
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_another_response_is_refused_and_the_first_one_stays(house, number):
+    """As good as the first, from the same client in the same round: one bit of a share, a signature or a vector."""
     cohort, honest = open_round(house, number)
     cohort.server.receive(1, honest)
-    faulty(cohort, honest, "already")
+    place = 50 if number == 4 else len(honest) - 1
+    faulty(cohort, honest[:place] + bytes([honest[place] ^ 1]) + honest[place + 1 :], "already")
     cohort.responses.append({})
     cohort.requests.append(cohort.server.close_round())
     cohort.run().check_aggregate(range(5))
+
+
+def test_what_one_client_sent_is_not_taken_again_from_another(house):
+    cohort, honest = open_round(house, 1)
+    cohort.server.receive(1, honest)
+    faulty(cohort, honest, "already|boxes", index=2)
+
+
+def test_whatever_breaks_in_the_middle_of_an_addition_ends_the_session(house, monkeypatch):
+    """A vector that was added in part must not be added again."""
+    cohort, honest = open_round(house, 2)
+
+    def fails(*_):
+        raise MemoryError("vector")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(server_module, "unpack", fails)
+        with pytest.raises(MemoryError):
+            cohort.server.receive(1, honest)
+    with pytest.raises(LocalProtocolError, match="Aborted"):
+        cohort.server.receive(1, honest)
 
 
 @pytest.mark.parametrize("number", range(5))
@@ -95,12 +135,17 @@ def test_the_server_refuses_forged_advertisements(house):
 
 
 @pytest.mark.parametrize("name", ["seal_key", "mask_key"])
-def test_the_server_does_not_pass_on_keys_of_small_order(house, name):
+@pytest.mark.parametrize(
+    ("key", "problem"),
+    [(b"\1" + bytes(31), "small order"), (b"\x09" + bytes(30) + b"\x80", "below"), (b"\xf6" + b"\xff" * 31, "below")],
+)
+def test_the_server_does_not_pass_on_keys_that_nobody_can_use(house, name, key, problem):
+    """Of small order; with bit 255 set, which RFC 7748 would have ignored; beyond the prime."""
     cohort, honest = open_round(house, 0)
     advertisement = AdvertiseKeysResponse.decode(honest, cohort.params).advertisement
     keys = {key: getattr(advertisement, key) for key in ("seal_key", "mask_key", "commitment")}
-    weak = advertise(cohort.params, 1, house.identity(1), **{**keys, name: b"\1" + bytes(31)})
-    faulty(cohort, AdvertiseKeysResponse(advertisement=weak).encode(cohort.params), "small order")
+    weak = advertise(cohort.params, 1, house.identity(1), **{**keys, name: key})
+    faulty(cohort, AdvertiseKeysResponse(advertisement=weak).encode(cohort.params), problem)
     finish(cohort, 0)
     assert cohort.server.survivors == (0, 2, 3, 4)
 
@@ -182,10 +227,10 @@ def test_shares_are_taken_for_neighbors_that_shared_and_nobody_else(house):
 
 
 @pytest.mark.parametrize("number", range(5))
-@pytest.mark.parametrize("change", ["iteration", "model_digest"])
+@pytest.mark.parametrize("change", ["session", "model_digest"])
 def test_a_response_of_another_session_never_enters_this_one(house, number, change):
     """The same clients in the same places and the same round of two sessions: what is late in one is void in both."""
-    value = {"iteration": 8, "model_digest": house.digest("another")}[change]
+    value = {"session": 8, "model_digest": house.digest("another")}[change]
     late = house.cohort(5, **{change: value})
     late.clients = [house.client(late.params, index, model_digest=late.params.model_digest) for index in range(5)]
     late.run()
@@ -200,12 +245,14 @@ def test_a_response_of_another_session_never_enters_this_one(house, number, chan
 
 def test_a_masked_input_that_is_late_cannot_enter_the_next_sum(house):
     """All sizes agree, and nothing else than the session id in its header tells it from the right one."""
-    late, cohort = house.cohort(5).run(3), house.cohort(5, iteration=8).run(2)
-    stray = late.responses[2][1]
+    late, cohort = house.cohort(5).run(3), house.cohort(5, session=8).run(2)
+    stray, honest = late.responses[2][1], cohort.clients[1].receive(cohort.requests[2][1])
     faulty(cohort, stray, "another session")
     renamed = stray[:2] + cohort.params.session_id + stray[HEADER_SIZE:]
-    cohort.server.receive(1, renamed)  # a client may lie about its own vector: only the session id kept it out
-    faulty(cohort, cohort.clients[1].receive(cohort.requests[2][1]), "already")
+    faulty(cohort, renamed, "signature")
+    opening = MaskedInputResponse.opening_size(honest)
+    cohort.server.receive(1, honest[:opening] + stray[opening:])  # a client may lie about its own vector
+    faulty(cohort, honest, "already")
 
 
 # Requests
@@ -317,7 +364,7 @@ def test_the_server_keeps_one_accumulator_whatever_the_number_of_clients(house):
     cohort.run(2)
     for index, request in cohort.requests[2].items():
         cohort.server.receive(index, cohort.clients[index].receive(request))
-        state = cohort.server._state
+        state = cohort.server._held.look()
         assert [total.nbytes for total in state.accumulator] == [200_000, 20_000]
         kept = [getattr(state, name) for name in type(state).__slots__ if name != "accumulator"]
         assert not [item for item in kept if isinstance(item, np.ndarray)]

@@ -23,7 +23,7 @@ def test_an_advertisement_speaks_for_its_client_place_and_session(house):
         with pytest.raises(InvalidSignatureError):
             verify_advertisement(params, index, advertisement)
     with pytest.raises(InvalidSignatureError):
-        verify_advertisement(replace(params, iteration=8), 1, advertisement)
+        verify_advertisement(replace(params, session=8), 1, advertisement)
 
 
 @pytest.mark.parametrize("name", ["seal_key", "mask_key", "commitment"])
@@ -50,7 +50,7 @@ def graph_of(params, altered=None):
 
 def test_a_survivor_signature_speaks_for_one_set_one_graph_one_session_and_one_client(house):
     params = house.params()
-    other = replace(params, iteration=8)
+    other = replace(params, session=8)
     graph = graph_of(params)
     signature = sign_survivors(graph, house.identity(1), {0, 1, 2})
     verify_survivors(params, graph, 1, {2, 1, 0}, signature)
@@ -82,7 +82,7 @@ def test_a_commitment_binds_session_index_and_seed(house):
         commit(params, 1, bytes(32)),
         commit(params, 2, bytes(32)),
         commit(params, 1, bytes(31) + b"\1"),
-        commit(replace(params, iteration=8), 1, bytes(32)),
+        commit(replace(params, session=8), 1, bytes(32)),
     }
     assert len(commitments) == 4
     assert {len(commitment) for commitment in commitments} == {32}
