@@ -13,6 +13,7 @@ from .encoder.device import Device
 from .encoder.spec import LITE0, BackboneSpec
 from .errors import InputError
 from .privacy.clipping import Unit
+from .privacy.mechanism import View
 from .privacy.sizing import Mode, Noise
 
 
@@ -55,7 +56,9 @@ class Settings:
         Mode.DISTRIBUTED
     )
     epsilon: Annotated[
-        float, bounds.EPSILON, "Limit on all an artist releases in the run, in the view that the mode trusts."
+        float,
+        bounds.EPSILON,
+        "Limit on all an artist ever releases, earlier runs included, in the view that the mode trusts.",
     ] = 8.0
     delta: Annotated[float, bounds.DELTA, "Probability that epsilon is stated at."] = 1e-5
     unit: Annotated[Unit, "What is protected."] = Unit.ARTWORK
@@ -95,6 +98,12 @@ class Settings:
     transcripts: Annotated[
         Path | None, "Folder to write what the server saw of each session to, outside --out; must not exist."
     ] = None
+    ledgers: Annotated[
+        Path | None, "Folder of the artists' ledgers, carried from run to run (default: in your state folder)."
+    ] = None
+    fresh_ledgers: Annotated[
+        bool, "Begin ledgers at zero, in the run's folder: NOTHING THAT WAS RELEASED BEFORE IS COUNTED."
+    ] = False
     sign: Annotated[bool, "Artists publish a private signature, without which nobody finds them."] = True
     seed: Annotated[int, bounds.SEED, "Makes learning reproducible. Never touches keys, masks or privacy noise."] = 0
 
@@ -119,6 +128,7 @@ class Settings:
                 self.encoder.startswith(("timm:", "torchvision:")) or not (self.weights or self.download_weights),
                 f"encoder {self.encoder} has its own weights: drop --weights and --download-weights",
             ),
+            (not (self.ledgers and self.fresh_ledgers), "give either --ledgers or --fresh-ledgers, not both"),
             (self.public is None or self.public_art is None, "give either --public or --public-art, not both"),
             (
                 self.transcripts is None
@@ -150,6 +160,11 @@ class Settings:
     def backbone(self) -> BackboneSpec:
         """Which public network, and where its weights come from."""
         return BackboneSpec(name=self.encoder, weights=self.weights, download=self.download_weights)
+
+    @property
+    def limited_view(self) -> View:
+        """The view whose epsilon is limited: the strongest that the mode's noise bears."""
+        return View.LOCAL if self.privacy is Mode.LOCAL else View.AGGREGATE
 
     def as_dict(self) -> dict[str, object]:
         """Plain values for JSON."""

@@ -39,7 +39,7 @@ def install(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let runs and searches look with an `Eye`, and leave out the report, which has its own tests."""
     for module in (run, bench, seek):
         monkeypatch.setattr(module, "open_encoder", Eye)
-    monkeypatch.setattr(run, "write_report", lambda folder: (folder / "report.html").write_text("<html></html>"))
+    monkeypatch.setattr(run, "make_page", lambda *_, **__: "<html></html>")
 
 
 def forbid_looking(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,5 +58,6 @@ def listing(folder: Path) -> dict[str, bytes | None]:
 
 def settings(artworks: Path, out: Path, **changes: object) -> Settings:
     """A run of eight artists that takes a second or two."""
-    quick = {"all_agreed": True, "artworks": artworks, "out": out, "iterations": 2, "views": 1, "max_artworks": 20}
+    quick = {"all_agreed": True, "fresh_ledgers": "ledgers" not in changes}
+    quick |= {"artworks": artworks, "out": out, "iterations": 2, "views": 1, "max_artworks": 20}
     return Settings(**(quick | changes))

@@ -97,6 +97,11 @@ def test_public_artists_are_counted_or_a_folder_but_not_both():
         Settings.from_values(NEEDED | {"public": 3, "public_art": "shared"})
 
 
+def test_ledgers_are_carried_on_or_fresh_but_not_both():
+    with pytest.raises(InputError, match="either --ledgers or --fresh-ledgers"):
+        Settings.from_values(NEEDED | {"ledgers": "kept", "fresh_ledgers": True})
+
+
 @pytest.mark.parametrize("missing", [["artworks"], ["out"], ["artworks", "out"]])
 def test_what_every_run_needs_is_asked_for_by_name(missing):
     given = {name: value for name, value in NEEDED.items() if name not in missing}
@@ -194,6 +199,7 @@ CHANGED = {
     "min_artworks": 3,
     "max_artworks": 60,
     "transcripts": "seen",
+    "ledgers": "kept",
     "sign": False,
     "nested": True,
     "seed": 11,
@@ -204,7 +210,12 @@ def test_settings_survive_a_toml_file(tmp_path):
     path = tmp_path / "run.toml"
     path.write_text(to_toml(CHANGED), encoding="utf-8")
     settings = Settings.from_values(read_toml(path))
-    assert settings.as_dict() == CHANGED | {"public_art": None, "noise": "gaussian", "sampling_rate": 1.0}
+    assert settings.as_dict() == CHANGED | {
+        "public_art": None,
+        "noise": "gaussian",
+        "sampling_rate": 1.0,
+        "fresh_ledgers": False,
+    }
     defaults = Settings.from_values(NEEDED)
     assert [name for name in CHANGED if getattr(settings, name) == getattr(defaults, name)] == []
 

@@ -2,26 +2,23 @@
 
 IDX-1  A catalogue is written beside its place and renamed when whole.
 IDX-2  What is read allocates no more than the files are long; sizes are checked before contents.
-IDX-3  A catalogue that takes another's place is whole before it moves in; whatever fails on the way leaves the old one
-       where it was, and nothing of the old one is left where it succeeds.
+IDX-3  An artist is in it once, however the name is written: names are compared folded (NAM-2).
 """
 
 import json
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from itertools import pairwise
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from ..errors import InputError
-from ..names import MAX_NAME_BYTES
+from ..names import MAX_NAME_BYTES, fold, told_apart
 from .neighbors import EXACT_LIMIT, Neighbors
 from .signature import Signature, SignatureSpace
 
@@ -50,9 +47,14 @@ class StyleIndex:
         self, space: SignatureSpace, signatures: Iterable[Signature], *, exact_limit: int = EXACT_LIMIT
     ) -> None:
         ordered = sorted(signatures, key=lambda signature: signature.artist)
-        for signature, following in pairwise(ordered):
-            if signature.artist == following.artist:
-                raise InputError(f"artist {signature.artist!r} has more than one signature; keep one")
+        names: dict[str, str] = {}
+        for signature in ordered:
+            if (twin := names.get(fold(signature.artist))) is not None:
+                raise InputError(
+                    f"{' and '.join(told_apart([twin, signature.artist]))} are one artist, with more than one "
+                    "signature; keep one"
+                )
+            names[fold(signature.artist)] = signature.artist
         for signature in ordered:
             if len(signature.vector) != space.dimensions:
                 raise InputError(
@@ -66,10 +68,15 @@ class StyleIndex:
         self.space = space
         self.artists = tuple(signature.artist for signature in ordered)
         self.vectors = vectors
+        self._names = names
         self.neighbors = Neighbors(vectors, exact_limit=exact_limit)
 
     def __len__(self) -> int:
         return len(self.artists)
+
+    def find(self, artist: str) -> str | None:
+        """The name as the artist gave it, however it is written here; None where there is no such artist."""
+        return self._names.get(fold(artist))
 
     def with_signature(self, signature: Signature) -> "StyleIndex":
         """The catalogue with one more artist.
@@ -85,12 +92,19 @@ class StyleIndex:
         Raises:
             InputError: The artist is not in it.
         """
-        if artist not in self.artists:
+        name = self.find(artist)
+        if name is None:
             raise InputError(f"the catalogue has no artist {artist!r}; it has {', '.join(self.artists) or 'none'}")
-        return StyleIndex(self.space, [signature for signature in self._signatures() if signature.artist != artist])
+        return StyleIndex(self.space, [signature for signature in self._signatures() if signature.artist != name])
 
     def _signatures(self) -> list[Signature]:
         return [Signature(name, row) for name, row in zip(self.artists, self.vectors, strict=True)]
+
+    def encode(self) -> dict[str, bytes]:
+        """The catalogue's files, by name."""
+        names = json.dumps({"format": FORMAT, "artists": self.artists}, indent=1, ensure_ascii=False)
+        tensors = {_PROJECTION: self.space.projection, _VECTORS: self.vectors}
+        return {SIGNATURES_FILE: save(tensors, {"format": FORMAT}), ARTISTS_FILE: f"{names}\n".encode()}
 
     def save(self, folder: Path) -> None:
         """Write the catalogue as a new folder.
@@ -102,46 +116,16 @@ class StyleIndex:
             raise InputError(f"the catalogue {folder} exists already; choose another folder or remove it first")
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
-            with self._draft(folder) as draft:
+            draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+            try:
+                for name, content in self.encode().items():
+                    (draft / name).write_bytes(content)
+                draft.chmod(0o755)
                 draft.rename(folder)
-        except (OSError, SafetensorError) as error:
+            finally:
+                shutil.rmtree(draft, ignore_errors=True)
+        except OSError as error:
             raise InputError(f"the catalogue cannot be written to {folder} ({error}); check the path") from error
-
-    def replace(self, folder: Path) -> None:
-        """Put this catalogue in the place of the one in a folder (IDX-3).
-
-        Raises:
-            InputError: There is none, or it cannot be replaced.
-        """
-        if not folder.is_dir():
-            raise InputError(f"there is no catalogue {folder} to replace; check the path")
-        try:
-            with self._draft(folder) as draft:
-                retired = draft.with_name(f"{draft.name}.old")
-                try:
-                    folder.rename(retired)
-                    draft.rename(folder)
-                except BaseException:
-                    if retired.exists() and not folder.exists():
-                        retired.rename(folder)
-                    raise
-                shutil.rmtree(retired)
-        except (OSError, SafetensorError) as error:
-            raise InputError(f"the catalogue {folder} cannot be replaced ({error}); check the path") from error
-
-    @contextmanager
-    def _draft(self, folder: Path) -> Iterator[Path]:
-        """This catalogue whole, in a hidden folder beside `folder`, which vanishes unless it is renamed."""
-        draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-        try:
-            tensors = {_PROJECTION: self.space.projection, _VECTORS: self.vectors}
-            save_file(tensors, draft / SIGNATURES_FILE, {"format": FORMAT})
-            names = json.dumps({"format": FORMAT, "artists": self.artists}, indent=1, ensure_ascii=False)
-            (draft / ARTISTS_FILE).write_text(names + "\n", encoding="utf-8")
-            draft.chmod(0o755)
-            yield draft
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
 
     @classmethod
     def load(cls, folder: Path) -> "StyleIndex":

@@ -178,14 +178,24 @@ def _artists_table(
     accounts: Mapping[str, Mapping[str, Any]],
     privacy: Mapping[str, Any],
 ) -> Table:
-    table = screen.table(
-        "artist", "releases", *map(_spoken, _VIEWS), "head", title="What artists have spent, as epsilon"
-    )
+    table = screen.table(title="What artists have spent, as epsilon")
+    table.add_column("artist", overflow="fold")
+    for heading in ("releases", *map(_spoken, _VIEWS), "earlier", "limit"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    limited = privacy["limited_view"]
     for name, account in accounts.items():
         bounds = [_bound(account["epsilon"][view]) for view in _VIEWS]
-        table.add_row(plain(name), f"{len(account['releases'])}", *bounds, account["head"][:12])
-    table.caption = _limit(privacy)
+        limit = "none" if account["limit"] is None else f"{account['limit']:g}"
+        before = _bound(account["before"][limited])
+        table.add_row(plain(name), f"{len(account['releases'])}", *bounds, before, limit)
+    table.caption = (
+        f"earlier: before this run; it and limit are in the {_spoken(limited)} view; the run's was: {_limit(privacy)}"
+    )
     return table
+
+
+def _own_limit(account: Mapping[str, Any], privacy: Mapping[str, Any]) -> str:
+    return _limit({"limit": account["limit"], "limited_view": privacy["limited_view"]})
 
 
 def _steps_table(
@@ -198,7 +208,11 @@ def _steps_table(
         bounds = [_bound(release["epsilon"][view]) for view in _VIEWS]
         table.add_row(f"{release['iteration']}", plain(release["name"]), release["noise"], *bounds)
     left = f", {account['left']:.2f} of it left" if account["left"] is not None else ""
-    table.caption = f"epsilon after each release; {_limit(privacy)}{left}; head {account['head'][:12]}"
+    earlier = sum(release["before_this_run"] for release in account["releases"])
+    before = f"; the first {earlier} before this run" if earlier else ""
+    table.caption = (
+        f"epsilon after each release{before}; {_own_limit(account, privacy)}{left}; head {account['head'][:12]}"
+    )
     return table
 
 

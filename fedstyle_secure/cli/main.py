@@ -19,7 +19,7 @@ from .audit import audit_app
 from .budget import budget_app
 from .experiments import experiment_app
 from .options import Json, number
-from .runs import card, catalogue_app
+from .runs import card, catalogue_app, publish
 from .screen import plain, screen
 from .training import atelier, demo, train
 
@@ -73,16 +73,22 @@ def root(version: Annotated[bool, typer.Option("--version", help="Print the vers
 
 @app.command()
 def search(
-    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    run: Annotated[Path, typer.Argument(help="Folder of a run, or of what was published of it.")],
     image: Annotated[Path, typer.Argument(help="The picture to find artists for; it does not leave this machine.")],
+    weights: Annotated[
+        Path | None, typer.Option(help="Weights file of a timm or torchvision encoder, which a run does not hold.")
+    ] = None,
     top: Annotated[int, number("How many artists to name.", NAMED)] = 5,
     as_json: Json = False,
 ) -> None:
     """Name the artists whose style is nearest to a picture's, nearest first. Ranks only: scores would leak."""
+    from ..runs.folder import opened
     from ..runs.search import open_run
 
     keep_freed_memory()
-    found = open_run(run).search(image, top=top)
+    with opened(run):
+        parts = open_run(run, weights=weights)
+    found = parts.search(image, top=top)
     if as_json:
         screen.json({"results": [{"rank": result.rank, "artist": result.artist} for result in found]})
         return
@@ -100,12 +106,12 @@ def report(
     ] = None,
 ) -> None:
     """Write RUN/report.html again, with pictures if you own them."""
-    from ..report import write_report
+    from ..runs.pages import write_report
 
-    screen.show("Report:", plain(str(write_report(run, artworks=show_artworks))))
+    screen.show("Report:", plain(str(write_report(run, artworks=show_artworks, tell=screen.tell))))
 
 
-for command in (atelier, card):
+for command in (publish, atelier, card):
     app.command()(command)
 for group in (audit_app, budget_app, experiment_app, catalogue_app):
     app.add_typer(group)

@@ -24,7 +24,8 @@ def add_artist(
     artist_folder: Annotated[Path, typer.Option(help="The joining artist's pictures; they do not leave this machine.")],
     name: Annotated[str | None, typer.Option(help="To be found by (default: the folder's name).")] = None,
     epsilon: Annotated[
-        float | None, number("Limit on all the artist ever releases here (default: the run's).", EPSILON)
+        float | None,
+        number("Limit on all that is ever released of these works (default: the last one, or the run's).", EPSILON),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -56,7 +57,7 @@ def remove_artist(
     """Take an artist's signature out of the catalogue; the ledger is kept, and so is what the model learned."""
     from ..runs.members import leave
 
-    left = leave(run, artist)
+    left = leave(run, artist, tell=screen.tell)
     if as_json:
         screen.json(left)
         return
@@ -120,6 +121,21 @@ def _bound(epsilon: float | None) -> str:
     return "inf" if epsilon is None else f"{epsilon:g}"
 
 
+def publish(
+    run: Annotated[Path, typer.Argument(help="Folder of a run whose artists signed.")],
+    out: Annotated[Path, typer.Option(help="Folder to write to; must not exist.")],
+    as_json: Json = False,
+) -> None:
+    """Write what a buyer needs, and nothing else of a run: `fedstyle search` takes the folder on any machine."""
+    from ..runs.publish import publish as publish_run
+
+    files = publish_run(run, out)
+    if as_json:
+        screen.json({"out": str(out), "files": files})
+        return
+    screen.show("Published:", plain(f"{out} ({', '.join(files)})"))
+
+
 def card(
     run: Annotated[Path, typer.Argument(help="Folder of a run.")],
     out: Annotated[Path | None, typer.Option(help="New folder to write to (default: the run's own).")] = None,
@@ -128,7 +144,7 @@ def card(
     """Write a model card and a data sheet from a run's summary."""
     from ..runs.card import write_cards
 
-    written = write_cards(run, out=out)
+    written = write_cards(run, out=out, tell=screen.tell)
     if as_json:
         screen.json(dict(zip(("model_card", "data_sheet"), map(str, written), strict=True)))
         return

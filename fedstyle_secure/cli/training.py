@@ -38,7 +38,14 @@ def demo(
         with screen.stage("Painting the atelier", 32 * 30) as advance:
             write_atelier(folder, artists=32, artworks=30, seed=seed, on_progress=_steps(advance))
         settings = Settings(
-            artworks=folder, out=out, public=8, all_agreed=True, split=Split.CONTENT, drop_rate=0.1, seed=seed
+            artworks=folder,
+            out=out,
+            public=8,
+            all_agreed=True,
+            fresh_ledgers=True,  # the art is new
+            split=Split.CONTENT,
+            drop_rate=0.1,
+            seed=seed,
         )
         train_and_show(settings, as_json=as_json)
 

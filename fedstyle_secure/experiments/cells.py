@@ -20,9 +20,10 @@ from ..privacy.sizing import Mode
 from ..runs.buyer import score_buyer
 from ..runs.dataset import derive_seed
 from ..runs.evaluation import score
+from ..runs.ledgers import scratch_ledgers
 from ..runs.progress import Silent
+from ..runs.spending import finite
 from ..runs.stages import Prepared
-from ..runs.summary import finite
 from ..runs.train import first_model, walk
 from ..training.baselines import BASELINES
 from .rivals import EMBEDDINGS, HEAD_ALONE, RESIDUAL, compare, fit, ranked
@@ -100,7 +101,7 @@ def run_cell(cell: Cell, prepared: Prepared) -> dict[str, Any]:
 
 def _fedstyle(prepared: Prepared) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="fedstyle-cell-") as scratch:
-        trained, index = walk(prepared, Path(scratch), None, Silent())
+        trained, index = walk(prepared, scratch_ledgers(prepared, Path(scratch)), None, Silent())
         ledger = next(iter(trained.artists.values())).ledger
         epsilons = {view.value: finite(ledger.epsilon(view)) for view in View}
     model = trained.model

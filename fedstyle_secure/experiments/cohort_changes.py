@@ -28,13 +28,15 @@ from ..privacy.mechanism import View
 from ..privacy.sizing import Mode
 from ..report.cohort_changes import render_changes
 from ..runs.budget import plan_budget
-from ..runs.dataset import derive_seed
+from ..runs.dataset import derive_seed, read_dataset
 from ..runs.evaluation import Embed, prototypes, rank
+from ..runs.folder import whole_or_nothing
+from ..runs.ledgers import scratch_ledgers
 from ..runs.members import Newcomer
 from ..runs.progress import Progress, Silent
+from ..runs.spending import finite
 from ..runs.stages import Prepared
-from ..runs.summary import finite
-from ..runs.train import DIMENSIONS, OUTPUTS, _prepare, _whole_or_nothing, walk
+from ..runs.train import DIMENSIONS, OUTPUTS, _prepare, walk
 
 FORMAT: Final = "fedstyle-cohort-changes-1"
 
@@ -92,7 +94,7 @@ def measure_changes(
     """
     if not settings.sign:
         raise InputError("who joins and leaves a catalogue signs: drop --no-sign")
-    kept = nullcontext() if out is None else _whole_or_nothing(out)
+    kept = nullcontext() if out is None else whole_or_nothing(out)
     with kept as folder:
         runs = [_measure(replace(settings, seed=seed), change, progress or Silent()) for seed in range(change.seeds)]
         results = {"format": FORMAT, "command": command, "settings": settings.as_dict()} | _summarize(runs)
@@ -106,7 +108,7 @@ def measure_changes(
 def _measure(settings: Settings, change: Change, progress: Progress) -> dict[str, Any]:
     """One training, one wave of newcomers, one of leavers, and one training without the leavers."""
     with tempfile.TemporaryDirectory(prefix="fedstyle-changes-") as scratch:
-        everyone = _prepare(settings, Path(scratch), progress)
+        everyone = _prepare(settings, read_dataset(settings), Path(scratch), progress)
         rng = np.random.Generator(np.random.PCG64(derive_seed(settings.seed, "cohort changes")))
         names = [list(everyone.training)[number] for number in rng.permutation(len(everyone.training))]
         joining, staying = names[: change.newcomers], names[change.newcomers :]
@@ -117,7 +119,7 @@ def _measure(settings: Settings, change: Change, progress: Progress) -> dict[str
                 f"the minimum cohort is {settings.min_cohort}; lower --newcomers or --leavers, or add artists"
             )
         prepared = _only(everyone, staying)
-        trained, index = walk(prepared, _folder(scratch, "all"), None, progress)
+        trained, index = walk(prepared, scratch_ledgers(prepared, _folder(scratch, "all")), None, progress)
         model = trained.model
         cohort = Cohort(
             participants=prepared.training,
@@ -130,7 +132,8 @@ def _measure(settings: Settings, change: Change, progress: Progress) -> dict[str
         for name in leaving:
             left = left.without(name)
         others = [name for name in staying if name not in leaving]
-        again, _ = walk(_only(everyone, others), _folder(scratch, "others"), None, progress)
+        fewer = _only(everyone, others)
+        again, _ = walk(fewer, scratch_ledgers(fewer, _folder(scratch, "others")), None, progress)
         retrained = again.model
     groups = {"participants": staying, "newcomers": joining}
     embeddings = {"no_training": trained.start.whiten, "exact": model.embed}
@@ -171,7 +174,7 @@ def _join(
     mechanism = budget.signature_mechanism(index.space.dimensions)
     for number, (name, features) in enumerate(cohort.newcomers.items()):
         ledger = Ledger.open(folder / f"{number:04d}.jsonl", limit=limit, delta=settings.delta, view=budget.view)
-        newcomer = Newcomer(name=name, features=features, ledger=ledger, settings=settings)
+        newcomer = Newcomer(name, features, ledger, settings)
         index = index.with_signature(newcomer.sign(model, index, mechanism))
     return index, _spent(ledger)
 

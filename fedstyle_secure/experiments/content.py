@@ -31,10 +31,10 @@ from ..report.content import render_content
 from ..runs.dataset import read_dataset
 from ..runs.evaluation import Embed, prototypes
 from ..runs.files import CATALOGUE_FOLDER, read_summary
+from ..runs.folder import opened, whole_or_nothing
 from ..runs.progress import Progress, Silent
 from ..runs.search import open_model, read_settings
 from ..runs.spending import read_listing
-from ..runs.train import _whole_or_nothing
 
 FORMAT: Final = "fedstyle-content-1"
 RESULTS_FILE, REPORT_FILE = "content.json", "report.html"
@@ -83,8 +83,8 @@ def measure_content(
     Raises:
         InputError: Not a run, its artworks are gone or others, or no subject is shown by several artists.
     """
-    kept = nullcontext() if out is None else _whole_or_nothing(out)
-    with kept as folder:
+    kept = nullcontext() if out is None else whole_or_nothing(out)
+    with kept as folder, opened(run):
         results = {"format": FORMAT, "command": command} | _measure(run, artworks, progress or Silent())
         if folder is not None:
             content = json.dumps(results, indent=2, allow_nan=False) + "\n"
@@ -168,7 +168,7 @@ def _measure(run: Path, artworks: Path | None, progress: Progress) -> dict[str, 
     place = artworks if artworks is not None else settings.artworks
     if not place.exists():
         raise InputError(f"the artworks of {run} are not in {place}: give the folder where they are with --artworks")
-    encoder, model = open_model(run, settings)
+    encoder, model = open_model(run)
     with progress.stage("Reading artworks", None):
         dataset = read_dataset(replace(settings, artworks=place))
     names = [portfolio.artist for portfolio in dataset.training]

@@ -28,9 +28,11 @@ from ..privacy.sizing import Mode
 from ..report.growth import write_growth
 from ..runs.budget import plan_budget
 from ..runs.dataset import Dataset
+from ..runs.ledgers import scratch_ledgers
 from ..runs.progress import Progress, Silent
+from ..runs.spending import finite
 from ..runs.stages import Prepared
-from ..runs.summary import evaluate, finite
+from ..runs.summary import evaluate
 from ..runs.train import DIMENSIONS, OUTPUTS, new_codebook, walk
 from ..writing import write_whole
 from .studio import Painter, Studio, StudioPlan
@@ -279,7 +281,7 @@ def _run(plan: GrowthPlan, cell: Cell, studio: Studio, encoder: Encoder) -> dict
         pooled_size=encoder.pooled_size,
     )
     with tempfile.TemporaryDirectory(prefix="fedstyle-growth-") as scratch:
-        trained, _ = walk(prepared, Path(scratch), None, Silent())
+        trained, _ = walk(prepared, scratch_ledgers(prepared, Path(scratch)), None, Silent())
         warnings = trained.check()
         scores: dict[str, Any] = evaluate(prepared, trained, None)
         ledger = next(iter(trained.artists.values())).ledger

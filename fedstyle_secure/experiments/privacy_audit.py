@@ -49,8 +49,9 @@ from ..privacy.quantization import QuantizedUpdate, dequantize
 from ..privacy.sizing import Mode
 from ..report.audit_plot import draw_audit
 from ..runs.budget import plan_budget
+from ..runs.folder import whole_or_nothing
 from ..runs.progress import Progress, Silent
-from ..runs.train import DIMENSIONS, OUTPUTS, _whole_or_nothing
+from ..runs.train import DIMENSIONS, OUTPUTS
 from ..training.codebook import Codebook
 from ..training.updates import Contributions
 
@@ -143,7 +144,7 @@ def audit_privacy(
             raise InputError(f"--{name} must be at least 1, got {number}")
     if not 0.5 <= confidence < 1:
         raise InputError(f"--confidence must be at least 0.5 and below 1, got {confidence}")
-    kept = nullcontext() if out is None else _whole_or_nothing(out)
+    kept = nullcontext() if out is None else whole_or_nothing(out)
     with kept as folder:
         results = _audit(
             settings,

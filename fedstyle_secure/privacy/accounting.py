@@ -40,6 +40,7 @@ _RESOLUTION: Final = (
 _ORDERS: Final = [*range(2, 65), *range(72, 129, 8), *range(144, 257, 16), 384, 512, 768, 1024]
 """Renyi orders: whole numbers, because the bound for Skellam noise is proven for no others."""
 _HEADROOM: Final = 1 + 1e-6  # on planned noise: the PLD accountant rounds epsilon up by less than this buys
+_LEAST_LEFT: Final = 0.01
 _EXP_LIMIT: Final = 700.0  # largest exponent of a float64, about
 
 
@@ -118,7 +119,7 @@ def epsilon_rdp(events: Iterable[DpEvent], delta: float, *, delta_slack: float =
 def quick_epsilon(events: Iterable[DpEvent], delta: float, *, delta_slack: float = 0.0) -> float:
     """`epsilon`, by the closed form where all events are Gaussian: a thousand times faster, equal within 1e-3."""
     events = list(events)
-    if not _all_gaussian(events):
+    if not all_gaussian(events):
         return epsilon(events, delta, delta_slack=delta_slack)
     return epsilon_of_mu(gaussian_mu(events), delta - delta_slack) if delta_slack < delta else math.inf
 
@@ -126,7 +127,7 @@ def quick_epsilon(events: Iterable[DpEvent], delta: float, *, delta_slack: float
 def is_within(events: Iterable[DpEvent], epsilon_limit: float, delta: float, *, delta_slack: float = 0.0) -> bool:
     """Whether all events together meet (epsilon_limit, delta); of Gaussian ones decided without any search."""
     events = list(events)
-    if _all_gaussian(events):
+    if all_gaussian(events):
         return delta_of_mu(gaussian_mu(events), epsilon_limit) <= delta - delta_slack
     return epsilon(events, delta, delta_slack=delta_slack) <= epsilon_limit
 
@@ -170,7 +171,7 @@ def mu_of(epsilon: float, delta: float) -> float:
 
 
 def plan_multipliers(
-    epsilon: float, delta: float, shares: Mapping[str, float], *, delta_slack: float = 0.0
+    epsilon: float, delta: float, shares: Mapping[str, float], *, delta_slack: float = 0.0, spent_mu: float = 0.0
 ) -> dict[str, float]:
     """Noise multipliers of releases that together meet (epsilon, delta), both by closed form and by PLD.
 
@@ -179,18 +180,23 @@ def plan_multipliers(
         delta: Between 0 and 1.
         shares: For each release (one entry each, however often its kind is repeated) its positive share of mu^2; the
             shares sum to at most 1.
-        delta_slack: Failure probabilities of all releases together (ACC-3).
+        delta_slack: Failure probabilities of all releases together (ACC-3), those before included.
+        spent_mu: `gaussian_mu` of what was released before, which the budget holds as well.
 
     Returns:
-        For each release, the noise multiplier 1 / (mu sqrt(share)), with one millionth of headroom.
+        For each release, the noise multiplier 1 / (mu sqrt(share)) of what is left, with one millionth of headroom.
 
     Raises:
         InputError: If the shares are not positive or sum to more than 1, or the slack eats all of delta.
+        PrivacyError: If what was released before leaves less than a hundredth of the budget, counted in mu^2.
     """
     if not shares or min(shares.values()) <= 0 or math.fsum(shares.values()) > 1 + 1e-9:
         raise InputError(f"shares of a budget are positive and sum to at most 1, got {dict(shares)}")
-    mu = mu_of(epsilon, delta - delta_slack)
-    return {name: _HEADROOM / (mu * math.sqrt(share)) for name, share in shares.items()}
+    budget = mu_of(epsilon, delta - delta_slack) ** 2
+    left = budget - spent_mu**2
+    if left < _LEAST_LEFT * budget:
+        raise PrivacyError(f"what was released before leaves nothing of epsilon {epsilon:g} to plan with")
+    return {name: _HEADROOM / math.sqrt(left * share) for name, share in shares.items()}
 
 
 def encode_event(event: DpEvent) -> dict[str, str | float]:
@@ -241,7 +247,8 @@ def decode_event(fields: object) -> DpEvent:
     raise PrivacyError(f"{fields} is no event this accountant knows")
 
 
-def _all_gaussian(events: Iterable[DpEvent]) -> bool:
+def all_gaussian(events: Iterable[DpEvent]) -> bool:
+    """Whether a closed form composes all of them."""
     return all(isinstance(event, GaussianDpEvent | NonPrivateDpEvent) for event in events)
 
 

@@ -131,6 +131,14 @@ class Ledger:
         """What the last line's HMAC is, 64 hexadecimal digits: keep it elsewhere to notice a rollback."""
         return self._heads[-1]
 
+    def reaches(self, head: str) -> bool:
+        """Whether a head that was seen earlier is in this ledger: if not, it was rolled back, or is another one."""
+        return head in self._heads
+
+    def releases_until(self, head: str) -> tuple[Release, ...]:
+        """The releases up to a head that this ledger reaches; all of them up to one that it does not know."""
+        return tuple(self._releases[: self._heads.index(head)]) if head in self._heads else self.releases
+
     def last_iteration(self, platform: bytes) -> int:
         """The highest iteration with this platform that anything was charged in; 0 for none."""
         marked = (release for release in self._releases if release.session and release.session.platform == platform)

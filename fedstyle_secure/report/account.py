@@ -8,7 +8,7 @@ from ..names import told_apart
 from ..privacy.mechanism import View
 from ..privacy.promises import Promises
 from .charts import Line, both_widths, bound, draw_lines, draw_shares
-from .facts import VIEWS, Facts
+from .facts import VIEWS, Facts, Privacy
 from .html import Html, join, tag
 from .results import paragraph, scientific, section
 
@@ -22,10 +22,11 @@ def spending(facts: Facts) -> Html:
     promises = Promises.read(asdict(privacy) | {"clients": facts.artists})
     steps = [str(step.iteration) for step in history]
     values = {view: [step.epsilon[view] for step in history] for view in VIEWS}
-    if any([privacy.epsilon[view]] != values[view][-1:] for view in VIEWS) and facts.settings.get("sign") == "yes":
-        steps.append("signature")
-        for view in VIEWS:
-            values[view].append(privacy.epsilon[view])
+    for name, then in (("signature", privacy.at_end), ("since", privacy.epsilon)):
+        if history and any(then[view] > values[view][-1] for view in VIEWS):
+            steps.append(name)
+            for view in VIEWS:
+                values[view].append(max(then[view], values[view][-1]))
     lines = [
         Line(label=_VIEW_NAMES[view], values=values[view], kind=view) for view in ("local", "worst_case", "aggregate")
     ]
@@ -36,7 +37,8 @@ def spending(facts: Facts) -> Html:
         "ε at δ = ",
         scientific(privacy.delta),
         f", per {privacy.unit}, after each iteration",
-        ", and with the published signature." if steps[-1:] == ["signature"] else ".",
+        ", and with the published signature" if "signature" in steps else None,
+        ", and by now." if "since" in steps else ".",
         " Crosses mark aborted iterations, which are charged as if they had been released." if missed else None,
     )
     return section(
@@ -49,13 +51,42 @@ def spending(facts: Facts) -> Html:
             ", but for a probability of about δ = ",
             scientific(privacy.delta),
             ". Smaller is better, and how small it is depends on whom one trusts: hence three views, always together",
-            f". This run was limited to {privacy.limit:g}." if privacy.limit is not None else ".",
+            ".",
         ),
+        paragraph(*(f"{sentence} " for sentence in spending_in_words(privacy))),
         both_widths(lambda width: draw_lines(lines, steps, missed, width, f"Epsilon: {totals}"), caption)
         if is_bounded
         else paragraph("There is no bound in any view, so there is nothing to draw.", class_="note"),
         tag("dl", *(_view(View(view), promises, privacy.epsilon[view]) for view in VIEWS), class_="views"),
     )
+
+
+def spending_in_words(privacy: Privacy) -> list[str]:
+    """What epsilon is made of: its limits, and what was spent before the run and since; for page and card alike."""
+    view, sentences = privacy.view, []
+    if privacy.limit is None:
+        sentences.append("There was no limit.")
+    else:
+        others = [f"{limit:g}" for limit in privacy.limits if limit != privacy.limit]
+        exceptions = f", for some artists by now to {' and to '.join(others)}" if others else ""
+        sentences.append(f"All that an artist releases was limited to epsilon {privacy.limit:g}{exceptions}.")
+    if privacy.fresh:
+        sentences.append(
+            "Ledgers were begun for this run alone: whatever these artworks released before it, or elsewhere, is not "
+            "counted."
+        )
+    elif privacy.before[view] > 0:
+        sentences.append(
+            f"Of the {_VIEW_NAMES[view]} epsilon, {bound(privacy.before[view])} had been spent on these artworks "
+            "before this run, where most had been."
+        )
+    else:
+        sentences.append("Nothing is known to have been spent on these artworks before this run.")
+    if privacy.epsilon[view] > privacy.at_end[view]:
+        sentences.append(
+            f"When the run ended it was {bound(privacy.at_end[view])}; what was released since is counted."
+        )
+    return sentences
 
 
 def costs(facts: Facts) -> Html:

@@ -1,10 +1,8 @@
-"""``summary.json`` as typed values: the one place where the report touches JSON."""
+"""What is known of a run, as typed values: the one place where the report touches plain ones."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from ..errors import InputError
@@ -40,15 +38,38 @@ class Buyer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Privacy:
-    """What was promised; an epsilon is infinite where nothing was."""
+    """What was promised; an epsilon is infinite where nothing was.
+
+    Attributes:
+        mode: Where noise came from.
+        unit: What is protected.
+        delta: Probability at which epsilon is stated.
+        epsilon: By view, of the artist who has spent most: all that its ledger holds by now.
+        before: By view, the most that a ledger held before this run.
+        at_end: By view, the most that a ledger held when the run ended.
+        limit: Of the run; None without one.
+        limits: Of the artists by now, from the lowest.
+        fresh: Whether ledgers were begun for this run alone, whatever was released before.
+        corrupt: Artists that may work with the server.
+        min_survivors: Artists that must stay.
+    """
 
     mode: str
     unit: str
     delta: float
     epsilon: Mapping[str, float]
+    before: Mapping[str, float]
+    at_end: Mapping[str, float]
     limit: float | None
+    limits: Sequence[float]
+    fresh: bool
     corrupt: int
     min_survivors: int
+
+    @property
+    def view(self) -> str:
+        """The view that is limited."""
+        return "local" if self.mode == "local" else "aggregate"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,9 +115,18 @@ class Measured:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """A run, as its summary tells it. `measured` is None where nothing was held out."""
+    """A run as it is.
+
+    Attributes:
+        artists: Who took part.
+        left: How many of the run's artists are in its catalogue no more.
+        joined: How many are in it who took no part.
+        measured: What held-out artworks told; None where nothing was held out.
+    """
 
     artists: int
+    left: int
+    joined: int
     public_artists: Sequence[str]
     artworks: int
     measured: Measured | None
@@ -114,24 +144,24 @@ class Facts:
     """File and reason of each picture that was there and was not taken."""
 
 
-def read_facts(path: Path) -> Facts:
-    """Read ``summary.json``.
+def read_facts(values: Mapping[str, object], where: str) -> Facts:
+    """Check a run's plain values.
+
+    Args:
+        values: As ``summary.json`` has them, with what has become of the run since.
+        where: The file they come from, for messages.
 
     Raises:
-        InputError: Missing, not JSON, of another format, or a value is missing or of the wrong type; says which.
+        InputError: Of another format, or a value is missing or of the wrong type; says which.
     """
-    try:
-        content = json.loads(path.read_bytes())
-    except OSError as error:
-        raise InputError(f"cannot read {path} ({error.strerror}); is this the folder of a finished run?") from error
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} is not JSON: {error}") from error
-    root = _Section(content, str(path))
+    root = _Section(values, where)
     if root.text("format") != FORMAT:
-        raise InputError(f"{path} is of format {root.text('format')!r}, this version reports on {FORMAT}")
+        raise InputError(f"{where} is of format {root.text('format')!r}, this version reports on {FORMAT}")
     communication = root.section("communication")
     return Facts(
         artists=root.count("artists"),
+        left=root.count("left"),
+        joined=root.count("joined"),
         public_artists=root.texts("public_artists"),
         artworks=root.count("artworks"),
         measured=_measured(root) if root.count("queries") else None,
@@ -187,6 +217,18 @@ class _Section:
         if not all(isinstance(value, str) for value in values):
             raise self._wrong(key, "a list of texts")
         return [str(value) for value in values]
+
+    def numbers_of(self, key: str) -> list[float]:
+        values = self._items(key)
+        if not all(isinstance(value, int | float) and math.isfinite(value) for value in values):
+            raise self._wrong(key, "a list of numbers")
+        return [float(str(value)) for value in values]
+
+    def flag(self, key: str) -> bool:
+        value = self._take(key)
+        if not isinstance(value, bool):
+            raise self._wrong(key, "true or false")
+        return value
 
     def section(self, key: str) -> "_Section":
         return _Section(self._take(key), f"{self._where}: {key}")
@@ -262,7 +304,11 @@ def _privacy(section: _Section) -> Privacy:
         unit=section.text("unit"),
         delta=section.number("delta"),
         epsilon=_epsilons(section.section("epsilon")),
+        before=_epsilons(section.section("before")),
+        at_end=_epsilons(section.section("at_end")),
         limit=section.number("limit") if section.has("limit") else None,
+        limits=section.numbers_of("limits"),
+        fresh=section.flag("fresh"),
         corrupt=section.count("corrupt"),
         min_survivors=section.count("min_survivors"),
     )

@@ -1,11 +1,10 @@
-"""From a run's folder to its page.
+"""From what is known of a run to its page.
 
 REP-1  The page forbids its reader's browser every request: its content security policy allows inline styles and
        inlined pictures, nothing else.
 REP-2  No artwork is in it unless whoever writes it hands the artworks in.
 """
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -13,9 +12,8 @@ from typing import Final
 import numpy as np
 
 from ..catalogue.index import StyleIndex
-from ..errors import InputError
 from .account import costs, reproduction, residual_risks, spending
-from .facts import Facts, read_facts
+from .facts import Facts
 from .html import Html, join, tag
 from .ornaments import Ornaments
 from .pictures import read_pictures
@@ -23,44 +21,23 @@ from .results import Pictures, headline, retrieval, searches, style_space
 from .style_map import MIN_ARTISTS, StyleMap
 from .theme import STYLE
 
-SUMMARY_FILE: Final = "summary.json"
-CATALOGUE_FOLDER: Final = "catalogue"
-REPORT_FILE: Final = "report.html"
-
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
-def write_report(run: Path, *, artworks: Path | None = None) -> Path:
-    """Write ``report.html`` into a run's folder, replacing an older one at once or not at all.
+def make_page(facts: Facts, index: StyleIndex | None, *, artworks: Path | None = None) -> Html:
+    """The page of a run.
 
     Args:
-        run: Holds ``summary.json`` and, where artists published signatures, ``catalogue``.
+        facts: What is known of it.
+        index: Its catalogue, where artists published signatures.
         artworks: Folder ``<artist>/<artwork>``; when given, the examples show thumbnails from it.
 
-    Returns:
-        The path of the page.
-
     Raises:
-        InputError: The run or the artworks cannot be read, or the page cannot be written.
+        InputError: The artworks cannot be read, or are none of the run's artists.
     """
-    facts = read_facts(run / SUMMARY_FILE)
-    catalogue = run / CATALOGUE_FOLDER
-    index = StyleIndex.load(catalogue) if catalogue.exists() else None
     examples = facts.measured.examples if facts.measured is not None else ()
     shown = {name for example in examples for name in (example.artist, *example.ranking)}
-    pictures = read_pictures(artworks, shown) if artworks is not None else {}
-    page = render(facts, index, pictures)
-    path = run / REPORT_FILE
-    draft = run / f".{REPORT_FILE}.{os.getpid()}"
-    try:
-        try:
-            draft.write_text(page, encoding="utf-8")
-            draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
-    except OSError as error:
-        raise InputError(f"the report {path} cannot be written ({error.strerror}); check the folder") from error
-    return path
+    return render(facts, index, read_pictures(artworks, shown) if artworks is not None else {})
 
 
 def render(facts: Facts, index: StyleIndex | None, pictures: Pictures) -> Html:

@@ -34,7 +34,7 @@ def table(head: Sequence[str], rows: Sequence[Html]) -> Html:
 def headline(facts: Facts) -> Html:
     """The three numbers that matter, and what they mean."""
     privacy = facts.privacy
-    view = "local" if privacy.mode == "local" else "aggregate"
+    view = privacy.view
     others = " · ".join(f"{_VIEW_NAMES[name]} {bound(privacy.epsilon[name])}" for name in _VIEW_NAMES if name != view)
     return tag(
         "header",
@@ -52,7 +52,7 @@ def headline(facts: Facts) -> Html:
             _figure(
                 "artists",
                 f"{facts.artists}",
-                f"with {facts.artworks:,} artworks; beside {len(facts.public_artists)} declared public",
+                f"with {facts.artworks:,} artworks; beside {len(facts.public_artists)} declared public{_moves(facts)}",
             ),
             class_="figures",
         ),
@@ -207,6 +207,11 @@ def _banner() -> Html:
 
 def _figure(name: str, value: str, meaning: Child) -> Html:
     return tag("div", tag("dt", name), tag("dd", value), tag("dd", meaning, class_="meaning"))
+
+
+def _moves(facts: Facts) -> str:
+    moves = [f"{count} {verb}" for count, verb in ((facts.left, "left"), (facts.joined, "joined")) if count]
+    return f"; since then {' and '.join(moves)}" if moves else ""
 
 
 def _warnings(warnings: Sequence[str]) -> Html | None:

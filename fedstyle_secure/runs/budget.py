@@ -2,15 +2,19 @@
 
 import math
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
+
+from dp_accounting import DpEvent
 
 from ..aggregation.session import Subject, check_support, fewest_survivors, session_params
 from ..artist.artist import PROTOTYPE, SIGNATURE
 from ..config import Settings
 from ..errors import InputError, PrivacyError
-from ..privacy.accounting import is_within, plan_multipliers
+from ..privacy.accounting import all_gaussian, gaussian_mu, is_within, plan_multipliers, quick_epsilon
 from ..privacy.mechanism import Mechanism, View, plan
+from ..privacy.releases import Release
 from ..privacy.sizing import BETA, Mode, Noise
 from ..server.iterations import CohortPlan, training_shares
 from ..training.updates import Layout, Segment, Support
@@ -29,6 +33,7 @@ SIGNATURE_LEAST, SIGNATURE_DETAIL = 24, 2.5
 
 _SLACK_RESERVE = 1e-3  # of delta, set aside for the mechanisms' failure probabilities; more where delta is tiny
 _LEAST, _MOST, _STEPS = 0.02, 1.5, 1024  # noise, over what a Gaussian that takes all artworks would need
+_MOST_AFTER = 50.0  # the same where something was released before
 _SIGNATURE_SEED = b"\0" * 32  # a rotation needs a public seed, not a secret one
 
 
@@ -114,7 +119,14 @@ class Budget:
         )
 
 
-def plan_budget(settings: Settings, *, clients: int, dimensions: int, outputs: int) -> Budget:
+def plan_budget(
+    settings: Settings,
+    *,
+    clients: int,
+    dimensions: int,
+    outputs: int,
+    spent: Collection[Sequence[Release]] = (),
+) -> Budget:
     """Size everything for a cohort, and try every release on for size.
 
     Args:
@@ -122,12 +134,16 @@ def plan_budget(settings: Settings, *, clients: int, dimensions: int, outputs: i
         clients: Artists in the cohort.
         dimensions: d of the style space, at most.
         outputs: h of the head.
+        spent: What was released of each artist's works before, which `Settings.epsilon` limits as well.
 
     Raises:
         InputError: The cohort cannot bear the dropouts or corrupt clients asked for.
         PrivacyError: No noise that fits a ring meets epsilon.
     """
     corrupt, min_survivors = _cohort_sizes(settings, clients)
+    view = settings.limited_view
+    earlier = {_Before.of(releases, view) for releases in spent} or {_Before()}
+    before = max(earlier, key=lambda each: quick_epsilon(each.events, settings.delta, delta_slack=each.slack))
     shares = training_shares(settings.iterations)
     signature_multiplier: float | None = 0.0 if settings.sign else None
     multipliers, prototype_multiplier = [0.0] * settings.iterations, 0.0
@@ -136,13 +152,19 @@ def plan_budget(settings: Settings, *, clients: int, dimensions: int, outputs: i
         parts = {str(index): share * training for index, share in enumerate(shares)} | {PROTOTYPE: PROTOTYPE_SHARE}
         if settings.sign:
             parts[SIGNATURE] = SIGNATURE_SHARE
-        slack = max(settings.delta * _SLACK_RESERVE, 2 * BETA * len(parts))
+        slack = max(settings.delta * _SLACK_RESERVE, 2 * BETA * len(parts)) + before.slack
         if slack >= settings.delta:
             raise PrivacyError(
                 f"--delta {settings.delta:g} is smaller than the {slack:.1g} by which {len(parts)} releases may fail: "
                 "raise --delta or lower --iterations"
             )
-        planned = plan_multipliers(settings.epsilon, settings.delta, parts, delta_slack=slack)
+        if not is_within(before.events, settings.epsilon, settings.delta, delta_slack=before.slack):
+            raise _nothing_left(settings, before)
+        mu = gaussian_mu(before.events) if all_gaussian(before.events) else 0.0
+        try:
+            planned = plan_multipliers(settings.epsilon, settings.delta, parts, delta_slack=slack, spent_mu=mu)
+        except PrivacyError as error:
+            raise _nothing_left(settings, before) from error
         multipliers = [planned[str(index)] for index in range(settings.iterations)]
         prototype_multiplier, signature_multiplier = planned[PROTOTYPE], planned.get(SIGNATURE)
     cohort = CohortPlan(
@@ -159,7 +181,6 @@ def plan_budget(settings: Settings, *, clients: int, dimensions: int, outputs: i
         seed=settings.seed.to_bytes(8, "big", signed=True),
         buckets=settings.buckets,
     )
-    view = View.LOCAL if settings.privacy is Mode.LOCAL else View.AGGREGATE
     budget = Budget(
         cohort=cohort,
         prototype_multiplier=prototype_multiplier,
@@ -167,10 +188,13 @@ def plan_budget(settings: Settings, *, clients: int, dimensions: int, outputs: i
         view=view,
     )
     try:
-        if settings.noise is not Noise.GAUSSIAN or (settings.sampling_rate < 1 and settings.privacy is not Mode.NONE):
+        if settings.privacy is not Mode.NONE and not (
+            settings.noise is Noise.GAUSSIAN and settings.sampling_rate == 1 and all_gaussian(before.events)
+        ):
             budget = _least_noise(
                 budget,
-                lambda tried: _meets(settings, tried, tried.mechanisms(dimensions=dimensions, outputs=outputs)),
+                lambda tried: _meets(settings, tried, tried.mechanisms(dimensions=dimensions, outputs=outputs), before),
+                most=_MOST_AFTER if before.events else _MOST,
             )
         mechanisms = budget.mechanisms(dimensions=dimensions, outputs=outputs)
     except (InputError, PrivacyError) as error:
@@ -178,7 +202,7 @@ def plan_budget(settings: Settings, *, clients: int, dimensions: int, outputs: i
             f"--epsilon {settings.epsilon:g} cannot be met by {clients} artists, --iterations {settings.iterations} "
             f"and --max-artworks {settings.max_artworks}: raise the first or lower the others ({error})"
         ) from error
-    if settings.privacy is not Mode.NONE and not _meets(settings, budget, mechanisms):
+    if settings.privacy is not Mode.NONE and not all(_meets(settings, budget, mechanisms, each) for each in earlier):
         raise PrivacyError(
             f"--epsilon {settings.epsilon:g} at --delta {settings.delta:g} is beyond what ledgers can account for: "
             "choose a smaller one, or a larger --delta"
@@ -187,6 +211,33 @@ def plan_budget(settings: Settings, *, clients: int, dimensions: int, outputs: i
         check_support(mechanism, settings.min_cohort)
         _check_session(mechanism)
     return budget
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Before:
+    """What was released of an artist's works before, in the view that is limited."""
+
+    events: tuple[DpEvent, ...] = ()
+    slack: float = 0.0
+
+    @classmethod
+    def of(cls, releases: Sequence[Release], view: View) -> "_Before":
+        return cls(
+            events=tuple(release.events[view] for release in releases),
+            slack=sum(release.delta_slack for release in releases),
+        )
+
+
+_NOTHING: Final = _Before()
+
+
+def _nothing_left(settings: Settings, before: _Before) -> PrivacyError:
+    spent = quick_epsilon(before.events, settings.delta, delta_slack=before.slack)
+    return PrivacyError(
+        f"epsilon {spent:.2f} was spent on these artworks before, which leaves nothing of --epsilon "
+        f"{settings.epsilon:g}, the limit on all that is ever released of them: raise it, or count nothing that was "
+        "released before with --fresh-ledgers"
+    )
 
 
 def untrained_budget(settings: Settings, budget: Budget) -> Budget:
@@ -207,9 +258,9 @@ def untrained_budget(settings: Settings, budget: Budget) -> Budget:
     )
 
 
-def _least_noise(budget: Budget, is_enough: Callable[[Budget], bool]) -> Budget:
+def _least_noise(budget: Budget, is_enough: Callable[[Budget], bool], *, most: float = _MOST) -> Budget:
     """The least noise, to one part in `_STEPS`, that is enough where no closed form says how much is needed."""
-    factors = [_LEAST * (_MOST / _LEAST) ** (step / _STEPS) for step in range(_STEPS + 1)]
+    factors = [_LEAST * (most / _LEAST) ** (step / _STEPS) for step in range(_STEPS + 1)]
 
     def fits(factor: float) -> bool:
         try:
@@ -221,10 +272,10 @@ def _least_noise(budget: Budget, is_enough: Callable[[Budget], bool]) -> Budget:
     return budget.scaled(factors[min(step, _STEPS)])
 
 
-def _meets(settings: Settings, budget: Budget, mechanisms: Sequence[Mechanism]) -> bool:
+def _meets(settings: Settings, budget: Budget, mechanisms: Sequence[Mechanism], before: _Before = _NOTHING) -> bool:
     """Charge all releases at once, as every artist's ledger will one by one."""
-    events = [mechanism.event(budget.view) for mechanism in mechanisms]
-    slack = sum(mechanism.delta_slack for mechanism in mechanisms)
+    events = [*before.events, *(mechanism.event(budget.view) for mechanism in mechanisms)]
+    slack = before.slack + sum(mechanism.delta_slack for mechanism in mechanisms)
     return is_within(events, settings.epsilon, settings.delta, delta_slack=slack)
 
 

@@ -21,7 +21,7 @@ from ..server.iterations import CohortPlan
 from ..training.tensors import HEAD, MOMENTS
 from .budget import Budget, plan_budget
 from .progress import Progress, Silent
-from .summary import finite
+from .spending import finite
 from .train import DIMENSIONS, OUTPUTS
 
 FORMAT: Final = "fedstyle-plan-1"

@@ -1,25 +1,24 @@
 """A model card (Mitchell et al., FAT* 2019) and a data sheet (Gebru et al., CACM 2021), written from a run.
 
-CRD-1  Every figure comes from the run's summary; whatever the summary holds is data, and is escaped for Markdown.
+CRD-1  Every figure comes from the run as it is (FCT-1); whatever a run holds is data, and is escaped for Markdown.
 CRD-2  Everyone may see both, so they hold what was released and charged for, and what was public before: no number of
        artworks, no score on held-out ones, no warning about what was read, no seed, and no path of whoever ran it.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
-from ..errors import InputError
 from ..names import shown, told_apart
 from ..privacy.mechanism import View
 from ..privacy.promises import Promises
+from ..report.account import spending_in_words
 from ..report.charts import bound
-from ..report.facts import Facts, read_facts
-from ..writing import write_whole
-from .files import SUMMARY_FILE
-from .train import _whole_or_nothing
+from ..report.facts import Facts
+from .facts import gather
+from .folder import changing, opened, whole_or_nothing
 
 CARD_FILE, SHEET_FILE = "MODEL_CARD.md", "DATA_SHEET.md"
 
@@ -46,28 +45,35 @@ _ACTIVE: Final = re.compile(r"([\\`*_{}\[\]()<>#+!|~&:.@$=])")  # CommonMark 2.4
 _VIEWS: Final = {View.AGGREGATE: "aggregate", View.LOCAL: "local", View.WORST_CASE: "worst case"}
 
 
-def write_cards(run: Path, *, out: Path | None = None) -> tuple[Path, Path]:
+def write_cards(run: Path, *, out: Path | None = None, tell: Callable[[str], None]) -> tuple[Path, Path]:
     """Write both documents, into the run's folder or a new one.
 
     Args:
         run: Folder of a finished run.
         out: Folder to write to, which must not exist; None for the run's own, where older ones are replaced.
+        tell: Is told whom this waits for.
 
     Returns:
         The paths of the model card and of the data sheet.
 
     Raises:
         InputError: Not a run, or the folder exists or cannot be written.
+        LedgerError: A ledger is missing, was altered or rolled back.
     """
-    facts = read_facts(run / SUMMARY_FILE)
-    documents = {CARD_FILE: model_card(facts), SHEET_FILE: data_sheet(facts)}
     if out is not None:
-        with _whole_or_nothing(out) as folder:
-            _write(documents, folder)
-    else:
-        _write(documents, run)
-    place = run if out is None else out
-    return place / CARD_FILE, place / SHEET_FILE
+        with whole_or_nothing(out) as folder:
+            for name, content in _documents(run).items():
+                (folder / name).write_bytes(content)
+        return out / CARD_FILE, out / SHEET_FILE
+    with changing(run, "fedstyle card", tell) as change:
+        change.commit(_documents(run))
+    return run / CARD_FILE, run / SHEET_FILE
+
+
+def _documents(run: Path) -> dict[str, bytes]:
+    with opened(run):
+        facts, _ = gather(run)
+    return {CARD_FILE: model_card(facts).encode(), SHEET_FILE: data_sheet(facts).encode()}
 
 
 def model_card(facts: Facts) -> str:
@@ -204,11 +210,11 @@ def _privacy_text(facts: Facts) -> str:
         f"{promises.in_words(view, privacy.epsilon[view])} |"
         for view, name in _VIEWS.items()
     ]
-    limit = "There was no limit." if privacy.limit is None else f"The run was limited to epsilon {privacy.limit:g}."
     protected = "one artwork" if privacy.unit == "artwork" else "all that one artist contributed"
     return (
-        f"Differential privacy of {protected}, at delta {privacy.delta:g}. {limit} Three views, never one without the "
-        "others:\n\n| view | epsilon | trusts | what it promises |\n|---|---|---|---|\n" + "\n".join(rows)
+        f"Differential privacy of {protected}, at delta {privacy.delta:g}. {' '.join(spending_in_words(privacy))} "
+        "Three views, never one without the others:\n\n"
+        + "\n".join(("| view | epsilon | trusts | what it promises |", "|---|---|---|---|", *rows))
     )
 
 
@@ -219,11 +225,3 @@ def _document(title: str, parts: Mapping[str, str]) -> str:
 
 def _bullets(*items: str) -> str:
     return "\n".join(f"* {item}" for item in items)
-
-
-def _write(documents: Mapping[str, str], folder: Path) -> None:
-    for name, text in documents.items():
-        try:
-            write_whole(folder / name, text.encode())
-        except OSError as error:
-            raise InputError(f"{folder / name} cannot be written ({error.strerror}); check the folder") from error

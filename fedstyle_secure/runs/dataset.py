@@ -29,6 +29,7 @@ class Dataset:
         held_out: What buyers ask with.
         warnings: Sentences for the user.
         left_out: Pictures that are there and have no role.
+        clients: All artworks of each client, in the same order: those that have one budget.
     """
 
     public: Sequence[Portfolio]
@@ -36,6 +37,7 @@ class Dataset:
     held_out: Sequence[Portfolio]
     warnings: Sequence[str]
     left_out: Sequence[LeftOut] = ()
+    clients: Sequence[Portfolio] = ()
 
 
 def read_dataset(settings: Settings, on_progress: Callable[[int, int], None] | None = None) -> Dataset:
@@ -98,7 +100,14 @@ def divide(settings: Settings, gallery: Gallery, shared: Gallery | None) -> Data
             f"delta {settings.delta:g} is not below 1/{count}, one over the artworks of an artist: "
             "it would allow publishing one of them; choose a smaller --delta"
         )
-    return Dataset(public=public, training=bounded, held_out=held_out, warnings=warnings, left_out=left_out)
+    return Dataset(
+        public=public,
+        training=bounded,
+        held_out=held_out,
+        warnings=warnings,
+        left_out=left_out,
+        clients=clients,
+    )
 
 
 def _declare_public(gallery: Gallery, settings: Settings) -> tuple[list[Portfolio], list[Portfolio]]:

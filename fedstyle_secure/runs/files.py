@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..writing import write_whole
 
 FORMAT = "fedstyle-run-1"
 SUMMARY_FILE, MODEL_FILE, ENCODER_FILE = "summary.json", "model.safetensors", "encoder.safetensors"
+REPORT_FILE = "report.html"
 CATALOGUE_FOLDER, LEDGER_FOLDER = "catalogue", "ledger"
+
+PRIVATE_FILES = frozenset({SUMMARY_FILE, REPORT_FILE})
+"""What the experimenter alone may read."""
 
 
 def refuse_existing(out: Path, *, option: str = "--out") -> None:
@@ -26,17 +29,9 @@ def refuse_existing(out: Path, *, option: str = "--out") -> None:
         )
 
 
-def write_summary(run: Path, summary: Mapping[str, Any]) -> None:
-    """Replace ``summary.json`` at once or not at all.
-
-    Raises:
-        InputError: It cannot be written.
-    """
-    path = run / SUMMARY_FILE
-    try:
-        write_whole(path, (json.dumps(summary, indent=2, allow_nan=False) + "\n").encode())
-    except OSError as error:
-        raise InputError(f"{path} cannot be written ({error.strerror}); check the folder") from error
+def encode_summary(summary: Mapping[str, Any]) -> bytes:
+    """The content of ``summary.json``."""
+    return (json.dumps(summary, indent=2, allow_nan=False) + "\n").encode()
 
 
 def read_summary(run: Path) -> dict[str, Any]:

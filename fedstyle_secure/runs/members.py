@@ -1,16 +1,15 @@
 """Artists who come and go after a run: one joins without any training, one leaves without a trace in the catalogue.
 
-MEM-1  Whoever joins is charged in a ledger of their own before anything of their art is released, and is written into
+MEM-1  Whoever joins is charged in the ledger of their works before anything of them is released, and is written into
        the summary, with that ledger, before the charge: what fails afterwards leaves a charge that is accounted for.
-MEM-2  Whoever leaves is in no catalogue, search result or report drawn from one afterwards; their ledger stays as it
-       is, and whoever comes back is charged on top of it.
+MEM-2  Whoever leaves is in no catalogue, search result or page afterwards; their ledger stays as it is, and whoever
+       comes back, under whatever name, is charged on top of it.
 """
 
 import math
 import os
-from collections.abc import Collection
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 
 from ..aggregation.masking import Enrolment
 from ..artist.artist import Artist
+from ..artworks.artwork import Portfolio
 from ..artworks.reader import read_portfolio
 from ..catalogue.index import StyleIndex
 from ..catalogue.signature import Signature
@@ -28,21 +28,24 @@ from ..encoder.encoder import title_of
 from ..encoder.features import StyleFeatures, extract
 from ..encoder.model import StyleModel
 from ..errors import InputError
-from ..names import check_name
+from ..names import check_name, fold
 from ..privacy.ledger import BudgetExceededError, Ledger
 from ..privacy.mechanism import Mechanism, View
 from ..privacy.sizing import Mode
-from ..report import write_report
+from ..report import make_page
 from .budget import Budget, plan_budget
 from .dataset import bound
-from .files import CATALOGUE_FOLDER, LEDGER_FOLDER, SUMMARY_FILE, read_summary, write_summary
+from .facts import derive
+from .files import CATALOGUE_FOLDER, REPORT_FILE, SUMMARY_FILE, encode_summary, read_summary
+from .folder import Change, changing, opened
 from .progress import Progress, Silent
-from .search import open_run, read_settings
-from .spending import read_listing
+from .register import Register
+from .search import OpenRun, open_run, read_settings
+from .spending import finite, ledgers_folder, read_listing
 from .train import DIMENSIONS, OUTPUTS, new_codebook
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class Newcomer:
     """An artist who signs and has trained nothing.
 
@@ -104,7 +107,8 @@ def join(
         run: Folder of a run whose artists signed.
         folder: The artist's pictures.
         name: To be found by; None for the folder's name.
-        limit: On all that the artist ever releases, as epsilon; None for the run's.
+        limit: On all that is ever released of these works, as epsilon; None for the one that was last set for them, or
+            the run's.
         progress: Where to show how far it is.
 
     Returns:
@@ -117,44 +121,73 @@ def join(
     progress = progress or Silent()
     if limit is not None and not (math.isfinite(limit) and limit > 0):
         raise InputError(f"--epsilon must be above 0, got {limit}")
-    settings, opened = read_settings(run), open_run(run)
-    with progress.stage("Reading artworks", None):
-        gallery = read_portfolio(folder, min_artworks=settings.min_artworks, nested=settings.nested)
-        portfolio = bound(gallery.portfolios[0], settings)
-    name = portfolio.artist if name is None else name
-    if name in opened.index.artists:
-        raise InputError(f"artist {name!r} is in the catalogue already: remove it first, or join under another --name")
-    check_name(name)
-    with progress.stage(title_of(opened.encoder), len(portfolio.artworks)) as advance:
-        features = extract(portfolio.artworks, opened.encoder, views=0, on_progress=advance)
-    budget = budget_of(run, settings)
-    ledger = _enter(run, name, settings, budget, limit)
-    newcomer = Newcomer(name=name, features=features, ledger=ledger, settings=settings)
-    mechanism = budget.signature_mechanism(opened.index.space.dimensions)
-    try:
-        index = opened.index.with_signature(newcomer.sign(opened.model, opened.index, mechanism))
-    except BudgetExceededError as error:
-        raise BudgetExceededError(f"{name} cannot sign within the limit, which --epsilon sets: {error}") from error
-    _note_head(run, name, ledger)
-    index.replace(run / CATALOGUE_FOLDER)
-    write_report(run)
+    with changing(run, "fedstyle catalogue add", progress.tell) as change:
+        with opened(run):
+            settings, parts = read_settings(run), open_run(run)
+            summary = read_summary(run)
+            read_listing(summary, run)
+        with progress.stage("Reading artworks", None):
+            gallery = read_portfolio(folder, min_artworks=settings.min_artworks, nested=settings.nested)
+        whole = gallery.portfolios[0]
+        check_name(whole.artist if name is None else name)
+        portfolio = bound(whole if name is None else Portfolio(name, whole.artworks), settings)
+        if (known := parts.index.find(portfolio.artist)) is not None:
+            raise InputError(f"artist {known!r} is in the catalogue already: remove it first with catalogue remove")
+        with progress.stage(title_of(parts.encoder), len(portfolio.artworks)) as advance:
+            features = extract(portfolio.artworks, parts.encoder, views=0, on_progress=advance)
+        register = Register(ledgers_folder(summary, run))
+        with register.claimed(
+            [Portfolio(portfolio.artist, whole.artworks)],
+            limit=_limit(register, portfolio, settings, limit),
+            delta=settings.delta,
+            view=settings.limited_view,
+        ) as ledgers:
+            ledger = ledgers[portfolio.artist]
+            _sign(change, summary, parts, Newcomer(portfolio.artist, features, ledger, settings))
     return {
-        "artist": name,
+        "artist": portfolio.artist,
         "artworks": len(features),
         "left_out": [asdict(each) for each in gallery.left_out],
-        "catalogue": len(index),
+        "catalogue": len(parts.index) + 1,
         "ledger": ledger.path.name,
-        "epsilon": {view.value: _finite(ledger.epsilon(view)) for view in View},
-        "limit": _finite(ledger.limit),
+        "epsilon": {view.value: finite(ledger.epsilon(view)) for view in View},
+        "limit": finite(ledger.limit),
     }
 
 
-def leave(run: Path, artist: str) -> dict[str, Any]:
+def _limit(register: Register, portfolio: Portfolio, settings: Settings, wanted: float | None) -> float:
+    """The artist's own limit: what is asked for, else what was last set, else the run's."""
+    if settings.privacy is Mode.NONE:
+        return math.inf
+    return wanted or register.limit(portfolio) or settings.epsilon
+
+
+def _sign(change: Change, summary: dict[str, Any], parts: OpenRun, newcomer: Newcomer) -> None:
+    """Charge, sign, and put catalogue, summary and page in their places at once (MEM-1)."""
+    run, name, ledger = change.run, newcomer.name, newcomer.ledger
+    listed = summary["ledgers"]["artists"]
+    known = next((other for other in listed if fold(other) == fold(name)), name)
+    entry = listed.pop(known, {"before": ledger.head, "joined": True})
+    listed[name] = entry | {"file": ledger.path.name, "head": ledger.head}
+    mechanism = budget_of(summary, run, newcomer.settings).signature_mechanism(parts.index.space.dimensions)
+    before = (run / SUMMARY_FILE).read_bytes()
+    change.commit({SUMMARY_FILE: encode_summary(summary)})
+    try:
+        index = parts.index.with_signature(newcomer.sign(parts.model, parts.index, mechanism))
+    except BudgetExceededError as error:
+        change.commit({SUMMARY_FILE: before})
+        raise BudgetExceededError(f"{name} cannot sign within the limit, which --epsilon sets: {error}") from error
+    listed[name]["head"] = ledger.head
+    change.commit(_pages(summary, run, index))
+
+
+def leave(run: Path, artist: str, *, tell: Callable[[str], None] = lambda _sentence: None) -> dict[str, Any]:
     """Take an artist's signature out of a run's catalogue. What the model learned stays, bounded by epsilon.
 
     Args:
         run: Folder of a run whose artists signed.
         artist: Who leaves.
+        tell: Is told whom this waits for.
 
     Returns:
         Who left, how many stay, and the file name of the ledger, which is kept.
@@ -162,57 +195,32 @@ def leave(run: Path, artist: str) -> dict[str, Any]:
     Raises:
         InputError: Not such a run, or no such artist.
     """
-    listing = read_listing(read_summary(run), run)
-    index = StyleIndex.load(run / CATALOGUE_FOLDER).without(artist)
-    index.replace(run / CATALOGUE_FOLDER)
-    write_report(run)
-    kept = listing[artist].path.name if artist in listing else None
-    return {"artist": artist, "catalogue": len(index), "ledger": kept}
+    with changing(run, "fedstyle catalogue remove", tell) as change:
+        with opened(run):
+            summary = read_summary(run)
+            listing = read_listing(summary, run)
+            whole = StyleIndex.load(run / CATALOGUE_FOLDER)
+        index = whole.without(artist)
+        name = whole.find(artist) or artist
+        change.commit(_pages(summary, run, index))
+    kept = listing[name].file if name in listing else None
+    return {"artist": name, "catalogue": len(index), "ledger": kept}
 
 
-def budget_of(run: Path, settings: Settings) -> Budget:
+def _pages(summary: dict[str, Any], run: Path, index: StyleIndex) -> dict[str, bytes]:
+    """All that changes with a catalogue."""
+    catalogue = {f"{CATALOGUE_FOLDER}/{name}": content for name, content in index.encode().items()}
+    page = make_page(derive(summary, run, index), index)
+    return catalogue | {SUMMARY_FILE: encode_summary(summary), REPORT_FILE: page.encode()}
+
+
+def budget_of(summary: Mapping[str, Any], run: Path, settings: Settings) -> Budget:
     """The budget a run was made with.
 
     Raises:
         InputError: Its summary is damaged.
     """
-    clients = read_summary(run).get("artists")
+    clients = summary.get("artists")
     if not isinstance(clients, int):
         raise InputError(f"{run / SUMMARY_FILE} is damaged: it does not tell how many artists there were")
     return plan_budget(settings, clients=clients, dimensions=DIMENSIONS, outputs=OUTPUTS)
-
-
-def _enter(run: Path, name: str, settings: Settings, budget: Budget, limit: float | None) -> Ledger:
-    """The artist's ledger, an old one or a new one, and its place in the summary (MEM-1)."""
-    summary = read_summary(run)
-    listing = read_listing(summary, run)
-    known = listing.get(name)
-    path = known.path if known else _new_path(run, {listed.path for listed in listing.values()})
-    own = limit if limit is not None else known.limit if known else None
-    ledger = Ledger.open(
-        path,
-        limit=math.inf if settings.privacy is Mode.NONE else settings.epsilon if own is None else own,
-        delta=settings.delta,
-        view=budget.view,
-        known_head=known.head if known else None,
-    )
-    summary["ledgers"][name] = {"file": path.name, "head": ledger.head} | ({} if own is None else {"limit": own})
-    write_summary(run, summary)
-    return ledger
-
-
-def _new_path(run: Path, taken: Collection[Path]) -> Path:
-    """A ledger file that nobody has: numbered like the run's own."""
-    numbered = (run / LEDGER_FOLDER / f"{number:04d}.jsonl" for number in count(len(taken)))
-    return next(path for path in numbered if path not in taken and not path.exists())
-
-
-def _note_head(run: Path, name: str, ledger: Ledger) -> None:
-    """The newest line of the ledger into the summary, so that a ledger rolled back is noticed."""
-    summary = read_summary(run)
-    summary["ledgers"][name]["head"] = ledger.head
-    write_summary(run, summary)
-
-
-def _finite(value: float) -> float | None:
-    return round(value, 4) if math.isfinite(value) else None

@@ -1,4 +1,8 @@
-"""Search in a finished run: a picture in, ranked artists out, all on the machine of whoever asks."""
+"""Search in a run, or in what was published of it: a picture in, ranked artists out, on the machine of whoever asks.
+
+FND-1  Whoever holds the public part of a run needs nothing else of it: no summary, no settings, no path of another
+       machine. Weights that it does not hold are known by their digest, wherever they lie.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +19,7 @@ from ..encoder.encoder import Encoder
 from ..encoder.features import extract
 from ..encoder.model import StyleModel, read_model
 from ..encoder.opening import open_encoder, open_weights
-from ..encoder.spec import SMALL
+from ..encoder.spec import SMALL, BackboneSpec
 from ..errors import InputError
 from .files import CATALOGUE_FOLDER, ENCODER_FILE, MODEL_FILE, SUMMARY_FILE, read_summary
 
@@ -38,30 +42,55 @@ class OpenRun:
         return search(self.index, self.model.embed(features.views[:, 0]), top)[0]
 
 
-def open_run(run: Path) -> OpenRun:
+def open_run(run: Path, *, weights: Path | None = None) -> OpenRun:
     """Load a run's model, encoder and catalogue.
+
+    Args:
+        run: Folder of a run, or of what was published of it, that is open.
+        weights: File of the encoder's weights; None for those that come with it, or where the run found them.
 
     Raises:
         InputError: Not a run, damaged, nobody signed, or the encoder's weights are not the ones the run was made with.
     """
-    settings = read_settings(run)
     if not (run / CATALOGUE_FOLDER).exists():
         raise InputError(f"{run} has no catalogue: its artists published no signatures; train without --no-sign")
-    encoder, model = open_model(run, settings)
+    encoder, model = open_model(run, weights=weights)
     return OpenRun(encoder, model, StyleIndex.load(run / CATALOGUE_FOLDER))
 
 
-def open_model(run: Path, settings: Settings) -> tuple[Encoder, StyleModel]:
+def open_model(run: Path, *, weights: Path | None = None) -> tuple[Encoder, StyleModel]:
     """Load a run's encoder and model.
 
     Raises:
         InputError: Damaged, or the encoder's weights are not the ones the run was made with.
     """
     model = read_model(run / MODEL_FILE)
-    encoder = _load(run, settings)
+    name, _, digest = model.encoder.partition("@")
+    encoder = _load(run, _find_weights(run, name, digest, weights))
     if model.encoder != encoder.name:
-        raise InputError(f"the weights of encoder {settings.encoder} are not the ones {run} was made with")
+        raise InputError(
+            f"the weights of encoder {name} are not the ones {run} was made with, whose digest begins with "
+            f"{digest[:16]}: give those with --weights"
+        )
     return encoder, model
+
+
+def _find_weights(run: Path, name: str, digest: str, weights: Path | None) -> BackboneSpec:
+    """Which network, and where its weights are (FND-1)."""
+    if not name.startswith(("timm:", "torchvision:")):
+        if weights is not None:
+            raise InputError(f"encoder {name} comes with its weights: drop --weights")
+        return BackboneSpec(name=name)
+    if weights is not None:
+        return BackboneSpec(name=name, weights=weights)
+    if (run / SUMMARY_FILE).exists():
+        settings = read_settings(run)
+        if settings.download_weights or (settings.weights is not None and settings.weights.exists()):
+            return settings.backbone
+    raise InputError(
+        f"{run} does not hold the weights of encoder {name}: give their file with --weights; the digest of what is in "
+        f"it begins with {digest[:16]}"
+    )
 
 
 def read_settings(run: Path) -> Settings:
@@ -79,9 +108,9 @@ def read_settings(run: Path) -> Settings:
         raise InputError(f"{run / SUMMARY_FILE} is damaged: {error}") from error
 
 
-def _load(run: Path, settings: Settings) -> Encoder:
-    if settings.encoder != SMALL:
-        return open_encoder(settings.backbone)
+def _load(run: Path, spec: BackboneSpec) -> Encoder:
+    if spec.name != SMALL:
+        return open_encoder(spec)
     try:
         weights = load_file(run / ENCODER_FILE)
     except (OSError, SafetensorError) as error:

@@ -15,41 +15,51 @@ from typing import Any, Final
 from dp_accounting import DpEvent, GaussianDpEvent, PoissonSampledDpEvent, ZCDpEvent
 
 from ..errors import InputError
+from ..names import fold
 from ..privacy.accounting import encode_event, epsilon
 from ..privacy.ledger import Ledger, LedgerError
 from ..privacy.mechanism import View
 from ..privacy.promises import Promises
 from ..privacy.releases import Release
-from .files import LEDGER_FOLDER, SUMMARY_FILE, read_summary
+from .files import SUMMARY_FILE, read_summary
+from .folder import opened
+from .register import Register
 
 FORMAT: Final = "fedstyle-spending-1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Terms:
-    """What a run promised all its artists."""
+class Listed:
+    """One artist's ledger, as a run's summary names it.
 
-    promises: Promises
-    limit: float
-    view: View
+    Attributes:
+        file: Its name in the folder of ledgers.
+        before: Its head before the run released anything of the artist.
+        head: Its head when the run last released something.
+    """
 
-    def read(self, listed: "Listed", *, known_head: str | None = None) -> Ledger:
-        """A ledger as its file is.
-
-        Raises:
-            LedgerError: It cannot be read, was altered, or does not reach `known_head`.
-        """
-        limit = self.limit if listed.limit is None else listed.limit
-        return Ledger.read(listed.path, limit=limit, delta=self.promises.delta, view=self.view, known_head=known_head)
+    file: str
+    before: str
+    head: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
-    """One artist's ledger, as the run's summary names it; the limit is the artist's own, None for the run's."""
+class Account:
+    """What was released of one artist's works.
 
-    path: Path
-    head: str
-    limit: float | None
+    Attributes:
+        ledger: All of it, as it is.
+        before: What was released before the run.
+        heads: Tells whether a head that was seen earlier is one of these ledgers'.
+    """
+
+    ledger: Ledger
+    before: Sequence[Release]
+    heads: Sequence[Ledger]
+
+    def reaches(self, head: str) -> bool:
+        """Whether a head that was seen earlier is still there."""
+        return any(ledger.reaches(head) for ledger in self.heads)
 
 
 def read_spending(run: Path, *, artist: str | None = None, since: Path | None = None) -> dict[str, Any]:
@@ -62,37 +72,81 @@ def read_spending(run: Path, *, artist: str | None = None, since: Path | None = 
 
     Returns:
         The account in plain values, as ``fedstyle budget show --json`` prints it. Infinite epsilon is null, and so is
-        the limit where there is none.
+        a limit where there is none.
 
     Raises:
         InputError: Not a run, no such artist, or `since` is no earlier result of this run.
         LedgerError: A ledger was altered or rolled back.
     """
-    summary = read_summary(run)
-    terms, listing = _read_terms(summary, run), read_listing(summary, run)
-    if artist is not None and artist not in listing:
-        raise InputError(f"{run} has no artist {artist!r}; it has {', '.join(sorted(listing))}")
+    with opened(run):
+        summary = read_summary(run)
+    promises, view = _read_terms(summary, run)
+    listing = read_listing(summary, run)
+    if artist is not None:
+        found = {fold(name): name for name in listing}.get(fold(artist))
+        if found is None:
+            raise InputError(f"{run} has no artist {artist!r}; it has {', '.join(sorted(listing))}")
+        artist = found
+    accounts = read_accounts(summary, run)
     asked = list(listing) if artist is None else [artist]
-    witnesses = [(run / SUMMARY_FILE, {name: listed.head for name, listed in listing.items()})]
     if since is not None:
-        witnesses.append((since, _read_heads(since, known=listing, asked=asked)))
-    ledgers = {name: terms.read(listing[name]) for name in asked}
-    for witness, heads in witnesses:
-        behind = [name for name in asked if name in heads and _lacks(terms, listing[name], ledgers[name], heads[name])]
-        if behind:
-            raise LedgerError(
-                f"the ledger of {' and of '.join(behind)} was rolled back: it lacks releases that {witness} knows of; "
-                "restore the newest copy"
-            )
+        heads = _read_heads(since, known=listing, asked=asked)
+        _refuse_behind({name: accounts[name] for name in asked}, heads, since)
     return {
         "format": FORMAT,
-        "privacy": asdict(terms.promises) | {"limit": _finite(terms.limit), "limited_view": terms.view.value},
+        "privacy": asdict(promises) | {"limit": summary["privacy"]["limit"], "limited_view": view.value},
         "artist": artist,
         "artists": {
-            name: {"ledger": listing[name].path.name} | _account(ledger, terms.promises, in_steps=artist is not None)
-            for name, ledger in ledgers.items()
+            name: {"ledger": listing[name].file} | _account(accounts[name], promises, in_steps=artist is not None)
+            for name in asked
         },
     }
+
+
+def read_accounts(summary: Mapping[str, Any], run: Path) -> dict[str, Account]:
+    """Every artist's spending, as its ledger is (SPD-1).
+
+    Args:
+        summary: The run's.
+        run: Its folder.
+
+    Raises:
+        InputError: The summary is damaged.
+        LedgerError: A ledger is missing, was altered or rolled back (SPD-2).
+    """
+    promises, view = _read_terms(summary, run)
+    listing = read_listing(summary, run)
+    register = Register(ledgers_folder(summary, run))
+    accounts = {}
+    for name, listed in listing.items():
+        try:
+            named, now = register.read(listed.file, delta=promises.delta, view=view)
+        except LedgerError as error:
+            raise LedgerError(f"the ledger of {name} does not hold: {error}") from error
+        accounts[name] = Account(ledger=now, before=named.releases_until(listed.before), heads=(named, now))
+    _refuse_behind(accounts, {name: listed.head for name, listed in listing.items()}, run / SUMMARY_FILE)
+    return accounts
+
+
+def ledgers_folder(summary: Mapping[str, Any], run: Path) -> Path:
+    """Where a run's ledgers are: a name within the run, or a path of their own.
+
+    Raises:
+        InputError: The summary is damaged.
+    """
+    match summary:
+        case {"ledgers": {"folder": str(folder)}}:
+            return run / folder
+    raise _no_ledgers(run)
+
+
+def _refuse_behind(accounts: Mapping[str, Account], heads: Mapping[str, str], witness: Path) -> None:
+    behind = [name for name, account in accounts.items() if name in heads and not account.reaches(heads[name])]
+    if behind:
+        raise LedgerError(
+            f"the ledger of {' and of '.join(behind)} was rolled back: it lacks releases that {witness} knows of; "
+            "restore the newest copy"
+        )
 
 
 def describe(event: DpEvent) -> str:
@@ -107,8 +161,9 @@ def describe(event: DpEvent) -> str:
     return "none"
 
 
-def _account(ledger: Ledger, promises: Promises, *, in_steps: bool) -> dict[str, Any]:
+def _account(account: Account, promises: Promises, *, in_steps: bool) -> dict[str, Any]:
     """One artist's spending; `in_steps` with epsilon after each release, which takes the accountant a while."""
+    ledger, earlier = account.ledger, account.before
     spent = {view: ledger.epsilon(view) for view in View}
     entries: list[dict[str, Any]] = [
         {
@@ -116,48 +171,37 @@ def _account(ledger: Ledger, promises: Promises, *, in_steps: bool) -> dict[str,
             "iteration": release.iteration,
             "noise": describe(release.events[ledger.view]),
             "events": {view.value: encode_event(release.events[view]) for view in View},
+            "before_this_run": number < len(earlier),
         }
-        for release in ledger.releases
+        for number, release in enumerate(ledger.releases)
     ]
     if in_steps:
         for number, entry in enumerate(entries, start=1):
-            entry["epsilon"] = _cumulative(ledger.releases[:number], ledger.delta)
+            entry["epsilon"] = cumulative(ledger.releases[:number], ledger.delta)
     return {
         "head": ledger.head,
-        "epsilon": {view.value: _finite(value) for view, value in spent.items()},
-        "left": _finite(max(0.0, ledger.limit - spent[ledger.view])) if math.isfinite(ledger.limit) else None,
+        "epsilon": {view.value: finite(value) for view, value in spent.items()},
+        "before": cumulative(earlier, ledger.delta),
+        "limit": finite(ledger.limit),
+        "left": finite(max(0.0, ledger.limit - spent[ledger.view])) if math.isfinite(ledger.limit) else None,
         "promises": {view.value: promises.in_words(view, value) for view, value in spent.items()},
         "releases": entries,
     }
 
 
-def _cumulative(releases: Sequence[Release], delta: float) -> dict[str, float | None]:
+def cumulative(releases: Sequence[Release], delta: float) -> dict[str, float | None]:
+    """Epsilon of releases together, by view; infinite is None."""
     slack = sum(release.delta_slack for release in releases)
     return {
-        view.value: _finite(epsilon([release.events[view] for release in releases], delta, delta_slack=slack))
+        view.value: finite(epsilon([release.events[view] for release in releases], delta, delta_slack=slack))
         for view in View
     }
 
 
-def _lacks(terms: _Terms, listed: Listed, ledger: Ledger, head: str) -> bool:
-    """Whether an intact ledger never had that head."""
-    if ledger.head == head:
-        return False
-    try:
-        terms.read(listed, known_head=head)
-    except LedgerError:
-        return True
-    return False
-
-
-def _read_terms(summary: Mapping[str, Any], run: Path) -> _Terms:
+def _read_terms(summary: Mapping[str, Any], run: Path) -> tuple[Promises, View]:
     match summary:
-        case {
-            "artists": clients,
-            "privacy": {"limit": None | int() | float() as limit, "limited_view": str(view)},
-        } if view in set(View):
-            promises = Promises.read(summary["privacy"] | {"clients": clients})
-            return _Terms(promises=promises, limit=math.inf if limit is None else limit, view=View(view))
+        case {"artists": clients, "privacy": {"limited_view": str(view)}} if view in set(View):
+            return Promises.read(summary["privacy"] | {"clients": clients}), View(view)
     raise InputError(f"{run / SUMMARY_FILE} does not tell what the run promised: restore a copy, or write the run anew")
 
 
@@ -168,18 +212,20 @@ def read_listing(summary: Mapping[str, Any], run: Path) -> dict[str, Listed]:
         InputError: The summary is damaged.
     """
     match summary:
-        case {"ledgers": {**entries}} if entries:
-            return {str(name): _read_listed(str(name), entry, run) for name, entry in entries.items()}
-    raise InputError(f"{run / SUMMARY_FILE} names no ledgers: restore a copy, or write the run anew")
+        case {"ledgers": {"artists": {**entries}}} if entries:
+            return {str(name): _read_listed(entry, run) for name, entry in entries.items()}
+    raise _no_ledgers(run)
 
 
-def _read_listed(name: str, entry: object, run: Path) -> Listed:
+def _read_listed(entry: object, run: Path) -> Listed:
     match entry:
-        case {"file": str(file), "head": str(head), "limit": int() | float() as limit} if limit > 0:
-            return Listed(path=run / LEDGER_FOLDER / Path(file).name, head=head, limit=float(limit))
-        case {"file": str(file), "head": str(head), **others} if "limit" not in others:
-            return Listed(path=run / LEDGER_FOLDER / Path(file).name, head=head, limit=None)
-    raise InputError(f"{run / SUMMARY_FILE} names no ledger of {name!r}: restore a copy, or write the run anew")
+        case {"file": str(file), "before": str(before), "head": str(head)}:
+            return Listed(file=file, before=before, head=head)
+    raise _no_ledgers(run)
+
+
+def _no_ledgers(run: Path) -> InputError:
+    return InputError(f"{run / SUMMARY_FILE} names no ledgers: restore a copy, or write the run anew")
 
 
 def _read_heads(since: Path, *, known: Mapping[str, object], asked: Sequence[str]) -> dict[str, str]:
@@ -207,5 +253,6 @@ def _has_head(entry: object) -> bool:
     return isinstance(entry, dict) and isinstance(entry.get("head"), str)
 
 
-def _finite(value: float) -> float | None:
+def finite(value: float) -> float | None:
+    """To four decimals for JSON, infinity as None."""
     return round(value, 4) if math.isfinite(value) else None

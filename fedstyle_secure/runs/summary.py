@@ -1,7 +1,9 @@
 """What a run came to, as plain values: the content of ``summary.json``."""
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,28 +11,41 @@ from numpy.typing import NDArray
 
 from ..artist.artist import SIGNATURE
 from ..catalogue.index import StyleIndex
+from ..config import SETTINGS, Settings
 from ..encoder.whitening import to_unit
-from ..privacy.accounting import epsilon
 from ..privacy.ledger import Ledger
 from ..privacy.mechanism import View
+from ..privacy.releases import Release
 from ..privacy.sizing import Mode
 from ..server.iterations import Outcome
 from .buyer import score_buyer
 from .dataset import derive_seed
 from .evaluation import prototypes, rank, score
-from .files import FORMAT
+from .files import FORMAT, LEDGER_FOLDER
+from .spending import cumulative, finite
 from .stages import Prepared, Trained
 
 EXAMPLES = 8
 """Queries shown in the report."""
 
 
-def summarize(prepared: Prepared, trained: Trained, index: StyleIndex | None) -> dict[str, Any]:
-    """Everything the report and a program want to know; infinite epsilon is written as null."""
+def summarize(
+    prepared: Prepared, trained: Trained, index: StyleIndex | None, before: Mapping[str, str]
+) -> dict[str, Any]:
+    """What happened in a run, as it was when it ended; infinite epsilon is written as null.
+
+    Args:
+        prepared: Before training.
+        trained: After training.
+        index: The catalogue.
+        before: The head of each artist's ledger before the run.
+    """
     settings, cohort, dataset = prepared.settings, prepared.budget.cohort, prepared.dataset
     outcomes, artists, engine = trained.outcomes, trained.artists, trained.engine
     completed = [outcome.aggregate.survivors for outcome in outcomes if outcome.aggregate is not None]
-    ledger = next(iter(artists.values())).ledger
+    ledgers = {name: artist.ledger for name, artist in artists.items()}
+    most = max(ledgers, key=lambda name: ledgers[name].spent(settings.limited_view))
+    earlier = [ledger.releases_until(before[name]) for name, ledger in ledgers.items()]
     mechanism = outcomes[0].mechanism
     return {
         "format": FORMAT,
@@ -43,15 +58,20 @@ def summarize(prepared: Prepared, trained: Trained, index: StyleIndex | None) ->
             "mode": settings.privacy,
             "unit": settings.unit,
             "delta": settings.delta,
-            "epsilon": {view.value: finite(ledger.epsilon(view)) for view in View},
+            "epsilon": _most([ledger.releases for ledger in ledgers.values()], settings.delta),
+            "before": _most(earlier, settings.delta),
+            "fresh": settings.fresh_ledgers,
             "limit": None if settings.privacy is Mode.NONE else settings.epsilon,
             "limited_view": prepared.budget.view,
             "corrupt": cohort.corrupt,
             "min_survivors": cohort.min_survivors,
-            "releases": [{"name": release.name, "iteration": release.iteration} for release in ledger.releases],
         },
         "ledgers": {
-            name: {"file": artist.ledger.path.name, "head": artist.ledger.head} for name, artist in artists.items()
+            "folder": LEDGER_FOLDER if settings.fresh_ledgers else str(ledgers[most].path.parent.absolute()),
+            "artists": {
+                name: {"file": ledger.path.name, "before": before[name], "head": ledger.head}
+                for name, ledger in ledgers.items()
+            },
         },
         "communication": {
             "bytes_up_per_artist": sum(engine.bytes_from.values()) // len(artists),
@@ -67,30 +87,40 @@ def summarize(prepared: Prepared, trained: Trained, index: StyleIndex | None) ->
             "vector_length": mechanism.dimension,
         },
         "seconds": {name: round(value, 3) for name, value in prepared.seconds.items()},
-        "history": _history(outcomes, ledger),
-        "settings": settings.as_dict(),
+        "history": _history(outcomes, ledgers[most], ledgers[most].releases_until(before[most])),
+        "settings": _located(settings),
         "left_out": [asdict(each) for each in dataset.left_out],
         "warnings": [*dataset.warnings, *trained.check()],
     }
 
 
-def _history(outcomes: Sequence[Outcome], ledger: Ledger) -> list[dict[str, object]]:
-    """One entry for each iteration: how it ended and what an artist had spent by then."""
+def _most(spent: Sequence[Sequence[Release]], delta: float) -> dict[str, float | None]:
+    """The largest epsilon of any artist, by view."""
+    found = [cumulative(releases, delta) for releases in spent]
+    return {
+        view.value: finite(max(math.inf if (value := each[view.value]) is None else value for each in found))
+        for view in View
+    }
+
+
+def _located(settings: Settings) -> dict[str, object]:
+    """Settings as plain values, with paths that hold from whatever folder the run is looked at later."""
+    places = {name: place for name in SETTINGS if isinstance(place := getattr(settings, name), Path)}
+    return settings.as_dict() | {name: str(place.absolute()) for name, place in places.items()}
+
+
+def _history(outcomes: Sequence[Outcome], ledger: Ledger, before: Sequence[Release]) -> list[dict[str, object]]:
+    """One entry for each iteration: how it ended and what the artist who spent most had spent by then."""
     entries: list[dict[str, object]] = []
     for outcome in outcomes:
-        spent = [release for release in ledger.releases if release.iteration <= outcome.iteration]
-        spent = [release for release in spent if release.name != SIGNATURE]
-        slack = sum(release.delta_slack for release in spent)
-        epsilons = {
-            view.value: finite(epsilon([release.events[view] for release in spent], ledger.delta, delta_slack=slack))
-            for view in View
-        }
+        own = [release for release in ledger.releases[len(before) :] if release.name != SIGNATURE]
+        spent = [*before, *(release for release in own if release.iteration <= outcome.iteration)]
         entries.append(
             {
                 "iteration": outcome.iteration,
                 "outcome": f"aborted: {outcome.problem}" if outcome.problem else "completed",
                 "survivors": outcome.aggregate.survivors if outcome.aggregate else 0,
-                "epsilon": epsilons,
+                "epsilon": cumulative(spent, ledger.delta),
             }
         )
     return entries
@@ -127,8 +157,3 @@ def evaluate(prepared: Prepared, trained: Trained, index: StyleIndex | None) -> 
         for query in chosen
     ]
     return result
-
-
-def finite(value: float) -> float | None:
-    """To four decimals for JSON, infinity as null."""
-    return round(value, 4) if np.isfinite(value) else None

@@ -4,14 +4,13 @@ RUN-1  A run is written to a hidden folder beside its place and renamed when it 
        included, leaves nothing half-written.
 RUN-2  `Settings.seed` decides roles, splits, codewords, the head's start and simulated dropouts. Keys, masks, shares,
        dithers and privacy noise come from the operating system, so two private runs differ; without privacy, none do.
+RUN-3  A run goes on with the ledgers of its artists' works, and plans within what earlier runs left of the limit; fresh
+       ones are begun only where that is asked for, and screen and pages say so.
 """
 
-import json
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import nullcontext
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
@@ -34,11 +33,10 @@ from ..encoder.opening import open_encoder, open_weights
 from ..encoder.spec import SMALL
 from ..encoder.whitening import Whitening
 from ..engines.memory import MemoryEngine
-from ..errors import FedStyleError
 from ..names import told_apart
 from ..privacy.ledger import Ledger
-from ..privacy.sizing import Mode
-from ..report import write_report
+from ..privacy.releases import Release
+from ..report import make_page
 from ..server.alignment import Alignment
 from ..server.iterations import run
 from ..training.codebook import Codebook
@@ -46,7 +44,17 @@ from ..training.moments import Prototype
 from .budget import plan_budget
 from .dataset import Dataset, derive_seed, read_dataset
 from .dropouts import Dropouts
-from .files import CATALOGUE_FOLDER, ENCODER_FILE, LEDGER_FOLDER, MODEL_FILE, SUMMARY_FILE, refuse_existing
+from .facts import derive
+from .files import (
+    CATALOGUE_FOLDER,
+    ENCODER_FILE,
+    MODEL_FILE,
+    REPORT_FILE,
+    SUMMARY_FILE,
+    encode_summary,
+)
+from .folder import seal, whole_or_nothing
+from .ledgers import claimed_ledgers
 from .progress import Progress, Silent
 from .signing import sign
 from .stages import Prepared, Trained, stopwatch
@@ -79,47 +87,37 @@ def train(settings: Settings, *, command: str = "", progress: Progress | None = 
     """
     progress = progress or Silent()
     wanted = settings.transcripts
-    kept = nullcontext() if wanted is None else _whole_or_nothing(wanted, option="--transcripts")
-    with kept as transcripts, _whole_or_nothing(settings.out) as folder:
-        prepared = _prepare(settings, folder, progress)
-        trained, index = walk(prepared, folder, transcripts, progress)
-        summary = summarize(prepared, trained, index)
-        summary |= {"command": command, "versions": {name: version(name) for name in _VERSIONS}}
-        (folder / MODEL_FILE).write_bytes(trained.model.encode())
-        if index is not None:
-            index.save(folder / CATALOGUE_FOLDER)
-        (folder / SUMMARY_FILE).write_text(json.dumps(summary, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-        write_report(folder)
+    kept = nullcontext() if wanted is None else whole_or_nothing(wanted, option="--transcripts")
+    with kept as transcripts, whole_or_nothing(settings.out) as folder:
+        with progress.stage("Reading artworks", None):
+            dataset = read_dataset(settings)
+        with claimed_ledgers(settings, dataset.clients, folder, progress) as ledgers:
+            before = {name: ledger.head for name, ledger in ledgers.items()}
+            prepared = _prepare(settings, dataset, folder, progress, spent=[each.releases for each in ledgers.values()])
+            trained, index = walk(prepared, ledgers, transcripts, progress)
+            summary = summarize(prepared, trained, index, before)
+            summary |= {"command": command, "versions": {name: version(name) for name in _VERSIONS}}
+            (folder / MODEL_FILE).write_bytes(trained.model.encode())
+            if index is not None:
+                index.save(folder / CATALOGUE_FOLDER)
+            (folder / SUMMARY_FILE).write_bytes(encode_summary(summary))
+            page = make_page(derive(summary, folder, index), index)
+            (folder / REPORT_FILE).write_text(page, encoding="utf-8")
+        seal(folder)
     return summary
 
 
-@contextmanager
-def _whole_or_nothing(out: Path, *, option: str = "--out") -> Iterator[Path]:
-    """A hidden folder beside `out` that becomes `out` on success and vanishes on anything else (RUN-1)."""
-    refuse_existing(out, option=option)
-    made = [parent for parent in out.parents if not parent.exists()]
-    folder = None
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-        yield folder
-        folder.chmod(0o755)
-        folder.rename(out)
-    except OSError as error:
-        raise FedStyleError(f"the run {out} cannot be written ({error}); nothing is left of it") from error
-    finally:
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
-        for parent in made:
-            with suppress(OSError):  # holds the finished run
-                parent.rmdir()
-
-
-def _prepare(settings: Settings, folder: Path, progress: Progress) -> Prepared:
-    """Read, plan, encode; whatever cannot work is refused before the long work begins."""
-    with progress.stage("Reading artworks", None):
-        dataset = read_dataset(settings)
-    budget = plan_budget(settings, clients=len(dataset.training), dimensions=DIMENSIONS, outputs=OUTPUTS)
+def _prepare(
+    settings: Settings,
+    dataset: Dataset,
+    folder: Path,
+    progress: Progress,
+    *,
+    spent: Collection[Sequence[Release]] = (),
+) -> Prepared:
+    """Plan, name who is public, encode; whatever cannot work is refused before the long work begins."""
+    clients = len(dataset.training)
+    budget = plan_budget(settings, clients=clients, dimensions=DIMENSIONS, outputs=OUTPUTS, spent=spent)
     names = told_apart([portfolio.artist for portfolio in dataset.public])
     progress.tell(f"declared public, protected by nothing: {', '.join(names)}; everyone else is a client")
     seconds: dict[str, float] = {}
@@ -204,25 +202,26 @@ def first_model(prepared: Prepared) -> StyleModel:
 
 
 def walk(
-    prepared: Prepared, folder: Path, transcripts: Path | None, progress: Progress
+    prepared: Prepared, ledgers: Mapping[str, Ledger], transcripts: Path | None, progress: Progress
 ) -> tuple[Trained, StyleIndex | None]:
-    """From features to a trained model and a catalogue, the artists' ledgers in `folder`.
+    """From features to a trained model and a catalogue, charged to the artists' ledgers.
 
     Raises:
         FedStyleError: No session completed.
     """
-    (folder / LEDGER_FOLDER).mkdir()
-    trained = _iterate(prepared, folder, transcripts, progress)
+    trained = _iterate(prepared, ledgers, transcripts, progress)
     trained.check()
     return trained, sign(prepared, trained) if prepared.settings.sign else None
 
 
-def _iterate(prepared: Prepared, folder: Path, transcripts: Path | None, progress: Progress) -> Trained:
+def _iterate(
+    prepared: Prepared, ledgers: Mapping[str, Ledger], transcripts: Path | None, progress: Progress
+) -> Trained:
     """Enrol the artists and run all iterations through the embedded engine."""
     settings, cohort = prepared.settings, prepared.budget.cohort
     start = first_model(prepared)
     platform = Ed25519PrivateKey.generate()
-    artists = _enrol(prepared, start, platform.public_key().public_bytes_raw(), folder)
+    artists = _enrol(prepared, start, platform.public_key().public_bytes_raw(), ledgers)
     dropouts = Dropouts(
         list(artists), count=int(settings.drop_rate * len(artists)), seed=derive_seed(settings.seed, "drop")
     )
@@ -265,12 +264,13 @@ def _iterate(prepared: Prepared, folder: Path, transcripts: Path | None, progres
     return Trained(start=start, outcomes=outcomes, artists=artists, engine=engine)
 
 
-def _enrol(prepared: Prepared, start: StyleModel, server_key: bytes, folder: Path) -> dict[str, Artist]:
-    """Give every artist a key, the pinned platform, roster and style space, a secret codeword and a ledger."""
-    settings, budget, training = prepared.settings, prepared.budget, prepared.training
+def _enrol(
+    prepared: Prepared, start: StyleModel, server_key: bytes, ledgers: Mapping[str, Ledger]
+) -> dict[str, Artist]:
+    """Give every artist a key, the pinned platform, roster and style space, a secret codeword and its works' ledger."""
+    settings, training = prepared.settings, prepared.training
     keys = {name: Ed25519PrivateKey.generate() for name in training}
     roster = frozenset(key.public_key().public_bytes_raw() for key in keys.values())
-    limit = float("inf") if settings.privacy is Mode.NONE else settings.epsilon
     # A simulation must be repeatable, so here codewords follow the seed; an artist's own agent asks os.urandom.
     rng = np.random.Generator(np.random.PCG64(derive_seed(settings.seed, "codewords")))
     return {
@@ -285,13 +285,11 @@ def _enrol(prepared: Prepared, start: StyleModel, server_key: bytes, folder: Pat
                 architectures=frozenset({start.architecture_digest}),
                 min_cohort=settings.min_cohort,
             ),
-            ledger=Ledger.open(
-                folder / LEDGER_FOLDER / f"{number:04d}.jsonl", limit=limit, delta=settings.delta, view=budget.view
-            ),
+            ledger=ledgers[name],
             mode=settings.privacy,
             unit=settings.unit,
             random=os.urandom,
             whitening=start.whitening,
         )
-        for number, (name, features) in enumerate(training.items())
+        for name, features in training.items()
     }

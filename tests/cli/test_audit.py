@@ -8,7 +8,7 @@ import pytest
 from fedstyle_secure.cli.screen import screen
 from fedstyle_secure.config import Settings
 from fedstyle_secure.engines.memory import Unreachable
-from fedstyle_secure.errors import InputError
+from fedstyle_secure.errors import FedStyleError, InputError
 from fedstyle_secure.runs import train as run
 from protocols.audit import Transcript
 from tests import stand_ins
@@ -173,25 +173,26 @@ def art(tmp_path, monkeypatch):
 
 
 def test_training_writes_transcripts_that_hold(art, tmp_path, call):
-    options = ("--all-agreed", "--iterations", 2, "--views", 1, "--max-artworks", 20, "--drop-rate", 0.15)
+    options = ("--all-agreed", "--fresh-ledgers", "--iterations", 2, "--views", 1, "--drop-rate", 0.15)
     code, _, err = call("train", "--artworks", art, "--out", "new/run", "--transcripts", "kept/seen", *options)
     assert code == 0, err
     files = sorted((tmp_path / "kept" / "seen").iterdir())
     assert [path.name for path in files] == ["iteration-0001.json", "iteration-0002.json"]
     assert call("audit", "transcript", *files)[0] == 0
     assert {path.name for path in (tmp_path / "kept").iterdir()} == {"seen"}
-    assert json.loads((tmp_path / "new/run/summary.json").read_text())["settings"]["transcripts"] == "kept/seen"
+    settings = json.loads((tmp_path / "new/run/summary.json").read_text())["settings"]
+    assert settings["transcripts"] == str(tmp_path / "kept" / "seen")
 
 
 def test_transcripts_are_whole_or_nothing(art, tmp_path, monkeypatch):
-    def fail(_folder):
+    def fail(*_arguments):
         raise OSError(28, "No space left on device")
 
     before = stand_ins.listing(tmp_path)
     settings = stand_ins.settings(tmp_path / art, tmp_path / "run", transcripts=tmp_path / "kept" / "seen")
     with monkeypatch.context() as patch:
-        patch.setattr(run, "write_report", fail)
-        with pytest.raises(run.FedStyleError, match="run cannot be written"):
+        patch.setattr(run, "make_page", fail)
+        with pytest.raises(FedStyleError, match="run cannot be written"):
             run.train(settings)
     assert stand_ins.listing(tmp_path) == before
     (tmp_path / "kept" / "seen").mkdir(parents=True)

@@ -21,11 +21,12 @@ from fedstyle_secure.artworks import atelier as atelier_module
 from fedstyle_secure.cli.screen import screen
 from fedstyle_secure.privacy.sizing import Mode
 from fedstyle_secure.runs import train as run_module
+from fedstyle_secure.runs.folder import seal
 from tests import stand_ins
 from tests.command_line import Call, Ended
 from tests.stand_ins import listing
 
-QUICK = ("--all-agreed", "--iterations", "2", "--views", "1", "--max-artworks", "20")
+QUICK = ("--all-agreed", "--fresh-ledgers", "--iterations", "2", "--views", "1", "--max-artworks", "20")
 ODD_NAMES = ["[bold]red", r"\[bold]", ":art:", "two words", "Ünï-画家", "[red"]
 # A parent that runs in the background may have left Ctrl-C ignored; a terminal never does.
 PROGRAM = """
@@ -173,7 +174,7 @@ def test_a_bad_run_ends_in_one_sentence_before_any_feature(
     bend(art)
     stand_ins.forbid_looking(monkeypatch)
     before = listing(art.parent)
-    ended = call("train", "--artworks", "art", "--out", "new/deep/run", "--all-agreed", *options)
+    ended = call("train", "--artworks", "art", "--out", "new/deep/run", "--all-agreed", "--fresh-ledgers", *options)
     assert words in ended.sentence()
     assert ended.code == code
     assert listing(art.parent) == before
@@ -214,7 +215,7 @@ def test_a_missing_folder_in_a_process_of_its_own(tmp_path: Path) -> None:
 def test_control_c_while_encoding_leaves_nothing(art: Path) -> None:
     before = listing(art.parent)
     terminal, end = pty.openpty()
-    arguments = ["train", "--artworks", "art", "--out", "new/run", "--views", "8", "--all-agreed"]
+    arguments = ["train", "--artworks", "art", "--out", "new/run", "--views", "8", "--all-agreed", "--fresh-ledgers"]
     environment = os.environ | {"COLUMNS": "80", "TERM": "xterm"}
     with subprocess.Popen(
         [*COMMAND, *arguments], cwd=art.parent, stdout=subprocess.PIPE, stderr=end, env=environment
@@ -245,7 +246,7 @@ def read(terminal: int) -> bytes:
 
 
 @pytest.mark.usefixtures("quick")
-@pytest.mark.parametrize("place", ["extract", "first_model", "run", "sign", "summarize", "write_report"])
+@pytest.mark.parametrize("place", ["extract", "first_model", "run", "sign", "summarize", "make_page"])
 def test_an_interrupt_anywhere_leaves_nothing(
     place: str, art: Path, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -272,10 +273,10 @@ def test_a_request_to_terminate_leaves_nothing(art: Path, call: Call, monkeypatc
 
 @pytest.mark.usefixtures("quick")
 def test_a_full_disk_leaves_nothing(art: Path, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_folder: Path) -> None:
+    def fail(*_arguments: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(run_module, "write_report", fail)
+    monkeypatch.setattr(run_module, "make_page", fail)
     before = listing(art.parent)
     ended = call("train", "--artworks", "art", "--out", "new/run", *QUICK, "--privacy", "local")
     assert "the run new/run cannot be written ([Errno 28] No space left on device)" in ended.err.splitlines()[-1]
@@ -283,16 +284,15 @@ def test_a_full_disk_leaves_nothing(art: Path, call: Call, monkeypatch: pytest.M
     assert listing(art.parent) == before
 
 
-@pytest.mark.usefixtures("quick")
-def test_duplicates_and_a_large_delta_are_warned_of_and_counted(art: Path, call: Call) -> None:
-    for artist in sorted(path for path in art.iterdir() if path.is_dir())[1:3]:
-        shutil.copy(first_artwork(art), artist / "copy.png")
+@pytest.mark.usefixtures("quick", "art")
+def test_a_large_delta_is_warned_of(call: Call) -> None:
     ended = call("train", "--artworks", "art", "--out", "run", *QUICK, "--delta", "0.3", "--json")
     assert ended.code == 0
-    _, first, second = ended.err.splitlines()
-    assert first.startswith("warning: 1 artworks appear under more than one artist and were kept: ")
-    assert re.match("warning: delta 0.3 is not below 1/[45], one over the artworks of an artist", second)
-    assert [f"warning: {warning}" for warning in json.loads(ended.out)["warnings"]] == [first, second]
+    fresh, public, warning = ended.err.splitlines()
+    assert fresh.startswith("note: FRESH LEDGERS")
+    assert public.startswith("note: declared public")
+    assert re.match("warning: delta 0.3 is not below 1/[45], one over the artworks of an artist", warning)
+    assert [f"warning: {warning}" for warning in json.loads(ended.out)["warnings"]] == [warning]
 
 
 @pytest.mark.usefixtures("quick")
@@ -344,7 +344,7 @@ def test_redirected_output_is_plain_text_that_fits_forty_columns(
     options = ("--artworks", painted, *QUICK) if command == "train" else ()
     ended = call(command, *options, "--out", "run")
     assert ended.code == 0
-    assert re.fullmatch(r"note: declared public, protected by nothing: [^\n]*\n", ended.err)
+    assert re.fullmatch(r"note: FRESH [^\n]*\nnote: declared public, protected by nothing: [^\n]*\n", ended.err)
     assert all(character == "\n" or unicodedata.category(character) != "Cc" for character in ended.out)
     lines = ended.out.splitlines()
     assert max(map(len, lines)) <= 40
@@ -417,27 +417,22 @@ def damage(name: str, change: Callable[[bytes], bytes]) -> Callable[[Path], None
 
 BAD_SEARCHES = {
     "missing run": (shutil.rmtree, (), "run is not a run"),
-    "no model": (lambda run: (run / "model.safetensors").unlink(), (), "cannot read the style model"),
-    "cut model": (damage("model.safetensors", lambda data: data[:-9]), (), "not a style model"),
-    "empty model": (damage("model.safetensors", lambda _data: b""), (), "not a style model"),
-    "bent model": (damage("model.safetensors", lambda d: d.replace(b"lite0@", b"lite9@")), (), "are not the ones"),
-    "no summary": (lambda run: (run / "summary.json").unlink(), (), "run is not a run"),
-    "summary without settings": (
-        damage("summary.json", lambda data: data.replace(b'"settings"', b'"sittings"')),
+    "no manifest": (lambda run: (run / "manifest.json").unlink(), (), "run is not a run"),
+    "cut manifest": (damage("manifest.json", lambda data: data[:-9]), (), "manifest.json is damaged"),
+    "no model": (lambda run: (run / "model.safetensors").unlink(), (), "cannot read run/model.safetensors"),
+    "bent model": (
+        damage("model.safetensors", lambda data: data[:-1] + bytes([data[-1] ^ 1])),
         (),
-        "summary.json is damaged: it names no settings",
+        "run/model.safetensors is damaged or was altered",
     ),
-    "summary with bad settings": (
-        damage("summary.json", lambda data: data.replace(b'"min_cohort": 5', b'"min_cohort": "x"')),
+    "bent summary": (damage("summary.json", lambda data: data + b" "), (), "run/summary.json is damaged"),
+    "no catalogue": (lambda run: shutil.rmtree(run / "catalogue"), (), "cannot read run/catalogue/artists.json"),
+    "two names swapped": (
+        damage("catalogue/artists.json", lambda data: data.replace(b"two words", b"owt words")),
         (),
-        "summary.json is damaged: min_cohort must be of type int",
+        "run/catalogue/artists.json is damaged or was altered",
     ),
-    "cut summary": (damage("summary.json", lambda data: data[:50]), (), "summary.json is damaged"),
-    "foreign summary": (damage("summary.json", lambda _data: b"[]"), (), "is not a summary of format"),
-    "no catalogue": (lambda run: shutil.rmtree(run / "catalogue"), (), "published no signatures"),
-    "cut signatures": (damage("catalogue/signatures.safetensors", lambda d: d[:-1]), (), "cannot read the signatures"),
-    "no names": (lambda run: (run / "catalogue/artists.json").unlink(), (), "cannot read the artists' names"),
-    "bent names": (damage("catalogue/artists.json", lambda _data: b"{}"), (), "artists.json is not a"),
+    "weights for an encoder that has its own": (lambda _run: None, ("--weights", "w"), "drop --weights"),
     "no image": (lambda run: (run.parent / "query.png").unlink(), (), "query.png cannot be opened"),
     "image that is none": (lambda run: (run.parent / "query.png").write_text("x"), (), "query.png"),
     "top 0": (lambda _run: None, ("--top", "0"), "--top must lie between 1 and 100,000, got 0"),
@@ -480,30 +475,20 @@ def test_an_atelier_is_painted_once(call: Call, tmp_path: Path) -> None:
 
 def test_a_report_needs_a_run(call: Call) -> None:
     ended = call("report", "bogus")
-    assert "bogus/summary.json" in ended.sentence()
+    assert "bogus is not a run" in ended.sentence()
     assert ended.code == 2
 
 
 def test_with_the_real_encoder_a_run_finds_what_it_was_shown(tmp_path: Path, call: Call) -> None:
     stand_ins.paint(tmp_path / "art", artists=7, artworks=4)
-    options = (
-        "--public",
-        "3",
-        "--all-agreed",
-        "--min-cohort",
-        "4",
-        "--views",
-        "1",
-        "--iterations",
-        "1",
-        "--privacy",
-        "none",
-    )
+    options = ("--public", "3", "--all-agreed", "--fresh-ledgers", "--min-cohort", "4", "--views", "1")
+    options += ("--iterations", "1", "--privacy", "none")
     ended = call("train", "--artworks", "art", "--out", "run", *options, "--encoder", "lite0", "--json")
     assert ended.code == 0, ended.err
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
         "catalogue",
         "ledger",
+        "manifest.json",
         "model.safetensors",
         "report.html",
         "summary.json",
@@ -515,6 +500,7 @@ def test_with_the_real_encoder_a_run_finds_what_it_was_shown(tmp_path: Path, cal
     assert clients[0] in [answer["artist"] for answer in found[:2]]
     path = tmp_path / "run" / "model.safetensors"
     path.write_bytes(re.sub(rb"lite0@[0-9a-f]{4}", b"lite0@0000", path.read_bytes()))
+    seal(tmp_path / "run")
     assert (
         "the weights of encoder lite0 are not the ones run was made with" in call("search", "run", picture).sentence()
     )

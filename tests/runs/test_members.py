@@ -41,23 +41,29 @@ def trained(painted: Path) -> Path:
 def finished(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the run to change."""
     stand_ins.install(monkeypatch)
-    monkeypatch.setattr(members, "write_report", lambda folder: (folder / "report.html").write_text("<html></html>"))
+    monkeypatch.setattr(members, "make_page", lambda *_, **__: "<html></html>")
     return Path(shutil.copytree(trained, tmp_path / "run"))
 
 
 NAME = "Zoë [red]"
 
 
+def charged(run: Path) -> dict[str, bytes]:
+    """All ledgers of a run that has its own."""
+    return {path.name: path.read_bytes() for path in (run / "ledger").glob("*.jsonl")}
+
+
 def test_who_joins_is_found_and_pays_in_an_own_ledger(painted: Path, finished: Path) -> None:
-    ledgers = listing(finished / "ledger")
+    ledgers = charged(finished)
     joined = members.join(finished, painted / NAME)
     index = StyleIndex.load(finished / "catalogue")
     assert joined["artist"] == NAME
     assert NAME in index.artists
     assert joined["catalogue"] == len(index) == 9
     own = Path(joined["ledger"])
-    assert listing(finished / "ledger").keys() - ledgers.keys() == {own.name, own.with_suffix(".key").name}
-    assert listing(finished / "ledger").items() >= ledgers.items()
+    after = charged(finished)
+    assert after.keys() - ledgers.keys() == {own.name}
+    assert after.items() >= ledgers.items()
     account = read_spending(finished, artist=NAME)["artists"][NAME]
     assert [release["name"] for release in account["releases"]] == ["signature"]
     assert account["epsilon"] == joined["epsilon"]
@@ -98,7 +104,7 @@ def test_of_who_leaves_no_result_and_no_byte_stays_in_the_catalogue(finished: Pa
     artist = before.artists[2]
     signature = before.vectors[2].tobytes()
     assert signature in (finished / "catalogue" / "signatures.safetensors").read_bytes()
-    ledgers, image = listing(finished / "ledger"), next((painted / NAME).iterdir())
+    ledgers, image = charged(finished), next((painted / NAME).iterdir())
     left = members.leave(finished, artist)
     after = StyleIndex.load(finished / "catalogue")
     assert after.artists == tuple(name for name in before.artists if name != artist)
@@ -107,8 +113,8 @@ def test_of_who_leaves_no_result_and_no_byte_stays_in_the_catalogue(finished: Pa
     content = b"".join(data or b"" for data in listing(finished).values())
     assert not any(signature[start : start + 16] in content for start in range(0, len(signature) - 15, 4))
     assert artist.encode() not in b"".join(data or b"" for data in listing(finished / "catalogue").values())
-    assert not [name for name in listing(finished) if "catalogue" in name and name.startswith(".")]
-    assert listing(finished / "ledger") == ledgers
+    assert not [name for name in listing(finished) if name.startswith(".change")]
+    assert charged(finished) == ledgers
     assert left["ledger"] in ledgers
 
 
@@ -133,7 +139,7 @@ def test_a_ledger_put_back_is_noticed_when_its_artist_joins_again(finished: Path
     joined = members.join(finished, painted / NAME)
     members.leave(finished, NAME)
     (finished / "ledger" / joined["ledger"]).unlink()
-    with pytest.raises(PrivacyError, match="rolled back"):
+    with pytest.raises(PrivacyError, match="is missing, which was there before"):
         members.join(finished, painted / NAME)
 
 
@@ -155,7 +161,12 @@ def test_what_cannot_join_or_leave_changes_nothing(finished: Path, painted: Path
     for attempt, message in attempts:
         with pytest.raises(InputError, match=message):
             attempt()
-    assert listing(finished) == before
+    after = listing(finished)
+    assert after.keys() - before.keys() <= {".lock"}
+    assert {name: after[name] for name in before if "ledger" not in name} == {
+        name: content for name, content in before.items() if "ledger" not in name
+    }
+    assert charged(finished) == {name.split("/")[1]: data for name, data in before.items() if name.endswith(".jsonl")}
 
 
 @pytest.mark.usefixtures("quick")
@@ -163,8 +174,57 @@ def test_a_run_without_privacy_takes_newcomers_without_bound(painted: Path, tmp_
     out = tmp_path / "open"
     run.train(stand_ins.settings(painted / "art", out, iterations=1, public=3, privacy=Mode.NONE))
     with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr(members, "write_report", lambda _folder: None)
+        monkeypatch.setattr(members, "make_page", lambda *_, **__: "<html></html>")
         joined = members.join(out, painted / NAME)
     assert joined["limit"] is None
     assert set(joined["epsilon"].values()) == {None}
-    assert json.loads((out / "summary.json").read_text())["ledgers"][NAME]["file"] == joined["ledger"]
+    assert json.loads((out / "summary.json").read_text())["ledgers"]["artists"][NAME]["file"] == joined["ledger"]
+
+
+def test_one_body_of_work_has_one_budget_whatever_name_it_comes_under(finished: Path, painted: Path) -> None:
+    """Four names on the same pictures: the signatures of all are in one ledger, at one joint epsilon."""
+    names = ["first", "second", "third", "fourth"]
+    spent = [members.join(finished, painted / NAME, name=name, limit=20.0)["epsilon"]["aggregate"] for name in names]
+    assert spent == sorted(set(spent))
+    accounts = read_spending(finished)["artists"]
+    assert len({accounts[name]["ledger"] for name in names}) == 1
+    assert {accounts[name]["epsilon"]["aggregate"] for name in names} == {spent[-1]}
+    assert spent[-1] > 2 * spent[0]
+    before = finished.joinpath("summary.json").read_bytes()
+    with pytest.raises(PrivacyError, match="has spent epsilon") as refusal:
+        members.join(finished, painted / NAME, name="fifth", limit=spent[-1] + 0.1)
+    assert "--name" not in str(refusal.value)
+    assert finished.joinpath("summary.json").read_bytes() == before
+
+
+def test_one_picture_of_another_artist_is_enough_to_share_its_budget(
+    finished: Path, painted: Path, tmp_path: Path
+) -> None:
+    someone = StyleIndex.load(finished / "catalogue").artists[0]
+    mixed = Path(shutil.copytree(painted / NAME, tmp_path / "mixed"))
+    shutil.copy(sorted((painted / "art" / someone).glob("*.png"))[3], mixed / "borrowed.png")
+    with pytest.raises(PrivacyError, match=r"mixed cannot sign .* has spent epsilon 8 of 8"):
+        members.join(finished, mixed)
+    assert members.join(finished, painted / NAME)["epsilon"]["aggregate"] < 8  # nothing came together by a refusal
+
+
+@pytest.mark.parametrize("spelling", ["ZOE\u0308 [RED]", "zoë\u200e  [red]", "\uff3aoë [red]"])
+def test_one_artist_written_otherwise_is_no_new_one(spelling: str, finished: Path, painted: Path) -> None:
+    members.join(finished, painted / NAME)
+    with pytest.raises(InputError, match=r"'Zoë \[red\]' is in the catalogue already"):
+        members.join(finished, painted / NAME, name=spelling)
+    assert members.leave(finished, spelling)["artist"] == NAME
+    again = members.join(finished, painted / NAME, name=spelling, limit=20.0)
+    accounts = read_spending(finished)["artists"]
+    assert NAME not in accounts
+    assert accounts[spelling]["ledger"] == again["ledger"]
+    assert len(accounts[spelling]["releases"]) == 2
+
+
+def test_a_refused_artist_leaves_no_ledger(finished: Path, painted: Path) -> None:
+    before = stand_ins.listing(finished / "ledger")
+    with pytest.raises(PrivacyError):
+        members.join(finished, painted / NAME, limit=0.1)
+    after = stand_ins.listing(finished / "ledger")
+    assert after.keys() == before.keys()
+    assert {name for name in before if after[name] != before[name]} == set()
