@@ -8,6 +8,7 @@ from typing import NamedTuple
 import pytest
 
 from fedstyle_secure.cli import main as cli
+from fedstyle_secure.cli.start import ENDINGS
 
 
 class Ended(NamedTuple):
@@ -31,8 +32,8 @@ Call = Callable[..., Ended]
 
 
 def make_call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
-    """Runs `fedstyle` with these arguments; SIGTERM's handler is as it was afterwards."""
-    handler = signal.getsignal(signal.SIGTERM)
+    """Runs `fedstyle` with these arguments; handlers of signals are as they were afterwards."""
+    handlers = {number: signal.getsignal(number) for number in ENDINGS}
 
     def run(*arguments: object) -> Ended:
         monkeypatch.setattr(sys, "argv", ["fedstyle", *map(str, arguments)])
@@ -40,7 +41,8 @@ def make_call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
             with pytest.raises(SystemExit) as stop:
                 cli.main()
         finally:
-            signal.signal(signal.SIGTERM, handler)
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
         captured = capsys.readouterr()
         return Ended(int(stop.value.code or 0), captured.out, captured.err)
 

@@ -1,11 +1,13 @@
 """The command line: every command ends in a result or in one sentence that says what to change.
 
-Exit codes: 0 done, 1 refused or failed while working, 2 the command cannot be carried out as given, 130 Ctrl-C.
+Exit codes: 0 done, 1 refused or failed while working, 2 the command cannot be carried out as given; 130 Ctrl-C, 143 a
+request to terminate, 129 the terminal went away.
 """
 
 import signal
 import sys
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, NoReturn
 
 import typer
@@ -21,6 +23,7 @@ from .experiments import experiment_app
 from .options import Json, number
 from .runs import card, catalogue_app, publish
 from .screen import plain, screen
+from .start import EndedError, catch
 from .training import atelier, demo, train
 
 app = typer.Typer(
@@ -32,24 +35,26 @@ app = typer.Typer(
 )
 for command in (train, demo):
     app.command()(command)
-_INTERRUPTED = "interrupted; nothing half-written is left"
 
 
-def main() -> None:
+def main() -> NoReturn:
     """Run the command line and turn every expected failure into one sentence and an exit code."""
-    signal.signal(signal.SIGTERM, lambda _number, _frame: _fail("terminated; nothing half-written is left", 143))
+    catch(_end)
     try:
-        # Typer turns Ctrl-C and every Exit into a returned code.
+        # Typer turns every Exit into a returned code.
         code = app(standalone_mode=False, prog_name="fedstyle")
-        if code == 130:
-            _fail(_INTERRUPTED, 130)
+        screen.finish()
         sys.exit(code or 0)
+    except EndedError as error:
+        _fail(str(error), error.code)
     except InputError as error:
         _fail(str(error), 2)
     except FedStyleError as error:
         _fail(str(error), 1)
-    except (typer.Abort, KeyboardInterrupt):
-        _fail(_INTERRUPTED, 130)
+    except OSError as error:
+        _fail(f"the system refused: {error}", 1)
+    except MemoryError:
+        _fail("there is not enough memory for this", 1)
     except Exception as error:
         if type(error).__module__.split(".")[0] not in {"click", "typer"} or not hasattr(error, "format_message"):
             raise
@@ -58,7 +63,14 @@ def main() -> None:
         sys.exit(2)
 
 
+def _end(number: int, _frame: FrameType | None) -> NoReturn:
+    """Unwind what was begun; whoever is impatient and asks again is not heard in between."""
+    catch(signal.SIG_IGN)
+    raise EndedError(number)
+
+
 def _fail(message: str, code: int) -> NoReturn:
+    screen.abandon()
     screen.say("fedstyle:", message, "bold red")
     sys.exit(code)
 

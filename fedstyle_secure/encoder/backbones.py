@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from ..errors import InputError
 from .graphs import digest_of
+from .hub import from_hub
 from .layers import Weights
 from .small import SmallEncoder
 from .spec import IMAGE_SIZE, LITE0, SCALES, SMALL, STAGES, VARIANCE_FLOOR, BackboneSpec
@@ -127,10 +128,11 @@ def load_backbone(spec: BackboneSpec) -> Backbone:
     if spec.name == LITE0:
         return load_lite0()
     try:
-        if library == "timm" and name:
-            return _load_timm(spec, name)
-        if library == "torchvision" and name:
-            return _load_torchvision(spec, name)
+        with from_hub(spec):
+            if library == "timm" and name:
+                return _load_timm(spec, name)
+            if library == "torchvision" and name:
+                return _load_torchvision(spec, name)
     except AssertionError as error:  # how both libraries say that an image has another size than a network expects
         raise InputError(
             f"encoder {spec.name} does not take images of {IMAGE_SIZE} x {IMAGE_SIZE} pixels ({error}): "

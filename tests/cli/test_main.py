@@ -32,7 +32,7 @@ ODD_NAMES = ["[bold]red", r"\[bold]", ":art:", "two words", "Ünï-画家", "[re
 PROGRAM = """
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
-from fedstyle_secure.cli.main import main
+from fedstyle_secure.cli.start import main
 main()
 """
 COMMAND = [sys.executable, "-c", PROGRAM]
@@ -251,7 +251,7 @@ def test_an_interrupt_anywhere_leaves_nothing(
     place: str, art: Path, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(*_arguments: object, **_options: object) -> None:
-        raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr(run_module, place, interrupt)
     before = listing(art.parent)
