@@ -20,7 +20,9 @@ from .training.updates import Layout, Segment, Support
 _LENGTH_BYTES = 4
 RECEIPT_BYTES: Final = 32
 NO_RECEIPT: Final = bytes(RECEIPT_BYTES)
-"""What the server brings an artist who has not given it a receipt."""
+"""What the server brings an artist who has not given it a receipt, and what comes with an answer that cost nothing."""
+ACKNOWLEDGMENT: Final = b"agreed"
+"""What every artist answers to an announcement that it agrees to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -31,7 +33,7 @@ class Announcement:
         iteration: Number of the model update, from 1.
         mechanism: How uploads are clipped, quantized and made noisy.
         model: The model to train.
-        receipt: The newest one that the artist addressed gave the server (`Artist.receive_announcement`), 32 bytes.
+        receipt: The newest one that the artist addressed gave the server (`Artist.receive_request`), 32 bytes.
     """
 
     iteration: int

@@ -12,7 +12,7 @@ from typing import get_args, get_type_hints
 from fedstyle_secure.aggregation.masking import mask
 from fedstyle_secure.aggregation.summing import aggregate
 from fedstyle_secure.announcement import Announcement
-from fedstyle_secure.artist.artist import contribute
+from fedstyle_secure.artist.rows import contribute
 from fedstyle_secure.artworks.reader import read_artwork
 from fedstyle_secure.catalogue.search import search
 from fedstyle_secure.catalogue.signature import Signature, SignatureSpace
@@ -132,10 +132,12 @@ def _in_the_house() -> Iterable[Flow]:
     yield _flow(_made_by(contribute), "desk", "scales", 8, 13)
     yield _flow(_made_by(protect), "scales", "client", 6, 13)
     yield _flow(_taken_by(mask, "enrolment"), "enrolment", "client", 5, 20)
+    yield _flow(_taken_by(mask, "conditions"), "enrolment", "client", 6)
 
 
 def _through_the_wall() -> Iterable[Flow]:
     yield _flow(Announcement, "loop", "desk", 4, 7, 8, 11, 12)
+    yield Flow(name="acknowledgment", source="desk", target="loop", carries=("one word",), threats=(6,))
     yield Flow(name="receipt", source="desk", target="loop", carries=("32 bytes",), threats=(13,))
     for request, response in rounds():
         yield _flow(request, "server", "client", *MESSAGE_THREATS[request.__name__])

@@ -4,13 +4,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from fedstyle_secure.aggregation.masking import Enrolment
 from fedstyle_secure.artist.artist import Artist
+from fedstyle_secure.artist.store import MemoryStore
 from fedstyle_secure.encoder.features import StyleFeatures
-from fedstyle_secure.privacy.clipping import Unit
+from fedstyle_secure.privacy.clipping import MAX_ARTWORKS, Unit
 from fedstyle_secure.privacy.ledger import Ledger
 from fedstyle_secure.privacy.sizing import Mode
 from fedstyle_secure.training.codebook import Codebook
 
 from .scripted import scripted
+from .town import make_terms
 
 
 def lone_artist(
@@ -22,11 +24,9 @@ def lone_artist(
         features=features,
         codebook=codebook,
         codeword=codeword,
-        enrolment=Enrolment(
-            identity=key, server_key=bytes(32), roster=frozenset(), architectures=frozenset(), min_cohort=5
-        ),
+        enrolment=Enrolment(identity=key, roster=frozenset()),
+        terms=make_terms(mode=mode, unit=unit, architectures=frozenset(), max_artworks=MAX_ARTWORKS),
         ledger=ledger,
-        mode=mode,
-        unit=unit,
+        store=MemoryStore(),
         random=scripted(name),
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from fedstyle_secure.aggregation.masking import REFUSALS, Enrolment, mask
+from fedstyle_secure.aggregation.masking import IN_PROCESS, REFUSALS, Conditions, Enrolment, mask
 from fedstyle_secure.aggregation.session import Subject, session_params
 from fedstyle_secure.aggregation.summing import Aggregate, aggregate
 from fedstyle_secure.config import Settings
@@ -59,22 +59,24 @@ def masked_sum(
     subject = Subject(iteration=1, model_digest=digest, architecture_digest=digest, anchors_digest=digest)
     keys = [Ed25519PrivateKey.from_private_bytes(scripted(f"key {number}")(32)) for number in range(len(cohort))]
     identities = [key.public_key().public_bytes_raw() for key in keys]
+    conditions = Conditions(
+        platform_key=digest,
+        architectures=frozenset({digest}),
+        corrupt=mechanism.corrupt,
+        min_cohort=mechanism.min_survivors,
+        min_survivors=mechanism.min_survivors,
+        patience=IN_PROCESS,
+    )
     sessions = {}
     for number, (key, contributions) in enumerate(zip(keys, cohort, strict=True)):
         random = scripted(f"{seed} artist {number}")
-        enrolment = Enrolment(
-            identity=key,
-            server_key=digest,
-            roster=frozenset(identities),
-            architectures=frozenset({digest}),
-            min_cohort=mechanism.min_survivors,
-        )
         session = mask(
             partial(_unclipped if CLIPPING in without else protect, contributions, mechanism, random),
             mechanism=mechanism,
             subject=subject,
             last_session=0,
-            enrolment=enrolment,
+            enrolment=Enrolment(identity=key, roster=frozenset(identities)),
+            conditions=conditions,
             random=random,
         )
         sessions[f"artist {number}"] = session.receive

@@ -13,8 +13,8 @@ from typing import Final
 import numpy as np
 
 from fedstyle_secure.aggregation.session import Subject, session_params
-from fedstyle_secure.announcement import Announcement
-from fedstyle_secure.artist.artist import contribute
+from fedstyle_secure.announcement import RECEIPT_BYTES, Announcement
+from fedstyle_secure.artist.rows import contribute
 from fedstyle_secure.encoder.model import StyleModel
 from fedstyle_secure.encoder.whitening import Whitening
 from fedstyle_secure.errors import FedStyleError
@@ -126,7 +126,7 @@ def _ask(
         while requests:
             for number, request in requests.items():
                 try:
-                    response = artists[number].receive_request(request)
+                    response = artists[number].receive_request(request)[RECEIPT_BYTES:]
                     delivered |= number == target and response[0] == MaskedInputResponse.TAG
                     server.receive(number, response)
                 except (ProtocolError, FedStyleError):

@@ -15,7 +15,7 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
 
-from fedstyle_secure.aggregation.masking import REFUSALS, Enrolment, MaskedSession, mask
+from fedstyle_secure.aggregation.masking import IN_PROCESS, REFUSALS, Conditions, Enrolment, MaskedSession, mask
 from fedstyle_secure.aggregation.session import Subject, session_params
 from fedstyle_secure.aggregation.summing import AggregationAborted, aggregate, ring_sum
 from fedstyle_secure.engines.memory import MemoryEngine, Unreachable
@@ -40,8 +40,8 @@ _MASK: Final = "fedstyle_secure.aggregation.masking:mask"
 _EDITS: Final = {
     "noise for honest survivors": (NOISE_FOR_HONEST,),
     "the client holds the session to its noise": (
-        Edit(_MASK, "max(enrolment.min_cohort, mechanism.min_survivors)", "enrolment.min_cohort"),
-        Edit(_MASK, "min_corrupt=mechanism.corrupt", "min_corrupt=0"),
+        Edit(_MASK, "conditions.min_survivors, mechanism.min_survivors", "conditions.min_survivors"),
+        Edit(_MASK, "max(conditions.corrupt, mechanism.corrupt)", "conditions.corrupt"),
     ),
 }
 _ANSWERS = 2  # of an artist whom the server then lets drop out: keys are exchanged by then
@@ -163,21 +163,23 @@ def _completes(release: Mechanism, survivors: int, corrupt: int) -> bool:
     threshold = (honest.degree + corrupt) // 2 + 1
     params = crafted(honest, min_survivors=survivors, corrupt=corrupt, threshold=threshold)
     nothing = Contributions(np.zeros((0, release.length), dtype=np.float32), release.layout)
+    conditions = Conditions(
+        platform_key=bytes(32),
+        architectures=frozenset({bytes(32)}),
+        corrupt=0,  # what the noise was sized for is enough to refuse the others
+        min_cohort=MIN_COHORT,
+        min_survivors=MIN_COHORT,
+        patience=IN_PROCESS,
+    )
     mailboxes: dict[str, Callable[[bytes], bytes]] = {}
     for number, (name, key) in enumerate(zip(names, _keys(), strict=True)):
-        enrolment = Enrolment(
-            identity=key,
-            server_key=bytes(32),
-            roster=frozenset(identities),
-            architectures=frozenset({bytes(32)}),
-            min_cohort=MIN_COHORT,
-        )
         session = mask(
             partial(protect, nothing, release, os.urandom),
             mechanism=release,
             subject=subject,
             last_session=0,
-            enrolment=enrolment,
+            enrolment=Enrolment(identity=key, roster=frozenset(identities)),
+            conditions=conditions,
             random=os.urandom,
         )
         mailboxes[name] = session.receive if number < survivors else _vanishing(session)

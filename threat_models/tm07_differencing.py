@@ -27,6 +27,7 @@ from fedstyle_secure.privacy.clipping import Unit
 from fedstyle_secure.privacy.mechanism import Mechanism
 from fedstyle_secure.privacy.randomness import RandomBytes
 from fedstyle_secure.privacy.sizing import Mode
+from fedstyle_secure.server.receipts import ReceiptDesk
 from fedstyle_secure.training.moments import outer_product_rows
 from fedstyle_secure.training.tensors import moments_segment
 from protocols.primitives.algebra import lightest, reduce
@@ -172,7 +173,7 @@ class _Hall:
         try:
             self._sessions += 1
             params = session_params(identities, subject, mechanism, session=self._sessions, server_key=SERVER_KEY)
-            return aggregate(params, mechanism, engine, names)
+            return aggregate(params, mechanism, ReceiptDesk(engine), names)
         except AggregationAborted:
             return None
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from fedstyle_secure.aggregation.masking import REFUSALS, mask
 from fedstyle_secure.aggregation.session import SupportError, session_params
 from fedstyle_secure.aggregation.summing import AggregationAborted, aggregate
-from fedstyle_secure.artist.artist import contribute
+from fedstyle_secure.artist.rows import contribute
 from fedstyle_secure.engines.memory import MemoryEngine
 from fedstyle_secure.privacy.clipping import Unit
 from fedstyle_secure.privacy.mechanism import Mechanism
@@ -39,6 +39,7 @@ from .town import (
     first_model,
     make_enrolment,
     make_subject,
+    make_terms,
     public_key,
     style_features,
 )
@@ -122,6 +123,7 @@ def _rows_read() -> int:
                 subject=make_subject(),
                 last_session=0,
                 enrolment=make_enrolment(number, artists=ARTISTS),
+                conditions=make_terms(mode=Mode.NONE),
                 random=scripted(f"keys {number}"),
             )
             mailboxes[name] = session.receive

@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 from fedstyle_secure.aggregation.masking import REFUSALS, Enrolment
 from fedstyle_secure.announcement import Announcement
 from fedstyle_secure.artist import artist as artist_module
-from fedstyle_secure.artist.artist import Artist, contribute
+from fedstyle_secure.artist.artist import Artist
+from fedstyle_secure.artist.rows import contribute
+from fedstyle_secure.artist.store import MemoryStore
 from fedstyle_secure.encoder.model import StyleModel
 from fedstyle_secure.engines.memory import MemoryEngine
 from fedstyle_secure.privacy.clipping import FRACTION_BITS, Unit, clip
@@ -40,7 +42,7 @@ from .deployment import Deployment
 from .edits import Edit, off
 from .scripted import scripted
 from .synthetic import World
-from .town import PLATFORM
+from .town import PLATFORM, make_terms
 
 ARTISTS, BUCKETS, MIN_COHORT = 20, 5, 4
 ARTWORKS, QUERIES = 10, 40
@@ -149,14 +151,16 @@ class Poisoner(Artist):
     model: StyleModel
 
     def receive_announcement(self, data: bytes) -> bytes:
-        """Answer like anybody else; only the update is another one."""
+        """Agree like anybody else."""
         self.model = Announcement.decode(data, self.whitening).model
-        with patch.object(artist_module, "protect", self._protect):
-            return super().receive_announcement(data)
+        return super().receive_announcement(data)
 
     def receive_request(self, data: bytes) -> bytes:
-        """Answer with the bounds of the ring unchecked."""
-        with patch.object(client_module, "_check_vectors", lambda _vectors, _specs: None):
+        """Answer with another update, the bounds of the ring unchecked."""
+        with (
+            patch.object(artist_module, "protect", self._protect),
+            patch.object(client_module, "_check_vectors", lambda _vectors, _specs: None),
+        ):
             return super().receive_request(data)
 
     def _protect(self, contributions: Contributions, mechanism: Mechanism, _random: RandomBytes) -> NoisyUpdate:
@@ -257,19 +261,24 @@ def _enrol(number: int, folder: Path, kind: type[Kind]) -> Kind:
     folder.mkdir(exist_ok=True)
     enrolment = Enrolment(
         identity=_keys()[number],
-        server_key=PLATFORM.public_key().public_bytes_raw(),
         roster=frozenset(key.public_key().public_bytes_raw() for key in _keys()),
+    )
+    terms = make_terms(
+        platform_key=PLATFORM.public_key().public_bytes_raw(),
         architectures=frozenset({_WORLD.model.architecture_digest}),
         min_cohort=MIN_COHORT,
+        min_survivors=MIN_COHORT,
+        mode=Mode.NONE,
+        max_artworks=MAX_ARTWORKS,
     )
     return kind(
         features=_WORLD.features(number, ARTWORKS),
         codebook=_WORLD.codebook,
         codeword=_WORLD.codebook.draw(random),
         enrolment=enrolment,
+        terms=terms,
         ledger=Ledger.open(folder / f"{number}.jsonl", limit=float("inf"), delta=1e-5, view=View.AGGREGATE),
-        mode=Mode.NONE,
-        unit=Unit.ARTWORK,
+        store=MemoryStore(),
         random=random,
     )
 

@@ -25,14 +25,13 @@ from fedstyle_secure.aggregation.masking import Enrolment
 from fedstyle_secure.aggregation.summing import Aggregate
 from fedstyle_secure.announcement import Announcement
 from fedstyle_secure.artist.artist import Artist
+from fedstyle_secure.artist.store import MemoryStore
 from fedstyle_secure.encoder.features import StyleFeatures
 from fedstyle_secure.encoder.model import StyleModel
 from fedstyle_secure.encoder.whitening import Whitening
 from fedstyle_secure.errors import PrivacyError
-from fedstyle_secure.privacy.clipping import Unit
 from fedstyle_secure.privacy.ledger import Ledger
 from fedstyle_secure.privacy.mechanism import Mechanism, View
-from fedstyle_secure.privacy.sizing import Mode
 from fedstyle_secure.training.codebook import Codebook
 from fedstyle_secure.training.objective import anchor_loss
 from fedstyle_secure.training.per_example import per_example_gradients
@@ -44,6 +43,7 @@ from .deployment import Deployment
 from .masked_sum import CLIPPING, EPSILON, ITERATIONS, NOISE, masked_sum, noiseless, release
 from .reconstruction import Prior, paint, paint_public, pixels, psnr
 from .scripted import scripted
+from .town import make_terms
 
 ALLOW_LIST, IMPRINT = "allow-list", "imprint"
 SEED: Final = 11
@@ -293,7 +293,7 @@ def reconstruct(design: Design, size: Size, without: frozenset[str]) -> tuple[Sc
 
 
 def is_trained(without: frozenset[str]) -> bool:
-    """Whether a real artist trains a model that hands pixels to the trained head, where it agreed to another."""
+    """Whether a real artist is ready to train a model that hands pixels to the trained head, not what it agreed to."""
     raw, outputs = _SIDE * _SIDE, 8
     agreed, hostile = _pixel_model(raw, 16, outputs), _pixel_model(raw, raw, outputs)
     grays = pixels(paint(1, 4, seed=SEED, size=_SIDE)).reshape(-1, raw, 3).mean(axis=2).astype(np.float32)
@@ -305,23 +305,21 @@ def is_trained(without: frozenset[str]) -> bool:
             features=StyleFeatures(np.stack([grays, grays], axis=1)),
             codebook=Codebook.from_seed(b"imprint", dimensions=outputs),
             codeword=0,
-            enrolment=Enrolment(
-                identity=key,
-                server_key=bytes(32),
-                roster=frozenset({key.public_key().public_bytes_raw()}),
+            enrolment=Enrolment(identity=key, roster=frozenset({key.public_key().public_bytes_raw()})),
+            terms=make_terms(
                 architectures=frozenset(model.architecture_digest for model in trusted),
-                min_cohort=5,
+                corrupt=0,
+                max_artworks=mechanism.max_artworks,
             ),
             ledger=Ledger.open(Path(folder) / "artist.jsonl", limit=8.0, delta=1e-5, view=View.AGGREGATE),
-            mode=Mode.DISTRIBUTED,
-            unit=Unit.ARTWORK,
+            store=MemoryStore(),
             random=scripted("random"),
         )
         announcement = Announcement(iteration=1, mechanism=mechanism, model=hostile)
         try:
             artist.receive_announcement(announcement.encode())
         except PrivacyError:
-            return bool(artist.ledger.releases)
+            return False
     return True
 
 

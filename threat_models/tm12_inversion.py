@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fedstyle_secure.aggregation.summing import Aggregate
-from fedstyle_secure.artist.artist import contribute
+from fedstyle_secure.artist.rows import contribute
 from fedstyle_secure.encoder.features import StyleFeatures, extract
 from fedstyle_secure.privacy.mechanism import Mechanism
 from fedstyle_secure.training.codebook import Codebook

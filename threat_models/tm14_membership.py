@@ -18,7 +18,8 @@ import torch
 from numpy.typing import NDArray
 
 from fedstyle_secure.aggregation.summing import Aggregate, ring_sum
-from fedstyle_secure.artist.artist import SIGNATURE, contribute
+from fedstyle_secure.artist.artist import SIGNATURE
+from fedstyle_secure.artist.rows import contribute
 from fedstyle_secure.catalogue.signature import SignatureSpace
 from fedstyle_secure.encoder.features import StyleFeatures
 from fedstyle_secure.encoder.model import StyleModel

@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedstyle_secure.aggregation.summing import ring_sum
-from fedstyle_secure.artist.artist import Artist, contribute
+from fedstyle_secure.artist.artist import Artist
+from fedstyle_secure.artist.rows import contribute
 from fedstyle_secure.artworks.subjects import SUBJECTS, creatures
 from fedstyle_secure.config import Settings
 from fedstyle_secure.encoder.features import StyleFeatures, extract

@@ -1,5 +1,6 @@
 """A small town: artists with synthetic style features, real keys, real masks and a real server, to be bent."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -11,10 +12,12 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
 
-from fedstyle_secure.aggregation.masking import REFUSALS, Enrolment
+from fedstyle_secure.aggregation.masking import IN_PROCESS, REFUSALS, Enrolment
 from fedstyle_secure.aggregation.session import Subject
 from fedstyle_secure.announcement import Announcement
 from fedstyle_secure.artist.artist import Artist
+from fedstyle_secure.artist.store import MemoryStore
+from fedstyle_secure.artist.terms import Terms
 from fedstyle_secure.encoder.features import StyleFeatures
 from fedstyle_secure.encoder.model import StyleModel
 from fedstyle_secure.encoder.whitening import Whitening
@@ -103,15 +106,33 @@ def public_key(number: int) -> bytes:
     return identity(number).public_key().public_bytes_raw()
 
 
-def make_enrolment(number: int, *, artists: int, min_cohort: int = 5) -> Enrolment:
+def make_enrolment(number: int, *, artists: int) -> Enrolment:
     """What an artist of a town of so many brings to every session."""
     return Enrolment(
         identity=identity(number),
-        server_key=SERVER_KEY,
         roster=frozenset(public_key(other) for other in range(artists)),
-        architectures=frozenset({first_model().architecture_digest}),
-        min_cohort=min_cohort,
     )
+
+
+def make_terms(**changes: Any) -> Terms:
+    """What every artist of a town insists on, but for what is named; budgets are the ledger's business here."""
+    terms: dict[str, Any] = {
+        "platform_key": SERVER_KEY,
+        "architectures": frozenset({first_model().architecture_digest}),
+        "corrupt": 1,
+        "min_cohort": 5,
+        "min_survivors": 5,
+        "patience": IN_PROCESS,
+        "mode": Mode.DISTRIBUTED,
+        "unit": Unit.ARTWORK,
+        "sampling_rate": 1.0,
+        "max_artworks": 20,
+        "iteration_epsilon": math.inf,
+        "unsummed_epsilon": math.inf,
+        "max_uploads": 3,
+        "max_jump": 100,
+    }
+    return Terms(**(terms | changes))
 
 
 def make_mechanism(layout: Layout | None = None, **changes: Any) -> Mechanism:
@@ -193,6 +214,17 @@ class Federation:
             buckets=self.buckets,
         )
 
+    @property
+    def terms(self) -> Terms:
+        """What every artist here insists on."""
+        return make_terms(
+            corrupt=self.corrupt,
+            min_cohort=self.min_cohort,
+            min_survivors=min(self.min_cohort, self.min_survivors),
+            mode=self.mode,
+            unit=self.unit,
+        )
+
     def _enrol(self, number: int) -> Artist:
         random = self.randomness(number)
         view = View.LOCAL if self.mode is Mode.LOCAL else View.AGGREGATE
@@ -201,10 +233,10 @@ class Federation:
             features=style_features(number),
             codebook=codebook(),
             codeword=codebook().draw(scripted(f"anchor {number}")),
-            enrolment=make_enrolment(number, artists=self.clients, min_cohort=self.min_cohort),
+            enrolment=make_enrolment(number, artists=self.clients),
+            terms=self.terms,
             ledger=Ledger.open(self.folder / f"{number}.jsonl", limit=self.limit, delta=1e-5, view=view),
-            mode=self.mode,
-            unit=self.unit,
+            store=MemoryStore(),
             random=random,
         )
 
@@ -244,6 +276,7 @@ class Town:
     identity = staticmethod(identity)
     public_key = staticmethod(public_key)
     enrolment = staticmethod(make_enrolment)
+    terms = staticmethod(make_terms)
     mechanism = staticmethod(make_mechanism)
     subject = staticmethod(make_subject)
     announcement = staticmethod(make_announcement)

@@ -1,68 +1,158 @@
 """The artist's side: a noisy update goes in, and a client comes out that answers the server in bytes.
 
 AGG-1  Only a `NoisyUpdate` can be masked: what leaves an artist was clipped, quantized and made noisy, in this order.
+AGG-3  A client insists on at least as many survivors, and assumes at least as many corrupt clients, as its noise share
+       was sized for, and as its own conditions say.
 AGG-7  The update is asked for when all that comes before the masked vectors has been checked, and not before: until
        then nothing has to be charged, and no artwork touched.
-AGG-3  A client insists on at least as many survivors, and assumes at least as many corrupt clients, as its noise share
-       was sized for.
 """
 
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from enum import IntEnum
+from typing import Final
 
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
 
-from protocols import CLIENT_RANDOM_BYTES, Client, ClientPolicy, ProtocolError
+from protocols import CLIENT_RANDOM_BYTES, Client, ClientPolicy, Position, ProtocolError, Vault
+from protocols.secagg.messages import AdvertiseKeysRequest
 
 from ..errors import PrivacyError
 from ..privacy.mechanism import Mechanism
 from ..privacy.noise import NoisyUpdate
 from ..privacy.randomness import RandomBytes
+from ..privacy.releases import SessionMark
 from .session import UPDATE, Cohorts, Subject, check_support, update_spec
 
 REFUSALS: tuple[type[Exception], ...] = (ProtocolError,)
 """What a client raises instead of answering; an engine reports it as no reply."""
 
+IN_PROCESS: Final = 24 * 3600
+"""Patience where all roles run in one process: a busy machine is slow, not hostile."""
 
-class MaskedSession(Protocol):
-    """One artist's side of one session: bytes in, bytes out, and a `ProtocolError` whenever the server is faulty."""
+SNAPSHOT_KEY_BYTES: Final = 32
+"""Size of a key that snapshots of one session are encrypted under."""
 
-    @property
-    def roster(self) -> frozenset[bytes]:
-        """Identities in the session, once the masked update is on its way; empty before."""
-        ...
 
-    @property
-    def last_session(self) -> int:
-        """Highest number of a session this artist took part in, this one or one before."""
-        ...
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """What an artist insists on in every session, whoever proposes it.
 
-    def receive(self, data: bytes) -> bytes:
-        """Answer one request."""
-        ...
+    Attributes:
+        platform_key: Pinned Ed25519 public key of the platform, 32 bytes.
+        architectures: Digests of the model architectures this artist agrees to train.
+        corrupt: Artists that may work with the platform, among all on the roster: it picks who is in a cohort.
+        min_cohort: Fewest artists this artist hides among.
+        min_survivors: Fewest artists in a sum that this artist is part of.
+        patience: Seconds in which the platform must show this artist its neighbors' keys.
+    """
+
+    platform_key: bytes
+    architectures: frozenset[bytes]
+    corrupt: int
+    min_cohort: int
+    min_survivors: int
+    patience: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Enrolment:
-    """What an artist brings to every session.
+    """Who an artist is, and among whom.
 
     Attributes:
         identity: Long-lived Ed25519 signing key.
-        server_key: Pinned Ed25519 public key of the platform, 32 bytes.
         roster: Pinned identities of all artists, its own included, 32 bytes each.
-        architectures: Digests of the model architectures this artist agrees to train.
-        min_cohort: Fewest artists this artist hides among.
     """
 
     identity: Ed25519PrivateKey
-    server_key: bytes
     roster: frozenset[bytes]
-    architectures: frozenset[bytes]
-    min_cohort: int
+
+
+class Stage(IntEnum):
+    """How far an artist is in a session, by what it answered last."""
+
+    INVITED = 0
+    KEYS_ADVERTISED = 1
+    KEYS_SHARED = 2
+    INPUT_MASKED = 3
+    SURVIVORS_SIGNED = 4
+    UNMASKED = 5
+    ABORTED = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keeping:
+    """Where the state of a session is kept before an answer leaves.
+
+    Attributes:
+        key: 32 bytes that encrypt this session's snapshots and nothing else.
+        keep: Stores a snapshot durably, with whatever else belongs to that stage, or raises: then nothing is answered.
+    """
+
+    key: bytes
+    keep: Callable[[Stage, bytes], None]
+
+
+class MaskedSession:
+    """One artist's side of one session: bytes in, bytes out, and a `ProtocolError` whenever the server is faulty.
+
+    Args:
+        client: Who answers; made by `mask` or `resume`.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._mark: SessionMark | None = None
+        self._note_mark()
+
+    @property
+    def mark(self) -> SessionMark | None:
+        """Which session it is; None before this artist agreed to it."""
+        return self._mark
+
+    @property
+    def stage(self) -> Stage:
+        """What this artist answered last."""
+        return Stage(self._client.position.sequence)
+
+    @property
+    def last_session(self) -> int:
+        """Highest number of a session this artist took part in, this one or one before."""
+        return self._client.last_session
+
+    @property
+    def roster(self) -> frozenset[bytes]:
+        """Identities in the session, once the masked update is on its way; empty before."""
+        return self._client.roster
+
+    def has_answered(self, data: bytes) -> bool:
+        """Whether this is the request that was answered last; its answer is given again."""
+        return self._client.has_answered(data)
+
+    def receive(self, data: bytes) -> bytes:
+        """Answer one request.
+
+        Raises:
+            ProtocolError: The client refuses.
+            Exception: What making or keeping the update raised; nothing was answered.
+        """
+        response = self._client.receive(data)
+        self._note_mark()
+        return response
+
+    def _note_mark(self) -> None:
+        """The mark is needed while the client is busy, and after it has forgotten its session."""
+        params = self._client.params
+        if params is not None:
+            self._mark = SessionMark(
+                number=params.session,
+                session_id=params.session_id,
+                roster=params.roster_root,
+                platform=params.server_key,
+            )
 
 
 def mask(
@@ -72,9 +162,11 @@ def mask(
     subject: Subject,
     last_session: int,
     enrolment: Enrolment,
+    conditions: Conditions,
     random: RandomBytes,
     earlier: Cohorts | None = None,
     clock: Callable[[], float] = time.time,
+    keeping: Keeping | None = None,
 ) -> MaskedSession:
     """Arm a protocol client for one session.
 
@@ -85,34 +177,95 @@ def mask(
         mechanism: The announced one.
         subject: What this artist believes the session is about.
         last_session: Highest number of a session this artist took part in before.
-        enrolment: The artist's key and conditions.
+        enrolment: The artist's key, and whom it knows.
+        conditions: What the artist insists on.
         random: Source of secret random bytes.
         earlier: Cohorts of the sessions this artist uploaded to before (AGG-5); None for none.
         clock: Tells the time in seconds, from a moment that a restart does not change.
+        keeping: Where the session's state goes; None for nowhere: then a crash ends it.
 
     Returns:
-        A client that answers the server's requests, once.
+        The artist's side of a session that is about this subject.
 
     Raises:
         SupportError: A tensor's support is below the minimum cohort (AGG-2).
     """
-    check_support(mechanism, enrolment.min_cohort)
+    check_support(mechanism, conditions.min_cohort)
     policy = ClientPolicy(
         roster=enrolment.roster,
-        min_cohort=enrolment.min_cohort,
-        min_survivors=max(enrolment.min_cohort, mechanism.min_survivors),
-        min_corrupt=mechanism.corrupt,
-        server_key=enrolment.server_key,
+        min_cohort=conditions.min_cohort,
+        min_survivors=max(conditions.min_cohort, conditions.min_survivors, mechanism.min_survivors),
+        min_corrupt=max(conditions.corrupt, mechanism.corrupt),
+        patience=conditions.patience,
+        server_key=conditions.platform_key,
         iteration=subject.iteration,
         last_session=last_session,
         vectors=(update_spec(mechanism),),
         earlier=Cohorts() if earlier is None else earlier,
-        architectures=enrolment.architectures,
+        architectures=conditions.architectures,
         model_digest=subject.model_digest,
         anchors_digest=subject.anchors_digest,
         privacy_digest=mechanism.digest,
     )
+    client = Client(
+        identity=enrolment.identity,
+        policy=policy,
+        vectors=_vectors(protected, mechanism),
+        random=random(CLIENT_RANDOM_BYTES),
+        clock=clock,
+        vault=None if keeping is None else _vault(keeping),
+    )
+    return MaskedSession(client)
 
+
+def resume(
+    snapshot: bytes,
+    protected: Callable[[], NoisyUpdate],
+    *,
+    mechanism: Mechanism,
+    last_session: int,
+    enrolment: Enrolment,
+    keeping: Keeping,
+    clock: Callable[[], float] = time.time,
+) -> MaskedSession:
+    """Go on in a session from what was kept last.
+
+    Args:
+        snapshot: What `keeping` was given last.
+        protected: As for `mask`; called again if the masked update was not kept before the crash.
+        mechanism: The announced one.
+        last_session: Highest number of a session that is known to have been taken part in.
+        enrolment: As before.
+        keeping: With the same key as before.
+        clock: The same clock as before.
+
+    Raises:
+        ProtocolError: The snapshot does not open, or is older than `last_session`.
+    """
+    client = Client.restore(
+        snapshot,
+        identity=enrolment.identity,
+        vectors=_vectors(protected, mechanism),
+        clock=clock,
+        vault=_vault(keeping),
+        at_least=Position(session=last_session),
+    )
+    return MaskedSession(client)
+
+
+def is_invitation(data: bytes) -> bool:
+    """Whether a request invites to a session, and so begins one."""
+    return data[:1] == bytes((AdvertiseKeysRequest.TAG,))
+
+
+def number_of(snapshot: bytes) -> int:
+    """The number of the session that a snapshot was taken in, or of the one before if that was refused."""
+    return Position.of(snapshot).session
+
+
+def _vectors(
+    protected: Callable[[], NoisyUpdate], mechanism: Mechanism
+) -> Callable[[], Mapping[str, NDArray[np.int64]]]:
     def vectors() -> Mapping[str, NDArray[np.int64]]:
         update = protected()
         if not isinstance(update, NoisyUpdate):
@@ -121,10 +274,8 @@ def mask(
             raise PrivacyError("an update was made under another mechanism than the one announced")
         return {UPDATE: update.values}
 
-    return Client(
-        identity=enrolment.identity,
-        policy=policy,
-        vectors=vectors,
-        random=random(CLIENT_RANDOM_BYTES),
-        clock=clock,
-    )
+    return vectors
+
+
+def _vault(keeping: Keeping) -> Vault:
+    return Vault(key=keeping.key, keep=lambda snapshot: keeping.keep(Stage(Position.of(snapshot).sequence), snapshot))

@@ -102,7 +102,7 @@ def run_cell(cell: Cell, prepared: Prepared) -> dict[str, Any]:
 def _fedstyle(prepared: Prepared) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="fedstyle-cell-") as scratch:
         trained, index = walk(prepared, scratch_ledgers(prepared, Path(scratch)), None, Silent())
-        ledger = next(iter(trained.artists.values())).ledger
+        ledger = trained.fullest_ledger
         epsilons = {view.value: finite(ledger.epsilon(view)) for view in View}
     model = trained.model
     heads = model.head[None]

@@ -150,7 +150,7 @@ def _measure(settings: Settings, change: Change, progress: Progress) -> dict[str
             "model": _by_prototypes(cohort, model.embed, others, among=others),
             "model_retrained": _by_prototypes(cohort, retrained.embed, others, among=others),
         },
-        "epsilon": {"participants": _spent(next(iter(trained.artists.values())).ledger), "newcomers": spent},
+        "epsilon": {"participants": _spent(trained.fullest_ledger), "newcomers": spent},
     }
 
 
@@ -174,7 +174,7 @@ def _join(
     mechanism = budget.signature_mechanism(index.space.dimensions)
     for number, (name, features) in enumerate(cohort.newcomers.items()):
         ledger = Ledger.open(folder / f"{number:04d}.jsonl", limit=limit, delta=settings.delta, view=budget.view)
-        newcomer = Newcomer(name, features, ledger, settings)
+        newcomer = Newcomer(name, features, ledger, settings, budget)
         index = index.with_signature(newcomer.sign(model, index, mechanism))
     return index, _spent(ledger)
 

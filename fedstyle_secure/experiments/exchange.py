@@ -14,7 +14,7 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
 
-from ..aggregation.masking import REFUSALS, Enrolment, mask
+from ..aggregation.masking import IN_PROCESS, REFUSALS, Conditions, Enrolment, mask
 from ..aggregation.session import Subject, session_params
 from ..aggregation.summing import aggregate
 from ..engines.memory import MemoryEngine
@@ -106,19 +106,22 @@ class MaskedExchange:
         subject = Subject(
             iteration=self._round, model_digest=_NOTHING, architecture_digest=architecture, anchors_digest=_NOTHING
         )
+        conditions = Conditions(
+            platform_key=_NOTHING,
+            architectures=frozenset({architecture}),
+            corrupt=mechanism.corrupt,
+            min_cohort=self.min_cohort,
+            min_survivors=self.min_cohort,
+            patience=IN_PROCESS,
+        )
         sessions = {
             f"{number}": mask(
                 partial(updates.__getitem__, number),
                 mechanism=mechanism,
                 subject=subject,
                 last_session=self._round - 1,
-                enrolment=Enrolment(
-                    identity=key,
-                    server_key=_NOTHING,
-                    roster=frozenset(identities),
-                    architectures=frozenset({architecture}),
-                    min_cohort=self.min_cohort,
-                ),
+                enrolment=Enrolment(identity=key, roster=frozenset(identities)),
+                conditions=conditions,
                 random=os.urandom,
             )
             for number, key in enumerate(self._keys)

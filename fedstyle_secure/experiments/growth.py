@@ -284,7 +284,7 @@ def _run(plan: GrowthPlan, cell: Cell, studio: Studio, encoder: Encoder) -> dict
         trained, _ = walk(prepared, scratch_ledgers(prepared, Path(scratch)), None, Silent())
         warnings = trained.check()
         scores: dict[str, Any] = evaluate(prepared, trained, None)
-        ledger = next(iter(trained.artists.values())).ledger
+        ledger = trained.fullest_ledger
         spent = {view.value: ledger.epsilon(view) for view in View}
     engine, mechanism = trained.engine, trained.outcomes[0].mechanism
     return asdict(cell) | {

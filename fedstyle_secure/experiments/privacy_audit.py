@@ -30,10 +30,10 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
 
-from ..aggregation.masking import REFUSALS, Enrolment, MaskedSession, mask
+from ..aggregation.masking import IN_PROCESS, REFUSALS, Conditions, Enrolment, MaskedSession, mask
 from ..aggregation.session import Subject, session_params
 from ..aggregation.summing import aggregate, ring_sum
-from ..artist import artist
+from ..artist.rows import contribute
 from ..config import Settings
 from ..encoder.features import StyleFeatures
 from ..encoder.model import StyleModel
@@ -247,9 +247,7 @@ def make_probe(mechanism: Mechanism, *, view: View, views: int) -> Probe:
     )
     features = StyleFeatures(np.tile(np.linspace(1, 2, d, dtype=np.float32), (1, 1 + views, 1)))
     codebook = Codebook.from_seed(b"fedstyle-secure audit", dimensions=h)
-    return Probe(
-        mechanism=mechanism, view=view, canary=artist.contribute(features, model, mechanism, codebook, codeword=0)
-    )
+    return Probe(mechanism=mechanism, view=view, canary=contribute(features, model, mechanism, codebook, codeword=0))
 
 
 def audit_two_worlds(
@@ -360,21 +358,23 @@ def compare_with_masks(probe: Probe, *, min_cohort: int) -> dict[str, Any]:
     digest = bytes(32)
     subject = Subject(iteration=1, model_digest=digest, architecture_digest=digest, anchors_digest=digest)
     names = [f"artist {number}" for number in range(mechanism.clients)]
+    conditions = Conditions(
+        platform_key=digest,
+        architectures=frozenset({digest}),
+        corrupt=mechanism.corrupt,
+        min_cohort=min_cohort,
+        min_survivors=mechanism.min_survivors,
+        patience=IN_PROCESS,
+    )
     mailboxes: dict[str, Callable[[bytes], bytes]] = {}
     for number, (name, key) in enumerate(zip(names, keys, strict=True)):
-        enrolment = Enrolment(
-            identity=key,
-            server_key=digest,
-            roster=frozenset(identities),
-            architectures=frozenset({digest}),
-            min_cohort=min_cohort,
-        )
         session = mask(
             partial(updates.__getitem__, number),
             mechanism=mechanism,
             subject=subject,
             last_session=0,
-            enrolment=enrolment,
+            enrolment=Enrolment(identity=key, roster=frozenset(identities)),
+            conditions=conditions,
             random=os.urandom,
         )
         mailboxes[name] = session.receive if number < mechanism.min_survivors else _vanishing(session)

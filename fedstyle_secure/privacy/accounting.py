@@ -267,6 +267,8 @@ def _ask(accountant: PrivacyAccountant, events: Iterable[DpEvent], delta: float)
             accountant.compose(event)
     except UnsupportedEventError as error:
         raise PrivacyError(f"no accountant here knows this event: {error}") from error
+    except (ValueError, ArithmeticError) as error:  # numbers beyond what its grids hold
+        raise PrivacyError(f"the accountant cannot compute with this event: {error}") from error
     return float(accountant.get_epsilon(delta))
 
 

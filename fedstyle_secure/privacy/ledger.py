@@ -183,6 +183,17 @@ class Ledger:
             self._append(file, self._encode(release) + b"\n")
             self._accept(self._encode(release), release)
 
+    def check(self, release: Release) -> None:
+        """Refuse what `charge` would refuse, and write nothing.
+
+        Raises:
+            BudgetExceededError: The release would exceed the limit.
+            LedgerError: As `charge` does.
+        """
+        with _told(self.path), self._held():
+            if not self._is_charged(release):
+                self._check_limit(release)
+
     def _is_charged(self, release: Release) -> bool:
         if release.session is None:
             return False

@@ -34,7 +34,7 @@ def score_buyer(prepared: Prepared, trained: Trained, index: StyleIndex) -> dict
     with stopwatch(prepared.seconds, "search"):
         found = score_catalogue(prepared, trained.model.embed, index)
     untrained = score_catalogue(prepared, trained.start.whiten, untrained_catalogue(prepared, trained))
-    ledger = next(iter(trained.artists.values())).ledger
+    ledger = trained.fullest_ledger
     epsilon = ledger.epsilon(prepared.budget.view)
     return {
         "references": found,

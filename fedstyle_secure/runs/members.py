@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from ..aggregation.masking import Enrolment
 from ..artist.artist import Artist
+from ..artist.store import MemoryStore
 from ..artworks.artwork import Portfolio
 from ..artworks.reader import read_portfolio
 from ..catalogue.index import StyleIndex
@@ -33,6 +34,7 @@ from ..privacy.ledger import BudgetExceededError, Ledger
 from ..privacy.mechanism import Mechanism, View
 from ..privacy.sizing import Mode
 from ..report import make_page
+from .agreement import agree
 from .budget import Budget, plan_budget
 from .dataset import bound
 from .facts import derive
@@ -54,12 +56,14 @@ class Newcomer:
         features: Raw features of the artworks, unaltered view only; private.
         ledger: Where the signature is charged.
         settings: Of the run that is joined.
+        budget: Of that run too.
     """
 
     name: str
     features: StyleFeatures
     ledger: Ledger
     settings: Settings
+    budget: Budget
 
     def sign(self, model: StyleModel, index: StyleIndex, mechanism: Mechanism) -> Signature:
         """Publish a signature, as the run's own artists did.
@@ -74,21 +78,16 @@ class Newcomer:
         """
         # A signature needs neither key nor codeword; every artist has both, to take part in the next training.
         identity = Ed25519PrivateKey.generate()
+        public = identity.public_key().public_bytes_raw()
         codebook = new_codebook()
         agent = Artist(
             features=self.features,
             codebook=codebook,
             codeword=codebook.draw(os.urandom),
-            enrolment=Enrolment(
-                identity=identity,
-                server_key=identity.public_key().public_bytes_raw(),
-                roster=frozenset({identity.public_key().public_bytes_raw()}),
-                architectures=frozenset({model.architecture_digest}),
-                min_cohort=self.settings.min_cohort,
-            ),
+            enrolment=Enrolment(identity=identity, roster=frozenset({public})),
+            terms=agree(self.settings, self.budget, model, public),
             ledger=self.ledger,
-            mode=self.settings.privacy,
-            unit=self.settings.unit,
+            store=MemoryStore(),
             random=os.urandom,
         )
 
@@ -142,8 +141,8 @@ def join(
             delta=settings.delta,
             view=settings.limited_view,
         ) as ledgers:
-            ledger = ledgers[portfolio.artist]
-            _sign(change, summary, parts, Newcomer(portfolio.artist, features, ledger, settings))
+            ledger, budget = ledgers[portfolio.artist], budget_of(summary, run, settings)
+            _sign(change, summary, parts, Newcomer(portfolio.artist, features, ledger, settings, budget))
     return {
         "artist": portfolio.artist,
         "artworks": len(features),
@@ -169,7 +168,7 @@ def _sign(change: Change, summary: dict[str, Any], parts: OpenRun, newcomer: New
     known = next((other for other in listed if fold(other) == fold(name)), name)
     entry = listed.pop(known, {"before": ledger.head, "joined": True})
     listed[name] = entry | {"file": ledger.path.name, "head": ledger.head}
-    mechanism = budget_of(summary, run, newcomer.settings).signature_mechanism(parts.index.space.dimensions)
+    mechanism = newcomer.budget.signature_mechanism(parts.index.space.dimensions)
     before = (run / SUMMARY_FILE).read_bytes()
     change.commit({SUMMARY_FILE: encode_summary(summary)})
     try:

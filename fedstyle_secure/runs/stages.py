@@ -13,6 +13,7 @@ from ..encoder.features import StyleFeatures
 from ..encoder.model import StyleModel
 from ..engines.memory import MemoryEngine
 from ..errors import FedStyleError
+from ..privacy.ledger import Ledger
 from ..server.iterations import Outcome
 from ..training.codebook import Codebook
 from ..training.moments import unpack_moments
@@ -70,6 +71,11 @@ class Trained:
     def model(self) -> StyleModel:
         """The model after all iterations."""
         return self.outcomes[-1].model
+
+    @property
+    def fullest_ledger(self) -> Ledger:
+        """Of an artist who spent most: whoever drops out before an upload is not charged for it."""
+        return max((artist.ledger for artist in self.artists.values()), key=lambda ledger: ledger.spent(ledger.view))
 
     def check(self) -> list[str]:
         """Sentences about sessions that aborted and buckets that were left out; none if all completed.

@@ -22,6 +22,7 @@ from safetensors.numpy import save_file
 
 from ..aggregation.masking import REFUSALS, Enrolment
 from ..artist.artist import Artist
+from ..artist.store import MemoryStore
 from ..artworks.artwork import Portfolio
 from ..catalogue.index import StyleIndex
 from ..config import Settings
@@ -41,6 +42,7 @@ from ..server.alignment import Alignment
 from ..server.iterations import run
 from ..training.codebook import Codebook
 from ..training.moments import Prototype
+from .agreement import agree
 from .budget import plan_budget
 from .dataset import Dataset, derive_seed, read_dataset
 from .dropouts import Dropouts
@@ -235,12 +237,6 @@ def _iterate(
         artist.release_prototype(start, mechanism)
     whitened = [start.whiten(features.views[:, 0]) for features in prepared.public.values()]
     public = np.concatenate([Prototype.exact(rows).remove_from(rows) for rows in whitened])
-    moments = [perf_counter()]
-
-    def session_begins() -> None:
-        dropouts.next_session()
-        moments.append(perf_counter())
-
     loop = run(
         model=start,
         alignment=Alignment.start(start, public),
@@ -250,27 +246,27 @@ def _iterate(
         identities=[artist.enrolment.identity.public_key().public_bytes_raw() for artist in artists.values()],
         engine=engine,
         artists=list(artists),
-        on_session=session_begins,
+        on_session=dropouts.next_session,
         transcripts=transcripts,
     )
-    outcomes = []
+    outcomes, begun = [], perf_counter()
     with progress.stage("Training iterations", settings.iterations) as advance:
         for outcome in loop:
             outcomes.append(outcome)
-            moments.append(perf_counter())
             advance(1)
-    spans = np.diff(moments)
-    prepared.seconds.update({"training": float(spans[0::2].sum()), "aggregation": float(spans[1::2].sum())})
+    training = sum(artist.training_seconds for artist in artists.values())
+    prepared.seconds.update({"training": training, "aggregation": perf_counter() - begun - training})
     return Trained(start=start, outcomes=outcomes, artists=artists, engine=engine)
 
 
 def _enrol(
-    prepared: Prepared, start: StyleModel, server_key: bytes, ledgers: Mapping[str, Ledger]
+    prepared: Prepared, start: StyleModel, platform_key: bytes, ledgers: Mapping[str, Ledger]
 ) -> dict[str, Artist]:
     """Give every artist a key, the pinned platform, roster and style space, a secret codeword and its works' ledger."""
     settings, training = prepared.settings, prepared.training
     keys = {name: Ed25519PrivateKey.generate() for name in training}
     roster = frozenset(key.public_key().public_bytes_raw() for key in keys.values())
+    terms = agree(settings, prepared.budget, start, platform_key)
     # A simulation must be repeatable, so here codewords follow the seed; an artist's own agent asks os.urandom.
     rng = np.random.Generator(np.random.PCG64(derive_seed(settings.seed, "codewords")))
     return {
@@ -278,16 +274,10 @@ def _enrol(
             features=features,
             codebook=prepared.codebook,
             codeword=prepared.codebook.draw(rng.bytes),
-            enrolment=Enrolment(
-                identity=keys[name],
-                server_key=server_key,
-                roster=roster,
-                architectures=frozenset({start.architecture_digest}),
-                min_cohort=settings.min_cohort,
-            ),
+            enrolment=Enrolment(identity=keys[name], roster=roster),
+            terms=terms,
             ledger=ledgers[name],
-            mode=settings.privacy,
-            unit=settings.unit,
+            store=MemoryStore(),
             random=os.urandom,
             whitening=start.whitening,
         )

@@ -1,8 +1,8 @@
 """The one loop: announce, aggregate, align, again. This is the server; it holds models, sums and nothing of an artist.
 
-ITE-1  All that comes from artists passes through `aggregation.aggregate`; announcements are answered with receipts,
-       which tell nothing and are brought back with the next announcement. Where the cohort is cut into buckets, each
-       of them has a session of its own (`robust`).
+ITE-1  All that comes from artists passes through `aggregation.aggregate`, but for receipts, which tell nothing and are
+       brought back with the next announcement; announcements are answered with one word. Where the cohort is cut into
+       buckets, each of them has a session of its own (`robust`).
 ITE-2  A cohort and its buckets are the same for all iterations of a run, and are refused before anything is announced
        if they differ in too few artists from any cohort that ever was: each is entered in a register.
 """
@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ..aggregation.session import Cohorts, Subject, check_cohort, session_params
 from ..aggregation.summing import Aggregate, AggregationAborted, aggregate
-from ..announcement import NO_RECEIPT, RECEIPT_BYTES, Announcement
+from ..announcement import ACKNOWLEDGMENT, NO_RECEIPT, Announcement
 from ..encoder.model import StyleModel
 from ..engines.memory import Engine
 from ..privacy.clipping import Unit
@@ -27,6 +27,7 @@ from ..privacy.sizing import Mode, Noise
 from ..training.tensors import head_segment, moments_segment
 from ..training.updates import Layout
 from .alignment import Alignment
+from .receipts import ReceiptDesk
 from .robust import aggregate_buckets, deal
 
 ALIGNMENT_SHARE = 0.9
@@ -111,7 +112,7 @@ class Outcome:
     """What one iteration came to.
 
     Attributes:
-        iteration: From 1.
+        iteration: Its number, from 1.
         model: The model after it; unchanged if the session aborted.
         aggregate: What the server learned, or None.
         problem: Why the session aborted, or an empty string.
@@ -140,6 +141,8 @@ def run(
     on_session: Callable[[], None] = lambda: None,
     transcripts: Path | None = None,
     register: Cohorts | None = None,
+    last_iteration: int = 0,
+    last_session: int = 0,
 ) -> Iterator[Outcome]:
     """Train, one iteration at each step of the iterator.
 
@@ -152,9 +155,11 @@ def run(
         identities: The artists' Ed25519 public keys.
         engine: Has a mailbox ``NAME/announcement`` and one ``NAME/session`` for each artist.
         artists: Mailbox names, in the order of `identities`.
-        on_session: Called when all artists have prepared their uploads and the session begins.
+        on_session: Called when all artists have heard of an iteration and its sessions begin.
         transcripts: Folder in which every session is written down as the server saw it; None for nowhere.
         register: All cohorts there ever were; those of this run are added. None for none before.
+        last_iteration: The highest number that any of these artists was ever shown, 0 for none; numbers go on from it.
+        last_session: The same of sessions.
 
     Yields:
         The outcome of each iteration. An aborted session changes nothing; what it cost stays charged.
@@ -169,11 +174,12 @@ def run(
         check_cohort(members, register, cohort.min_cohort)
     for members in summed_over:
         register.add(members)
-    numbers = count(1)
-    receipts = {f"{name}/announcement": NO_RECEIPT for name in artists}
-    answered: dict[str, bytes] = {}
-    for iteration in range(1, len(cohort.multipliers) + 1):
-        mechanism = cohort.mechanism(iteration, dimensions=model.head.shape[1], outputs=len(model.head))
+    numbers = count(last_session + 1)
+    desk = ReceiptDesk(engine)
+    informed: set[str] = set()
+    for step in range(1, len(cohort.multipliers) + 1):
+        iteration = last_iteration + step
+        mechanism = cohort.mechanism(step, dimensions=model.head.shape[1], outputs=len(model.head))
         subject = Subject(
             iteration=iteration,
             model_digest=model.digest,
@@ -183,13 +189,14 @@ def run(
         announcement = Announcement(iteration=iteration, mechanism=mechanism, model=model)
         replies = engine.exchange(
             {
-                # Whoever answered the last announcement holds the whitening; who did not is sent it again.
-                mailbox: replace(announcement, receipt=receipt).encode(whitening=mailbox not in answered)
-                for mailbox, receipt in receipts.items()
+                # Whoever agreed to the last announcement holds the whitening; who did not is sent it again.
+                f"{name}/announcement": replace(
+                    announcement, receipt=desk.receipts.get(f"{name}/session", NO_RECEIPT)
+                ).encode(whitening=name not in informed)
+                for name in artists
             }
         )
-        answered = {mailbox: reply for mailbox, reply in replies.items() if len(reply) == RECEIPT_BYTES}
-        receipts |= answered
+        informed = {name for name in artists if replies.get(f"{name}/announcement") == ACKNOWLEDGMENT}
         on_session()
         session = partial(
             _run_session,
@@ -198,7 +205,7 @@ def run(
             numbers=numbers,
             server_key=identity.public_key().public_bytes_raw(),
             identities=identities,
-            engine=engine,
+            engine=desk,
             artists=artists,
             transcripts=transcripts,
         )

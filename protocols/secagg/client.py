@@ -61,7 +61,7 @@ from .messages import (
     request_type,
 )
 from .policy import ClientPolicy
-from .snapshot import KeptState, Position, Vault, seal, unseal
+from .snapshot import KeptState, Position, Vault, position_of, seal, unseal
 from .statements import advertise, commit, sign_survivors, sign_unopened, verify_advertisement, verify_survivors
 from .states import (
     CLIENT_TRANSITIONS,
@@ -190,6 +190,34 @@ class Client:
         session was over.
         """
         return self._roster
+
+    @property
+    def position(self) -> Position:
+        """How far this client is.
+
+        Raises:
+            LocalProtocolError: another call is running, or was interrupted.
+        """
+        return position_of(self._held.look()[0], self._last_session)
+
+    @property
+    def params(self) -> SessionParams | None:
+        """The parameters of the session that this client takes part in; None before it and after it.
+
+        Raises:
+            LocalProtocolError: another call is running, or was interrupted.
+        """
+        state = self._held.look()[0]
+        return None if isinstance(state, Invited | Unmasked | Aborted) else state.params
+
+    def has_answered(self, data: bytes) -> bool:
+        """Whether this is the request that was answered last, so that its answer would be given again.
+
+        Raises:
+            LocalProtocolError: another call is running, or was interrupted.
+        """
+        last = self._held.look()[1]
+        return last is not None and last.request == sha256(data).digest()
 
     @property
     def finished(self) -> bool:

@@ -27,7 +27,17 @@ from ..primitives.key_agreement import KEY_SIZE, KeyPair
 from ..primitives.prg import SEED_SIZE
 from .graph import Graph
 from .messages import Advertisement, SharePair
-from .states import Aborted, Answer, InputMasked, KeysAdvertised, KeysShared, SurvivorsSigned, Unmasked
+from .states import (
+    Aborted,
+    Answer,
+    ClientState,
+    InputMasked,
+    Invited,
+    KeysAdvertised,
+    KeysShared,
+    SurvivorsSigned,
+    Unmasked,
+)
 
 KeptState: TypeAlias = KeysAdvertised | KeysShared | InputMasked | SurvivorsSigned | Unmasked | Aborted
 
@@ -99,6 +109,12 @@ class Vault:
             raise LocalProtocolError(f"vault: a key has {aead.RECORD_KEY_SIZE} bytes, got {len(self.key)}")
 
 
+def position_of(state: ClientState, session: int) -> Position:
+    """How far a client in this state is, whose newest session is `session`."""
+    sequence = 0 if isinstance(state, Invited) else 1 + tuple(_READERS).index(type(state))
+    return Position(session=session, sequence=sequence)
+
+
 def seal(state: KeptState, answer: Answer | None, *, session: int, key: bytes, identity: bytes) -> bytes:
     """Makes the snapshot of a state.
 
@@ -112,7 +128,7 @@ def seal(state: KeptState, answer: Answer | None, *, session: int, key: bytes, i
     Returns:
         Format, position and tag, 29 bytes, and the encrypted state and answer.
     """
-    position = Position(session=session, sequence=1 + tuple(_READERS).index(type(state))).encode()
+    position = position_of(state, session).encode()
     header = uint(SNAPSHOT_FORMAT, 1) + position
     content = b"".join((*_write(state), *_write_answer(answer)))
     return header + aead.seal_record(key, position, content, _DOMAIN + header + identity)

@@ -10,7 +10,7 @@ from fedstyle_secure.aggregation import summing
 from fedstyle_secure.aggregation.masking import REFUSALS, mask
 from fedstyle_secure.aggregation.session import SupportError, check_support, fewest_survivors, session_params
 from fedstyle_secure.aggregation.summing import AggregationAborted, aggregate
-from fedstyle_secure.artist.artist import contribute
+from fedstyle_secure.artist.rows import contribute
 from fedstyle_secure.engines.memory import MemoryEngine, Unreachable
 from fedstyle_secure.errors import InputError
 from fedstyle_secure.privacy.clipping import Unit, clip
@@ -73,6 +73,7 @@ class Cohort:
                 subject=self.town.subject(),
                 last_session=0,
                 enrolment=self.town.enrolment(number, artists=ARTISTS),
+                conditions=self.town.terms(),
                 random=self.town.scripted(f"mask {number}"),
             ).receive
             for number, name in enumerate(NAMES)
@@ -233,6 +234,7 @@ def test_an_update_is_asked_for_when_everything_before_it_is_checked_and_once(nu
         subject=cohort.town.subject(),
         last_session=0,
         enrolment=cohort.town.enrolment(0, artists=ARTISTS),
+        conditions=cohort.town.terms(),
         random=cohort.town.scripted("mask 0"),
     )
     answered = []
@@ -262,7 +264,8 @@ def attempt(town, mechanism, *, min_cohort=5):
         mechanism=mechanism,
         subject=town.subject(),
         last_session=0,
-        enrolment=town.enrolment(0, artists=ARTISTS, min_cohort=min_cohort),
+        enrolment=town.enrolment(0, artists=ARTISTS),
+        conditions=town.terms(min_cohort=min_cohort),
         random=no_random,
     )
 

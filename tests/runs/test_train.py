@@ -78,12 +78,15 @@ def test_every_mode_and_unit_runs_and_keeps_its_limit(mode: Mode, unit: Unit, ar
         assert epsilon["aggregate"] < epsilon["local"] <= epsilon["worst_case"]
     ledgers = sorted((out / "ledger").glob("*.jsonl"))
     assert len(ledgers) == 8
-    for path in ledgers:
-        ledger = Ledger.open(path, limit=math.inf, delta=1e-5, view=View.AGGREGATE)
-        assert len(ledger.releases) == 4
-        for view in View:
-            spent = epsilon[view.value]
-            assert ledger.epsilon(view) == (math.inf if spent is None else pytest.approx(spent, abs=1e-3))
+    opened = [Ledger.open(path, limit=math.inf, delta=1e-5, view=View.AGGREGATE) for path in ledgers]
+    # Who drops out before its upload is not charged; the summary tells what those have spent who never did.
+    assert {len(ledger.releases) for ledger in opened} <= {3, 4}
+    paid = [ledger for ledger in opened if len(ledger.releases) == 4]
+    assert len(paid) >= 6
+    for view in View:
+        spent = math.inf if epsilon[view.value] is None else pytest.approx(epsilon[view.value], abs=1e-3)
+        assert all(ledger.epsilon(view) == spent for ledger in paid)
+        assert all(ledger.epsilon(view) <= paid[0].epsilon(view) for ledger in opened)
 
 
 def test_a_run_in_buckets_keeps_its_limit_and_sums_them_all(art: Path, tmp_path: Path) -> None:

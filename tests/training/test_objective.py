@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from fedstyle_secure.artist.artist import contribute
+from fedstyle_secure.artist.rows import contribute
 from fedstyle_secure.encoder.features import StyleFeatures
 from fedstyle_secure.privacy.clipping import Unit, clip
 from fedstyle_secure.training.codebook import Codebook

@@ -154,6 +154,24 @@ def test_a_client_killed_after_each_answer_goes_on_to_the_exact_sum(house, hones
     assert cohort.clients[0].finished
 
 
+def test_a_client_tells_where_it_is_and_what_it_answered_last(house):
+    """The same before and after a crash: the caller keeps what belongs to each round beside the snapshot."""
+    disk = Disk()
+    cohort = cohort_with(house, disk)
+    client = cohort.clients[0]
+    assert (client.position, client.params) == (Position(session=client.last_session), None)
+    for number in ROUNDS:
+        assert not client.has_answered(cohort.requests[number][0])
+        cohort.run(number + 1)
+        for told in (client, restored(house, disk)):
+            assert told.position == Position(session=cohort.params.session, sequence=number + 1)
+            assert told.params == (None if number == 4 else cohort.params)
+            assert [told.has_answered(requests[0]) for requests in cohort.requests[:-1]] == [False] * number + [True]
+    with pytest.raises(FaultyServerError):
+        client.receive(b"")
+    assert (client.position.sequence, client.params, client.has_answered(b"")) == (6, None, False)
+
+
 def test_a_client_killed_before_keeping_answers_the_same_request_after_all(house, honest):
     disk = Disk()
     cohort = cohort_with(house, disk)

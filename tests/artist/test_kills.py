@@ -1,0 +1,199 @@
+"""AGT-9: an artist killed (SIGKILL, a real process) at any line goes on where it was, for one charge a session."""
+
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from math import inf
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fedstyle_secure.announcement import ACKNOWLEDGMENT
+from fedstyle_secure.artist.artist import Artist
+from fedstyle_secure.artist.store import FileStore
+from fedstyle_secure.privacy.ledger import Ledger
+from fedstyle_secure.privacy.mechanism import View
+from fedstyle_secure.privacy.quantization import dequantize
+from fedstyle_secure.privacy.sizing import Mode
+from protocols import PolicyViolationError
+from tests.artist.hall import Hall
+
+_FORK = multiprocessing.get_context("fork")
+_WATCHED = ("fedstyle_secure/artist/", "fedstyle_secure/privacy/ledger", "fedstyle_secure/durable", "secagg/client")
+"""Where an artist may be killed: wherever it charges, remembers or answers."""
+
+
+class Mortal:
+    """An artist in a process of its own, who is killed at the lines that it is told, and made again each time."""
+
+    def __init__(self, town, folder):
+        self.town, self.folder = town, folder
+        self.kill_at: list[int] = []
+        self.deaths = self.lines = 0
+        self._start()
+
+    def _start(self):
+        self._pipe, other = _FORK.Pipe()
+        doom = self.kill_at.pop(0) if self.kill_at else 0
+        self._process = _FORK.Process(target=_live, args=(self.town, self.folder, other, doom), daemon=True)
+        self._process.start()
+        other.close()
+
+    def end(self):
+        """Between two requests."""
+        os.kill(self._process.pid, signal.SIGKILL)
+        self._bury()
+
+    def _bury(self):
+        self._process.join()
+        assert self._process.exitcode == -signal.SIGKILL
+        self._start()
+
+    def _ask(self, what, data):
+        while True:
+            try:
+                self._pipe.send((what, data))
+                answer, self.lines = self._pipe.recv()
+            except (EOFError, OSError):
+                self.deaths += 1
+                self._bury()
+                continue
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+    def receive_announcement(self, data):
+        return self._ask("receive_announcement", data)
+
+    def receive_request(self, data):
+        return self._ask("receive_request", data)
+
+
+def make_artist(town, folder):
+    return Artist(
+        features=town.features(0),
+        codebook=town.codebook(),
+        codeword=town.codebook().draw(os.urandom),  # what is kept has the last word
+        enrolment=town.enrolment(0, artists=8),
+        terms=town.terms(mode=Mode.NONE, max_uploads=1, max_jump=1),
+        ledger=Ledger.open(folder / "ledger.jsonl", limit=inf, delta=1e-5, view=View.AGGREGATE),
+        store=FileStore.open(folder / "state"),
+        random=os.urandom,
+    )
+
+
+def _live(town, folder, pipe, doom):
+    lines = 0
+
+    def count(frame, event, _argument):
+        nonlocal lines
+        if not any(watched in frame.f_code.co_filename for watched in _WATCHED):
+            return None
+        lines += event == "line"
+        if 0 < doom == lines:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return count
+
+    sys.settrace(count)
+    artist = make_artist(town, folder)
+    while True:
+        what, data = pipe.recv()
+        try:
+            answer = getattr(artist, what)(data)
+        except Exception as error:
+            answer = error
+        pipe.send((answer, lines))
+
+
+@pytest.fixture
+def mortal(town, tmp_path) -> Iterator[Mortal]:
+    folder = tmp_path / "mortal"
+    folder.mkdir()
+    mortal = Mortal(town, folder)
+    yield mortal
+    mortal._process.kill()
+    mortal._process.join()
+
+
+def session(hall, town, iteration, *, asked_again=False):
+    """A whole session; the sum holds all artworks of all artists, once, whatever happened in between."""
+    mechanism = town.mechanism(mode=Mode.NONE)
+    assert hall.announce(town.announcement(mechanism, iteration=iteration)) == ACKNOWLEDGMENT
+    server, requests = hall.invite(mechanism, iteration=iteration)
+    while requests:
+        (answer,) = hall.play(server, requests)
+        if asked_again:
+            hall.artists[0].end()
+            assert hall.artists[0].receive_request(requests[0]) == answer
+        requests = dict(server.close_round())
+    assert len(server.survivors) == 8
+    packed = mechanism.layout.split(dequantize(server.aggregate()["update"], mechanism))["moments"]
+    rows, columns = np.triu_indices(town.D)
+    assert packed[rows == columns].sum() == pytest.approx(8 * town.ARTWORKS, rel=1e-3)
+
+
+def charged(folder: Path) -> list[int]:
+    ledger = Ledger.read(folder / "ledger.jsonl", limit=inf, delta=1e-5, view=View.AGGREGATE)
+    return [release.session.number for release in ledger.releases]
+
+
+def survive(mortal, town, kills):
+    """Sessions with so many kills, spread evenly over the lines of a session."""
+    hall = Hall(town, mortal, mode=Mode.NONE)
+    session(hall, town, 1)
+    total = mortal.lines
+    for number, point in enumerate(np.linspace(1, total, kills, dtype=int), start=2):
+        mortal.end()
+        mortal.kill_at = [int(point)]
+        mortal.end()  # the next life is the doomed one
+        session(hall, town, number)
+    assert mortal.deaths >= 0.9 * kills
+    assert charged(mortal.folder) == list(range(1, kills + 2))
+
+
+def test_an_artist_killed_at_some_lines_of_a_session_completes_each(mortal, town):
+    survive(mortal, town, 4)
+
+
+@pytest.mark.slow
+def test_an_artist_killed_at_two_hundred_lines_completes_each_session(mortal, town):
+    survive(mortal, town, 200)
+
+
+def test_an_answer_that_was_lost_is_given_again_byte_for_byte_by_the_next_life(mortal, town):
+    hall = Hall(town, mortal, mode=Mode.NONE)
+    for number in (1, 2):
+        session(hall, town, number, asked_again=True)
+    assert charged(mortal.folder) == [1, 2]
+
+
+def test_what_an_artist_keeps_outlives_it(town, tmp_path):
+    """The secret anchor, the prototype, the style space, the cohorts; and nothing of an artwork."""
+    artist = make_artist(town, tmp_path)
+    hall = Hall(town, artist, mode=Mode.NONE)
+    session(hall, town, 1)
+    artist.store.close()
+    again = make_artist(town, tmp_path)
+    with closing(again.store):
+        assert again.codeword == artist.codeword
+        assert again.whitening.digest == town.model().whitening.digest
+        assert list(again.cohorts) == [frozenset(hall.identities)]
+        assert not [name for name in again.store.names("") if "feature" in name]
+
+
+def test_an_invitation_that_was_refused_leaves_what_is_kept(town, tmp_path):
+    """AGT-8, in the store too: the session in flight goes on after a crash."""
+    artist = make_artist(town, tmp_path)
+    hall, mechanism = Hall(town, artist, mode=Mode.NONE), town.mechanism(mode=Mode.NONE)
+    hall.announce(town.announcement(mechanism))
+    _, request = hall.walk(mechanism, rounds=2)
+    with pytest.raises(PolicyViolationError):
+        artist.receive_request(hall.invite(mechanism, iteration=3)[1][0])
+    artist.store.close()
+    again = make_artist(town, tmp_path)
+    with closing(again.store):
+        assert again.receive_request(request)
