@@ -61,7 +61,7 @@ from ..training.moments import Prototype
 from ..training.updates import Contributions, one_by_one
 from .memory import Memory
 from .rows import contribute
-from .store import Store
+from .store import Store, StoreError
 from .terms import Terms
 
 SIGNATURE = "signature"
@@ -131,6 +131,8 @@ class Artist:
             self.whitening = self._memory.whitening()
         try:
             self._go_on()
+        except StoreError:
+            raise
         except FedStyleError as error:
             _LOGGER.warning("the announcement that was in hand is refused now: %s", error)
         except REFUSALS as error:

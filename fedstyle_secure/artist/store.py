@@ -117,10 +117,10 @@ class FileStore:
             return None
         sealed: bytes = row[0]
         try:
-            return self._cipher.decrypt(sealed[:_NONCE_SIZE], sealed[_NONCE_SIZE:], _DOMAIN + name.encode())
+            return self._cipher.decrypt(sealed[:_NONCE_SIZE], sealed[_NONCE_SIZE:], _context(name))
         except (InvalidTag, ValueError, TypeError) as error:
             raise StoreError(
-                f"{self.path} holds a {name} that was altered or written under another key: restore a copy of both"
+                f"{self.path}: {name!r} was altered or written under another key: restore a copy of both"
             ) from error
 
     def names(self, prefix: str) -> list[str]:
@@ -156,7 +156,12 @@ class FileStore:
 
     def _seal(self, name: str, value: bytes) -> bytes:
         nonce = os.urandom(_NONCE_SIZE)
-        return nonce + self._cipher.encrypt(nonce, value, _DOMAIN + name.encode())
+        return nonce + self._cipher.encrypt(nonce, value, _context(name))
+
+
+def _context(name: str) -> bytes:
+    """What a value is bound to (STO-2)."""
+    return _DOMAIN + name.encode()
 
 
 @contextmanager

@@ -14,7 +14,8 @@ import pytest
 
 from fedstyle_secure.announcement import ACKNOWLEDGMENT
 from fedstyle_secure.artist.artist import Artist
-from fedstyle_secure.artist.store import FileStore
+from fedstyle_secure.artist.store import FileStore, StoreError
+from fedstyle_secure.errors import PrivacyError
 from fedstyle_secure.privacy.ledger import Ledger
 from fedstyle_secure.privacy.mechanism import View
 from fedstyle_secure.privacy.quantization import dequantize
@@ -73,13 +74,13 @@ class Mortal:
         return self._ask("receive_request", data)
 
 
-def make_artist(town, folder):
+def make_artist(town, folder, **terms):
     return Artist(
         features=town.features(0),
         codebook=town.codebook(),
         codeword=town.codebook().draw(os.urandom),  # what is kept has the last word
         enrolment=town.enrolment(0, artists=8),
-        terms=town.terms(mode=Mode.NONE, max_uploads=1, max_jump=1),
+        terms=town.terms(mode=Mode.NONE, max_uploads=1, max_jump=1, **terms),
         ledger=Ledger.open(folder / "ledger.jsonl", limit=inf, delta=1e-5, view=View.AGGREGATE),
         store=FileStore.open(folder / "state"),
         random=os.urandom,
@@ -197,3 +198,26 @@ def test_an_invitation_that_was_refused_leaves_what_is_kept(town, tmp_path):
     again = make_artist(town, tmp_path)
     with closing(again.store):
         assert again.receive_request(request)
+
+
+def test_an_altered_state_is_no_reason_to_begin_anew(town, tmp_path):
+    artist = make_artist(town, tmp_path)
+    hall = Hall(town, artist, mode=Mode.NONE)
+    hall.announce(town.announcement(town.mechanism(mode=Mode.NONE)))
+    artist.store._database.execute("UPDATE kept SET value = x'00' WHERE name = 'announcement'")
+    artist.store.close()
+    with pytest.raises(StoreError, match="'announcement' was altered"):
+        make_artist(town, tmp_path)
+
+
+def test_a_session_whose_terms_changed_meanwhile_does_not_go_on(town, tmp_path, caplog):
+    artist = make_artist(town, tmp_path)
+    hall, mechanism = Hall(town, artist, mode=Mode.NONE), town.mechanism(mode=Mode.NONE)
+    hall.announce(town.announcement(mechanism))
+    _, request = hall.walk(mechanism, rounds=2)
+    artist.store.close()
+    again = make_artist(town, tmp_path, corrupt=3)
+    with closing(again.store), pytest.raises(PrivacyError, match="before its iteration was announced"):
+        again.receive_request(request)
+    assert "the announcement that was in hand is refused now" in caplog.text
+    assert charged(tmp_path) == []

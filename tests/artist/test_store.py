@@ -105,7 +105,7 @@ def test_an_altered_or_exchanged_value_is_refused(change: str, path: Path) -> No
     with sqlite3.connect(path) as database:
         database.execute(change)
     database.close()
-    with closing(FileStore.open(path)) as altered, pytest.raises(StoreError, match="holds a session that was altered"):
+    with closing(FileStore.open(path)) as altered, pytest.raises(StoreError, match="'session' was altered"):
         altered.read("session")
 
 
