@@ -4,6 +4,7 @@ Nothing here opens a socket, reads a clock, touches a disk or draws randomness: 
 time ("close this round") and randomness are arguments.
 """
 
+from .envelope import Envelope, Purpose
 from .errors import (
     AbortReason,
     FaultyClientError,
@@ -33,6 +34,7 @@ __all__ = [
     "ClientPolicy",
     "Cohorts",
     "Crew",
+    "Envelope",
     "FaultyClientError",
     "FaultyServerError",
     "LocalProtocolError",
@@ -41,6 +43,7 @@ __all__ = [
     "PolicyViolationError",
     "Position",
     "ProtocolError",
+    "Purpose",
     "RemoteError",
     "Server",
     "SessionAborted",

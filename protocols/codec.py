@@ -33,6 +33,7 @@ class Domain(Enum):
     ADVERTISEMENT_DIGEST = b"secagg/2/advertisement-digest\0"
     SURVIVORS = b"secagg/2/survivors\0"
     UNOPENED = b"secagg/2/unopened\0"
+    ENVELOPE = b"secagg/2/envelope\0"
     COMMITMENT = b"secagg/2/self-mask-commitment\0"
     BOX = b"secagg/2/box\0"
     SELF_MASK = b"secagg/2/self-mask\0"

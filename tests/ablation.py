@@ -35,6 +35,7 @@ class Ablation:
     test: str
 
 
+_AGGREGATION = "tests/aggregation/test_aggregation.py"
 _BLAME = "tests/protocols/secagg/test_blame.py"
 _CLIENT = "tests/protocols/secagg/test_client.py"
 _EVIL = "tests/protocols/secagg/test_evil_server.py"
@@ -196,6 +197,106 @@ ABLATIONS = (
         "return Unmasked(), response.encode(params)",
         "return state, response.encode(params)",
         f"{_EVIL}::test_a_client_reveals_once_even_if_the_second_request_is_honest_too",
+    ),
+    Ablation(
+        "envelopes: the platform verifies replies",
+        "fedstyle_secure/aggregation/letters.py",
+        "            reply = Envelope.open(data, sender=artists[name], recipient=own, purpose=purpose)\n",
+        "            reply = replace(letters[name], body=data[146:])\n",
+        f"{_AGGREGATION}::test_a_coordinate_that_was_forged_on_the_way_is_not_summed",
+    ),
+    Ablation(
+        "envelopes: artists verify requests",
+        "fedstyle_secure/aggregation/letters.py",
+        "        request = Envelope.open(data, sender=server_key, recipient=own, purpose=purpose)\n",
+        "        request = Envelope(\n"
+        "            sender=server_key, recipient=own, purpose=purpose, session=1, round=0, body=data[146:]\n"
+        "        )\n",
+        f"{_AGGREGATION}::test_what_the_platform_did_not_sign_reaches_no_artist_and_changes_nothing",
+    ),
+    Ablation(
+        "envelopes: a reply is for its session and round",
+        "fedstyle_secure/aggregation/letters.py",
+        "if (reply.session, reply.round) == (session, round_):",
+        "if True:",
+        f"{_AGGREGATION}::test_what_the_artist_did_not_sign_for_this_round_is_no_reply",
+    ),
+    Ablation(
+        "envelopes: the signature",
+        "protocols/envelope.py",
+        "signing.verify(sender, signature, Domain.ENVELOPE.value, envelope._statement())",
+        "pass",
+        "tests/protocols/test_envelope.py::test_one_altered_bit_anywhere_and_it_does_not_open",
+    ),
+    Ablation(
+        "one answer: the last request gets it again",
+        "protocols/secagg/client.py",
+        "if last is not None and last.request == request:",
+        "if False:",
+        f"{_EVIL}::test_the_same_request_gets_the_same_answer_until_the_next_one_and_no_other",
+    ),
+    Ablation(
+        "one answer: the server takes the same response again",
+        "protocols/secagg/server.py",
+        "if response not in self._accepted:",
+        "if True:",
+        f"{_SERVER}::test_the_same_response_again_is_taken_again_and_changes_nothing",
+    ),
+    Ablation(
+        "one state: it is taken out",
+        "protocols/secagg/states.py",
+        "return self._place.pop()",
+        "return self._place[-1]",
+        "tests/protocols/secagg/test_threads.py::test_two_threads_never_sign_two_survivor_sets",
+    ),
+    Ablation(
+        "late vectors: nothing is asked for before boxes are checked",
+        "protocols/secagg/client.py",
+        "    shares = _open_boxes(state, boxes)\n",
+        "    vectors()\n    shares = _open_boxes(state, boxes)\n",
+        f"{_AGGREGATION}::test_an_update_is_asked_for_when_everything_before_it_is_checked_and_once",
+    ),
+    Ablation(
+        "spoiled boxes: both ends of a pair mask",
+        "protocols/secagg/client.py",
+        "        for peer in boxes\n",
+        "        for peer in shares\n",
+        f"{_CLIENT}::test_a_box_that_does_not_open_names_its_sender_and_removes_nobody",
+    ),
+    Ablation(
+        "spoiled boxes: names are signed",
+        "protocols/secagg/server.py",
+        "verify_unopened(params, state.graph, index, response.unopened, response.signature)",
+        "pass",
+        f"{_SERVER}::test_a_masked_input_that_is_late_cannot_enter_the_next_sum",
+    ),
+    Ablation(
+        "patience: keys that come late are refused",
+        "protocols/secagg/client.py",
+        "if now > state.deadline:",
+        "if False:",
+        f"{_POLICY}::test_neighbors_keys_that_come_after_the_clients_patience_are_refused",
+    ),
+    Ablation(
+        "security bits: the client's own",
+        "protocols/secagg/policy.py",
+        "security_bits=self.security_bits,",
+        "security_bits=40,",
+        f"{_POLICY}::test_a_client_judges_a_graph_by_its_own_security_bits",
+    ),
+    Ablation(
+        "keys: one encoding",
+        "protocols/primitives/key_agreement.py",
+        "if len(public) != KEY_SIZE or number >= _P:",
+        "if len(public) != KEY_SIZE:",
+        f"{_SERVER}::test_the_server_does_not_pass_on_keys_that_nobody_can_use",
+    ),
+    Ablation(
+        "server: the pinned one",
+        "protocols/secagg/policy.py",
+        "params.server_key == self.server_key,",
+        "True,",
+        f"{_POLICY}::test_a_session_against_the_policy_gets_no_byte_no_key_and_hears_the_rule",
     ),
     Ablation(
         "one reveal: a refusal spends it too",
@@ -363,7 +464,7 @@ ABLATIONS = (
         "protocols/secagg/client.py",
         "if isinstance(after, InputMasked):",
         "if isinstance(after, KeysAdvertised):",
-        "tests/protocols/secagg/test_policy.py::test_a_cohort_is_remembered_from_the_upload_on_and_not_for_an_announcement",
+        "tests/artist/test_artist.py::test_a_session_that_ended_before_the_upload_locks_an_artist_out_of_nothing",
     ),
     Ablation(
         "cohort history: the artist remembers",
@@ -425,7 +526,7 @@ ABLATIONS = (
         "only a noisy prototype is taken out of the artworks",
         "fedstyle_secure/artist/rows.py",
         "prototype.remove_from(plain)",
-        "Prototype.exact(whitened[:, 0]).remove_from(plain)",
+        "Prototype.exact(plain).remove_from(plain)",
         "tests/artist/test_artist.py::test_moments_are_made_of_what_the_noisy_prototype_leaves",
     ),
     Ablation(
@@ -434,14 +535,6 @@ ABLATIONS = (
         "self._check_receipt(announcement.receipt)",
         "pass",
         "tests/artist/test_artist.py::test_a_ledger_restored_from_a_backup_is_noticed_by_the_receipt_it_does_not_know",
-    ),
-    Ablation(
-        "cohort history: an artist remembers uploads alone",
-        "fedstyle_secure/artist/artist.py",
-        "        if session.stage is not Stage.INPUT_MASKED:\n            return NO_RECEIPT + response\n"
-        "        self.cohorts.add(session.roster)\n",
-        "        self.cohorts.add(self.enrolment.roster)\n",
-        "tests/artist/test_artist.py::test_a_session_that_ended_before_the_upload_locks_an_artist_out_of_nothing",
     ),
     Ablation(
         "terms: accomplices",

@@ -19,6 +19,7 @@ from fedstyle_secure.engines.memory import Engine, MemoryEngine
 from fedstyle_secure.privacy.sizing import Mode
 from fedstyle_secure.server.alignment import Alignment
 from protocols import Server, SessionParams, VectorSpec
+from protocols.envelope import ENVELOPE_SIZE
 from protocols.secagg.masking import Crew
 from protocols.secagg.messages import AdvertiseKeysRequest, Response, response_type
 
@@ -210,11 +211,11 @@ def test_everything_artists_send_is_in_the_letterbox(mode, town):
     for requests, replies in federation.engine.exchanges:
         for mailbox, reply in replies.items():
             assert type(reply) is bytes
+            request, reply = requests[mailbox][ENVELOPE_SIZE:], reply[ENVELOPE_SIZE:]  # noqa: PLW2901
             if mailbox.endswith("/announcement"):
                 assert reply == ACKNOWLEDGMENT
                 continue
             response = reply[RECEIPT_BYTES:]
-            request = requests[mailbox]
             if request[0] == AdvertiseKeysRequest.TAG:
                 params = AdvertiseKeysRequest.decode(request).params
             kind = response_type(response)

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from fedstyle_secure.aggregation.letters import Purpose, answering
 from fedstyle_secure.aggregation.masking import IN_PROCESS, REFUSALS, Conditions, Enrolment, mask
 from fedstyle_secure.aggregation.session import Subject, session_params
 from fedstyle_secure.aggregation.summing import Aggregate, aggregate
@@ -31,6 +32,7 @@ from fedstyle_secure.runs.budget import Budget, plan_budget
 from fedstyle_secure.runs.train import DIMENSIONS, OUTPUTS
 from fedstyle_secure.training.updates import Contributions, Layout
 
+from .platform_key import PLATFORM, SERVER_KEY
 from .scripted import scripted
 
 NOISE, CLIPPING = "noise", "clipping"
@@ -60,7 +62,7 @@ def masked_sum(
     keys = [Ed25519PrivateKey.from_private_bytes(scripted(f"key {number}")(32)) for number in range(len(cohort))]
     identities = [key.public_key().public_bytes_raw() for key in keys]
     conditions = Conditions(
-        platform_key=digest,
+        platform_key=SERVER_KEY,
         architectures=frozenset({digest}),
         corrupt=mechanism.corrupt,
         min_cohort=mechanism.min_survivors,
@@ -79,10 +81,10 @@ def masked_sum(
             conditions=conditions,
             random=random,
         )
-        sessions[f"artist {number}"] = session.receive
+        sessions[f"artist {number}"] = answering(session.receive, Purpose.SESSION, identity=key, server_key=SERVER_KEY)
     engine = MemoryEngine(sessions, refusals=REFUSALS)
-    params = session_params(identities, subject, mechanism, session=1, server_key=digest)
-    return aggregate(params, mechanism, engine, list(sessions))
+    params = session_params(identities, subject, mechanism, session=1, server_key=SERVER_KEY)
+    return aggregate(params, mechanism, engine, list(sessions), identity=PLATFORM)
 
 
 def noiseless(mechanism: Mechanism) -> Mechanism:

@@ -28,8 +28,9 @@ from .adversaries.defenses import LEAKS
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
 from .deployment import Deployment
 from .edits import off
+from .platform_key import SERVER_KEY
 from .scripted import scripted
-from .town import SERVER_KEY, Federation, codebook, cosine, first_model
+from .town import Federation, codebook, cosine, first_model
 
 ARTISTS = 8
 _TARGETS: Final = {Effort.FAST: (0,), Effort.SLOW: tuple(range(ARTISTS))}

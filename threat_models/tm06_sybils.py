@@ -9,22 +9,18 @@ import os
 from collections.abc import Callable
 from functools import cache, partial
 from itertools import count
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final
 
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from dp_accounting import GaussianDpEvent
 from numpy.typing import NDArray
 
+from fedstyle_secure.aggregation.letters import Purpose, answering
 from fedstyle_secure.aggregation.masking import IN_PROCESS, REFUSALS, Conditions, Enrolment, MaskedSession, mask
 from fedstyle_secure.aggregation.session import Subject, session_params
 from fedstyle_secure.aggregation.summing import AggregationAborted, aggregate, ring_sum
 from fedstyle_secure.engines.memory import MemoryEngine, Unreachable
-from fedstyle_secure.errors import PrivacyError
 from fedstyle_secure.experiments.privacy_audit import Probe, claim_of, make_probe
-from fedstyle_secure.privacy.accounting import quick_epsilon
 from fedstyle_secure.privacy.auditing import judge, thresholds
 from fedstyle_secure.privacy.clipping import Unit
 from fedstyle_secure.privacy.mechanism import Mechanism, View, plan
@@ -36,7 +32,7 @@ from .adversaries.parties import crafted
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
 from .deployment import Deployment
 from .edits import Edit, off
-from .town import Federation, make_announcement, make_mechanism
+from .platform_key import PLATFORM, SERVER_KEY
 
 CLIENTS, CORRUPT, SURVIVORS, MIN_COHORT = 12, 3, 9, 5
 DELTA, CONFIDENCE = 1e-5, 0.9999
@@ -49,11 +45,7 @@ _EDITS: Final = {
         Edit(_MASK, "conditions.min_survivors, mechanism.min_survivors", "conditions.min_survivors"),
         Edit(_MASK, "max(conditions.corrupt, mechanism.corrupt)", "conditions.corrupt"),
     ),
-    "accomplices by the artist's terms": (
-        Edit("fedstyle_secure.artist.terms:Terms.check", "mechanism.corrupt >= self.corrupt", "True"),
-    ),
 }
-_ACCOMPLICES = 2  # of a town's eight artists
 _ANSWERS = 2  # of an artist whom the server then lets drop out: keys are exchanged by then
 
 CLAIM = Claim(
@@ -68,17 +60,12 @@ CLAIM = Claim(
     defenses={
         "noise for honest survivors": "privacy/sizing.py, Sizing.honest: shares for n - c - dropouts, not for n",
         "the client holds the session to its noise": "aggregation/masking.py, mask: AGG-3",
-        "accomplices by the artist's terms": "artist/terms.py, TRM-3: at least as many as the artist reckons with",
     },
-    power=(
-        Limit(figure="c sybils: measured / claimed", at_least=1.2),
-        Limit(figure="c sybils that are not announced: true / charged", at_least=1.2),
-    ),
+    power=(Limit(figure="c sybils: measured / claimed", at_least=1.2),),
     protected=(
         Limit(figure="c sybils: measured / claimed", at_least=0.5, at_most=1.0),
         Limit(figure="n - 1 sybils: measured / worst case", at_least=0.5, at_most=1.0),
         Limit(figure="survivors fewer than promised", at_most=0.0, unit="artists"),
-        Limit(figure="c sybils that are not announced: true / charged", at_most=1.0),
     ),
     residual="with more than c sybils the claimed epsilon is void and the worst case holds; nothing here says who is a "
     "sybil: that is up to enrolment",
@@ -100,7 +87,6 @@ def attack(without: frozenset[str], effort: Effort) -> Figures:
     with off(without, _EDITS):
         release = _release()
         survivors = _fewest_survivors(release)
-        unannounced = _true_over_charged()
         some = _lower_bound(promised, release, View.AGGREGATE, survivors - CORRUPT, _TRIALS[effort])
         all_others = _lower_bound(promised, release, View.WORST_CASE, 1, _TRIALS[effort])
     return {
@@ -111,7 +97,6 @@ def attack(without: frozenset[str], effort: Effort) -> Figures:
         "c sybils: measured / claimed": some / epsilons[View.AGGREGATE],
         "n - 1 sybils: measured / worst case": all_others / epsilons[View.WORST_CASE],
         "survivors fewer than promised": SURVIVORS - survivors,
-        "c sybils that are not announced: true / charged": unannounced,
     }
 
 
@@ -176,12 +161,12 @@ def _completes(release: Mechanism, survivors: int, corrupt: int) -> bool:
     names = [f"artist {number}" for number in range(CLIENTS)]
     identities = [key.public_key().public_bytes_raw() for key in _keys()]
     subject = Subject(iteration=1, model_digest=bytes(32), architecture_digest=bytes(32), anchors_digest=bytes(32))
-    honest = session_params(identities, subject, release, session=1, server_key=bytes(32))
+    honest = session_params(identities, subject, release, session=1, server_key=SERVER_KEY)
     threshold = (honest.degree + corrupt) // 2 + 1
     params = crafted(honest, min_survivors=survivors, corrupt=corrupt, threshold=threshold)
     nothing = Contributions(np.zeros((0, release.length), dtype=np.float32), release.layout)
     conditions = Conditions(
-        platform_key=bytes(32),
+        platform_key=SERVER_KEY,
         architectures=frozenset({bytes(32)}),
         corrupt=0,  # what the noise was sized for is enough to refuse the others
         min_cohort=MIN_COHORT,
@@ -199,9 +184,13 @@ def _completes(release: Mechanism, survivors: int, corrupt: int) -> bool:
             conditions=conditions,
             random=os.urandom,
         )
-        mailboxes[name] = session.receive if number < survivors else _vanishing(session)
+        answer = session.receive if number < survivors else _vanishing(session)
+        mailboxes[name] = answering(answer, Purpose.SESSION, identity=key, server_key=SERVER_KEY)
     try:
-        return aggregate(params, release, MemoryEngine(mailboxes, refusals=REFUSALS), names).survivors == survivors
+        return (
+            aggregate(params, release, MemoryEngine(mailboxes, refusals=REFUSALS), names, identity=PLATFORM).survivors
+            == survivors
+        )
     except AggregationAborted:
         return False
 
@@ -220,27 +209,3 @@ def _vanishing(session: MaskedSession) -> Callable[[bytes], bytes]:
 @cache
 def _keys() -> tuple[Ed25519PrivateKey, ...]:
     return tuple(Ed25519PrivateKey.generate() for _ in range(CLIENTS))
-
-
-# A server that says it has no accomplices
-
-
-def _true_over_charged() -> float:
-    """What a sum is worth to a server with c accomplices in it, over what the artist is charged for it.
-
-    The server announces as few as the artist agrees to. Accomplices add no noise, so the honest survivors' is all.
-    """
-    with TemporaryDirectory(prefix="threat-") as folder:
-        federation = Federation(folder=Path(folder), mode=Mode.DISTRIBUTED, corrupt=_ACCOMPLICES)
-        artist = federation.artists[federation.names[0]]
-        for announced in range(_ACCOMPLICES + 1):
-            mechanism = make_mechanism(corrupt=announced)
-            try:
-                artist.receive_announcement(make_announcement(mechanism).encode())
-            except PrivacyError:
-                continue
-            honest = mechanism.min_survivors - _ACCOMPLICES
-            deviation = math.sqrt(honest * mechanism.sigma_share**2 - mechanism.smoothing**2)
-            true = quick_epsilon([GaussianDpEvent(deviation / mechanism.sensitivity)], DELTA)
-            return true / quick_epsilon([mechanism.event(View.AGGREGATE)], DELTA)
-    raise AssertionError("an honest announcement must be agreed to, or this attack shows nothing")

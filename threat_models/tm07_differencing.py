@@ -17,6 +17,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from fedstyle_secure.aggregation.letters import Purpose
 from fedstyle_secure.aggregation.masking import REFUSALS
 from fedstyle_secure.aggregation.session import Subject, session_params
 from fedstyle_secure.aggregation.summing import Aggregate, AggregationAborted, aggregate
@@ -36,8 +37,9 @@ from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
 from .deployment import Deployment
 from .edits import Edit, off
 from .few_sums import DELTA, EPSILON, combined, left_over, likeliest, one_of, opened, upload
+from .platform_key import PLATFORM, SERVER_KEY
 from .scripted import scripted
-from .town import SERVER_KEY, D, Federation, codebook, first_model, style_features
+from .town import D, Federation, codebook, first_model, mailbox, style_features
 
 ARTISTS, SURVIVORS, MIN_COHORT = 8, 6, 5
 MANY = 24  # artists, whose cohort is cut in two
@@ -160,7 +162,8 @@ class _Hall:
                 artists[name].receive_announcement(announcement.encode())
             except FedStyleError:
                 continue
-            mailboxes[name] = _unreachable if number in gone else artists[name].receive_request
+            answer = _unreachable if number in gone else artists[name].receive_request
+            mailboxes[name] = mailbox(artists[name], answer, Purpose.SESSION)
         names = [self.federation.names[number] for number in cohort]
         engine = MemoryEngine(mailboxes, refusals=REFUSALS)
         subject = Subject(
@@ -173,7 +176,7 @@ class _Hall:
         try:
             self._sessions += 1
             params = session_params(identities, subject, mechanism, session=self._sessions, server_key=SERVER_KEY)
-            return aggregate(params, mechanism, ReceiptDesk(engine), names)
+            return aggregate(params, mechanism, engine, names, identity=PLATFORM, take=ReceiptDesk().take)
         except AggregationAborted:
             return None
 

@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from fedstyle_secure.aggregation.letters import Purpose, answering
 from fedstyle_secure.aggregation.masking import REFUSALS, mask
 from fedstyle_secure.aggregation.session import SupportError, session_params
 from fedstyle_secure.aggregation.summing import AggregationAborted, aggregate
@@ -29,14 +30,15 @@ from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
 from .deployment import Deployment
 from .edits import Edit, off
 from .few_sums import DELTA, EPSILON, left_over, likeliest, one_of, opened, upload
+from .platform_key import PLATFORM, SERVER_KEY
 from .scripted import scripted
 from .town import (
-    SERVER_KEY,
     D,
     H,
     codebook,
     cosine,
     first_model,
+    identity,
     make_enrolment,
     make_subject,
     make_terms,
@@ -126,10 +128,12 @@ def _rows_read() -> int:
                 conditions=make_terms(mode=Mode.NONE),
                 random=scripted(f"keys {number}"),
             )
-            mailboxes[name] = session.receive
+            mailboxes[name] = answering(
+                session.receive, Purpose.SESSION, identity=identity(number), server_key=SERVER_KEY
+            )
         cohort = [public_key(number) for number in rows]
         params = session_params(cohort, make_subject(), mechanism, session=1, server_key=SERVER_KEY)
-        summed = aggregate(params, mechanism, MemoryEngine(mailboxes, refusals=REFUSALS), names)
+        summed = aggregate(params, mechanism, MemoryEngine(mailboxes, refusals=REFUSALS), names, identity=PLATFORM)
     except (SupportError, AggregationAborted):
         return 0
     found = summed.tensors[TABLE].reshape(ARTISTS, WIDTH)

@@ -16,6 +16,7 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
 
+from fedstyle_secure.aggregation.letters import Purpose
 from fedstyle_secure.aggregation.masking import REFUSALS, Enrolment
 from fedstyle_secure.announcement import Announcement
 from fedstyle_secure.artist import artist as artist_module
@@ -40,9 +41,10 @@ from protocols.secagg import client as client_module
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
 from .deployment import Deployment
 from .edits import Edit, off
+from .platform_key import PLATFORM
 from .scripted import scripted
 from .synthetic import World
-from .town import PLATFORM, make_terms
+from .town import mailbox, make_terms
 
 ARTISTS, BUCKETS, MIN_COHORT = 20, 5, 4
 ARTWORKS, QUERIES = 10, 40
@@ -225,8 +227,11 @@ def _train(poison: Poison | None, *, buckets: int, iterations: int, poisoner: in
             evil.poison = poison
             artists[str(poisoner)] = evil
         engine = MemoryEngine(
-            {f"{name}/announcement": artist.receive_announcement for name, artist in artists.items()}
-            | {f"{name}/session": artist.receive_request for name, artist in artists.items()},
+            {f"{name}/announcement": mailbox(artist, artist.receive_announcement) for name, artist in artists.items()}
+            | {
+                f"{name}/session": mailbox(artist, artist.receive_request, Purpose.SESSION)
+                for name, artist in artists.items()
+            },
             refusals=REFUSALS,
         )
         cohort = CohortPlan(

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
 
+from fedstyle_secure.aggregation.letters import Purpose, answering
 from fedstyle_secure.aggregation.masking import IN_PROCESS, REFUSALS, Enrolment
 from fedstyle_secure.aggregation.session import Subject
 from fedstyle_secure.announcement import Announcement
@@ -32,6 +33,7 @@ from fedstyle_secure.training.codebook import Codebook
 from fedstyle_secure.training.tensors import head_segment, moments_segment
 from fedstyle_secure.training.updates import Layout
 
+from .platform_key import PLATFORM, SERVER_KEY
 from .scripted import scripted
 
 RAW, POOLED, D, H, VIEWS, ARTWORKS = 20, 4, 12, 4, 3, 10
@@ -94,11 +96,6 @@ def codebook() -> Codebook:
 def identity(number: int) -> Ed25519PrivateKey:
     """An artist's long-lived key, the same every time."""
     return Ed25519PrivateKey.from_private_bytes(sha256(b"artist %d" % number).digest())
-
-
-PLATFORM: Final = Ed25519PrivateKey.from_private_bytes(sha256(b"platform").digest())
-"""The platform's long-lived key."""
-SERVER_KEY: Final = PLATFORM.public_key().public_bytes_raw()
 
 
 def public_key(number: int) -> bytes:
@@ -170,6 +167,11 @@ def make_announcement(mechanism: Mechanism | None = None, **changes: Any) -> Ann
     return Announcement(**(facts | changes))
 
 
+def mailbox(artist: Artist, answer: Mailbox, purpose: Purpose = Purpose.ANNOUNCEMENT) -> Mailbox:
+    """Where an artist opens what the platform signed, and signs what it answers."""
+    return answering(answer, purpose, identity=artist.enrolment.identity, server_key=artist.terms.platform_key)
+
+
 @dataclass(kw_only=True)
 class Federation:
     """A server's loop with its artists; `guards` replace an artist's session mailbox by what they make of it."""
@@ -195,8 +197,14 @@ class Federation:
         for number, guard in self.guards.items():
             sessions[self.names[number]] = guard(sessions[self.names[number]])
         self.engine = MemoryEngine(
-            {f"{name}/announcement": artist.receive_announcement for name, artist in self.artists.items()}
-            | {f"{name}/session": session for name, session in sessions.items()},
+            {
+                f"{name}/announcement": mailbox(self.artists[name], self.artists[name].receive_announcement)
+                for name in self.names
+            }
+            | {
+                f"{name}/session": mailbox(self.artists[name], session, Purpose.SESSION)
+                for name, session in sessions.items()
+            },
             refusals=REFUSALS,
         )
         self.cohort = CohortPlan(

@@ -4,13 +4,15 @@ AGG-4  The server's side handles protocol bytes and the final sum, nothing else.
 AGG-6  A sum that no honest uploads can reach ends its session like any other failure: nothing is made of it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from itertools import count
 from operator import iadd
 from pathlib import Path
 
 import numpy as np
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
 
 from protocols import FaultyClientError, Server, SessionAborted, SessionParams
@@ -21,6 +23,7 @@ from ..engines.memory import Engine
 from ..errors import FedStyleError, InputError
 from ..privacy.mechanism import Mechanism
 from ..privacy.quantization import dequantize
+from .letters import Purpose, exchange
 from .session import UPDATE
 
 
@@ -49,6 +52,8 @@ def aggregate(
     engine: Engine,
     mailboxes: Sequence[str],
     *,
+    identity: Ed25519PrivateKey,
+    take: Callable[[Mapping[str, bytes]], dict[str, bytes]] = dict,
     transcripts: Path | None = None,
 ) -> Aggregate:
     """Run one session as the server: only protocol bytes come in, only the sum comes out (AGG-4).
@@ -58,6 +63,9 @@ def aggregate(
         mechanism: How the sum is read back.
         engine: Moves the bytes; whoever does not reply in a round has dropped out.
         mailboxes: The artists' mailbox names, in the order of `params.identities`.
+        identity: The platform's signing key, whose public half the session names; every request and reply travels in
+            a signed envelope (`letters`), and a reply that is not its artist's own is none.
+        take: Takes off what else artists put into their replies, and returns the session's own.
         transcripts: Folder in which to write down all that was sent and received, masked vectors left out; None for
             nowhere. Aborted sessions are written down too.
 
@@ -69,11 +77,23 @@ def aggregate(
     server = Server(params)
     index_of = {name: index for index, name in enumerate(mailboxes)}
     exchanges: list[Exchange] = []
+    artists = dict(zip(mailboxes, params.identities, strict=True))
+    rounds = count()
     requests = server.start()
     try:
         while requests:
             sent = {mailboxes[index]: request for index, request in requests.items()}
-            replies = engine.exchange(sent)
+            replies = take(
+                exchange(
+                    engine,
+                    sent,
+                    artists,
+                    Purpose.SESSION,
+                    identity=identity,
+                    session=params.session,
+                    round_=next(rounds),
+                )
+            )
             if transcripts is not None:
                 exchanges += [
                     Exchange(index_of[name], request, omit_input(replies.get(name))) for name, request in sent.items()

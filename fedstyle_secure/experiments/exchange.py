@@ -14,6 +14,7 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
 
+from ..aggregation.letters import Purpose, answering
 from ..aggregation.masking import IN_PROCESS, REFUSALS, Conditions, Enrolment, mask
 from ..aggregation.session import Subject, session_params
 from ..aggregation.summing import aggregate
@@ -101,13 +102,15 @@ class MaskedExchange:
             self._keys = [Ed25519PrivateKey.generate() for _ in updates]
         self._round += 1
         identities = [key.public_key().public_bytes_raw() for key in self._keys]
+        platform = Ed25519PrivateKey.generate()
+        server_key = platform.public_key().public_bytes_raw()
         mechanism = updates[0].mechanism
         architecture = hashlib.sha256(repr(mechanism.layout).encode()).digest()
         subject = Subject(
             iteration=self._round, model_digest=_NOTHING, architecture_digest=architecture, anchors_digest=_NOTHING
         )
         conditions = Conditions(
-            platform_key=_NOTHING,
+            platform_key=server_key,
             architectures=frozenset({architecture}),
             corrupt=mechanism.corrupt,
             min_cohort=self.min_cohort,
@@ -126,9 +129,13 @@ class MaskedExchange:
             )
             for number, key in enumerate(self._keys)
         }
-        engine = MemoryEngine({name: session.receive for name, session in sessions.items()}, refusals=REFUSALS)
-        params = session_params(identities, subject, mechanism, session=self._round, server_key=_NOTHING)
-        summed = aggregate(params, mechanism, engine, list(sessions))
+        mailboxes = {
+            name: answering(session.receive, Purpose.SESSION, identity=key, server_key=server_key)
+            for (name, session), key in zip(sessions.items(), self._keys, strict=True)
+        }
+        engine = MemoryEngine(mailboxes, refusals=REFUSALS)
+        params = session_params(identities, subject, mechanism, session=self._round, server_key=server_key)
+        summed = aggregate(params, mechanism, engine, list(sessions), identity=platform)
         self.bytes_up += sum(engine.bytes_from.values()) // len(sessions)
         self.bytes_down += sum(engine.bytes_to.values()) // len(sessions)
         return summed.tensors

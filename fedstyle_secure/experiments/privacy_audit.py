@@ -30,6 +30,7 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
 
+from ..aggregation.letters import Purpose, answering
 from ..aggregation.masking import IN_PROCESS, REFUSALS, Conditions, Enrolment, MaskedSession, mask
 from ..aggregation.session import Subject, session_params
 from ..aggregation.summing import aggregate, ring_sum
@@ -355,11 +356,12 @@ def compare_with_masks(probe: Probe, *, min_cohort: int) -> dict[str, Any]:
     ]
     keys = [Ed25519PrivateKey.generate() for _ in updates]
     identities = [key.public_key().public_bytes_raw() for key in keys]
-    digest = bytes(32)
+    digest, platform = bytes(32), Ed25519PrivateKey.generate()
+    server_key = platform.public_key().public_bytes_raw()
     subject = Subject(iteration=1, model_digest=digest, architecture_digest=digest, anchors_digest=digest)
     names = [f"artist {number}" for number in range(mechanism.clients)]
     conditions = Conditions(
-        platform_key=digest,
+        platform_key=server_key,
         architectures=frozenset({digest}),
         corrupt=mechanism.corrupt,
         min_cohort=min_cohort,
@@ -377,9 +379,10 @@ def compare_with_masks(probe: Probe, *, min_cohort: int) -> dict[str, Any]:
             conditions=conditions,
             random=os.urandom,
         )
-        mailboxes[name] = session.receive if number < mechanism.min_survivors else _vanishing(session)
-    params = session_params(identities, subject, mechanism, session=1, server_key=digest)
-    masked = aggregate(params, mechanism, MemoryEngine(mailboxes, refusals=REFUSALS), names)
+        answer = session.receive if number < mechanism.min_survivors else _vanishing(session)
+        mailboxes[name] = answering(answer, Purpose.SESSION, identity=key, server_key=server_key)
+    params = session_params(identities, subject, mechanism, session=1, server_key=server_key)
+    masked = aggregate(params, mechanism, MemoryEngine(mailboxes, refusals=REFUSALS), names, identity=platform)
     plain = ring_sum([update.values for update in updates[: mechanism.min_survivors]], mechanism)
     tensors = mechanism.layout.split(dequantize(plain, mechanism))
     agrees = masked.survivors == mechanism.min_survivors and all(

@@ -9,7 +9,7 @@ RUN-3  A run goes on with the ledgers of its artists' works, and plans within wh
 """
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import nullcontext
 from importlib.metadata import version
 from pathlib import Path
@@ -20,6 +20,7 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from safetensors.numpy import save_file
 
+from ..aggregation.letters import Purpose, answering
 from ..aggregation.masking import REFUSALS, Enrolment
 from ..artist.artist import Artist
 from ..artist.store import MemoryStore
@@ -228,8 +229,14 @@ def _iterate(
         list(artists), count=int(settings.drop_rate * len(artists)), seed=derive_seed(settings.seed, "drop")
     )
     engine = MemoryEngine(
-        {f"{name}/announcement": artist.receive_announcement for name, artist in artists.items()}
-        | {f"{name}/session": dropouts.guard(name, artist.receive_request) for name, artist in artists.items()},
+        {
+            f"{name}/announcement": _mailbox(artist, artist.receive_announcement, Purpose.ANNOUNCEMENT)
+            for name, artist in artists.items()
+        }
+        | {
+            f"{name}/session": dropouts.guard(name, _mailbox(artist, artist.receive_request, Purpose.SESSION))
+            for name, artist in artists.items()
+        },
         refusals=REFUSALS,
     )
     mechanism = prepared.budget.prototype_mechanism(start.whitening.dimensions)
@@ -257,6 +264,11 @@ def _iterate(
     training = sum(artist.training_seconds for artist in artists.values())
     prepared.seconds.update({"training": training, "aggregation": perf_counter() - begun - training})
     return Trained(start=start, outcomes=outcomes, artists=artists, engine=engine)
+
+
+def _mailbox(artist: Artist, answer: Callable[[bytes], bytes], purpose: Purpose) -> Callable[[bytes], bytes]:
+    """Where an artist opens what its pinned platform signed, and signs what it answers."""
+    return answering(answer, purpose, identity=artist.enrolment.identity, server_key=artist.terms.platform_key)
 
 
 def _enrol(

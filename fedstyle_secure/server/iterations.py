@@ -16,6 +16,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from ..aggregation.letters import Purpose, exchange
 from ..aggregation.session import Cohorts, Subject, check_cohort, session_params
 from ..aggregation.summing import Aggregate, AggregationAborted, aggregate
 from ..announcement import ACKNOWLEDGMENT, NO_RECEIPT, Announcement
@@ -175,7 +176,7 @@ def run(
     for members in summed_over:
         register.add(members)
     numbers = count(last_session + 1)
-    desk = ReceiptDesk(engine)
+    desk = ReceiptDesk()
     informed: set[str] = set()
     for step in range(1, len(cohort.multipliers) + 1):
         iteration = last_iteration + step
@@ -187,14 +188,19 @@ def run(
             anchors_digest=anchors_digest,
         )
         announcement = Announcement(iteration=iteration, mechanism=mechanism, model=model)
-        replies = engine.exchange(
+        replies = exchange(
+            engine,
             {
                 # Whoever agreed to the last announcement holds the whitening; who did not is sent it again.
                 f"{name}/announcement": replace(
                     announcement, receipt=desk.receipts.get(f"{name}/session", NO_RECEIPT)
                 ).encode(whitening=name not in informed)
                 for name in artists
-            }
+            },
+            dict(zip((f"{name}/announcement" for name in artists), identities, strict=True)),
+            Purpose.ANNOUNCEMENT,
+            identity=identity,
+            round_=iteration,
         )
         informed = {name for name in artists if replies.get(f"{name}/announcement") == ACKNOWLEDGMENT}
         on_session()
@@ -203,9 +209,10 @@ def run(
             subject=subject,
             mechanism=mechanism,
             numbers=numbers,
-            server_key=identity.public_key().public_bytes_raw(),
+            identity=identity,
             identities=identities,
-            engine=desk,
+            engine=engine,
+            desk=desk,
             artists=artists,
             transcripts=transcripts,
         )
@@ -227,9 +234,10 @@ def _run_session(
     subject: Subject,
     mechanism: Mechanism,
     numbers: Iterator[int],
-    server_key: bytes,
+    identity: Ed25519PrivateKey,
     identities: Sequence[bytes],
     engine: Engine,
+    desk: ReceiptDesk,
     artists: Sequence[str],
     transcripts: Path | None,
 ) -> Aggregate:
@@ -238,6 +246,8 @@ def _run_session(
         transcripts = transcripts / f"bucket-{number + 1}"
         transcripts.mkdir(exist_ok=True)
     cohort = [identities[index] for index in bucket]
-    params = session_params(cohort, subject, mechanism, session=next(numbers), server_key=server_key)
+    params = session_params(
+        cohort, subject, mechanism, session=next(numbers), server_key=identity.public_key().public_bytes_raw()
+    )
     mailboxes = [f"{artists[index]}/session" for index in bucket]
-    return aggregate(params, mechanism, engine, mailboxes, transcripts=transcripts)
+    return aggregate(params, mechanism, engine, mailboxes, identity=identity, take=desk.take, transcripts=transcripts)

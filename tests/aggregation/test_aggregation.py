@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from fedstyle_secure.aggregation import summing
+from fedstyle_secure.aggregation.letters import Purpose, answering, exchange
 from fedstyle_secure.aggregation.masking import REFUSALS, mask
 from fedstyle_secure.aggregation.session import SupportError, check_support, fewest_survivors, session_params
 from fedstyle_secure.aggregation.summing import AggregationAborted, aggregate
@@ -19,7 +20,8 @@ from fedstyle_secure.privacy.quantization import dequantize, quantize
 from fedstyle_secure.privacy.sizing import Mode
 from fedstyle_secure.training.tensors import head_segment, moments_segment
 from fedstyle_secure.training.updates import Layout, Support
-from protocols import ClientPolicy, PolicyRule, PolicyViolationError
+from protocols import ClientPolicy, Envelope, PolicyRule, PolicyViolationError, ProtocolError
+from protocols.envelope import ENVELOPE_SIZE
 from protocols.secagg.messages import HEADER_SIZE, MaskedInputResponse
 
 ARTISTS = 8
@@ -79,6 +81,21 @@ class Cohort:
             for number, name in enumerate(NAMES)
         }
 
+    def engine(self, mailboxes):
+        """Each mailbox opens what the platform signed, and signs what the artist answers."""
+        return MemoryEngine(
+            {
+                name: answering(
+                    mailbox,
+                    Purpose.SESSION,
+                    identity=self.town.identity(NAMES.index(name)),
+                    server_key=self.town.SERVER_KEY,
+                )
+                for name, mailbox in mailboxes.items()
+            },
+            REFUSALS,
+        )
+
     def params(self, mechanism, **subject):
         identities = [self.town.public_key(number) for number in range(ARTISTS)]
         return session_params(
@@ -86,7 +103,7 @@ class Cohort:
         )
 
     def run(self, mechanism, mailboxes):
-        return aggregate(self.params(mechanism), mechanism, MemoryEngine(mailboxes, REFUSALS), NAMES)
+        return aggregate(self.params(mechanism), mechanism, self.engine(mailboxes), NAMES, identity=self.town.PLATFORM)
 
     def clipped_sum(self, mechanism):
         clipped = (clip(self.contributions(n, mechanism), Unit.ARTWORK, max_artworks=20) for n in range(ARTISTS))
@@ -202,8 +219,8 @@ def test_only_a_noisy_update_can_be_masked(step, cohort):
         "integers": lambda: quantize(clipped, mechanism, random).values,
     }[step]()
     updates = [update, *cohort.updates(mechanism)[1:]]
-    engine = MemoryEngine(cohort.mailboxes(updates), REFUSALS)
-    summed = aggregate(cohort.params(mechanism), mechanism, engine, NAMES)
+    engine = cohort.engine(cohort.mailboxes(updates))
+    summed = aggregate(cohort.params(mechanism), mechanism, engine, NAMES, identity=cohort.town.PLATFORM)
     assert summed.survivors == ARTISTS - 1
     assert engine.refusals == {NAMES[0]: f"only a NoisyUpdate can be masked, got {type(update).__name__}"}
 
@@ -213,8 +230,11 @@ def test_an_update_under_another_mechanism_than_the_announced_one_is_not_masked(
     mechanism = cohort.mechanism()
     weaker = cohort.mechanism(noise_multiplier=mechanism.noise_multiplier / 2)
     updates = [*cohort.updates(weaker)[:1], *cohort.updates(mechanism)[1:]]
-    engine = MemoryEngine(cohort.mailboxes(updates), REFUSALS)
-    assert aggregate(cohort.params(mechanism), mechanism, engine, NAMES).survivors == ARTISTS - 1
+    engine = cohort.engine(cohort.mailboxes(updates))
+    assert (
+        aggregate(cohort.params(mechanism), mechanism, engine, NAMES, identity=cohort.town.PLATFORM).survivors
+        == ARTISTS - 1
+    )
     assert engine.refusals == {NAMES[0]: "an update was made under another mechanism than the one announced"}
 
 
@@ -249,8 +269,9 @@ def test_an_update_is_asked_for_when_everything_before_it_is_checked_and_once(nu
     aggregate(
         cohort.params(mechanism),
         mechanism,
-        MemoryEngine(cohort.mailboxes(updates) | {NAMES[0]: until}, REFUSALS),
+        cohort.engine(cohort.mailboxes(updates) | {NAMES[0]: until}),
         NAMES,
+        identity=cohort.town.PLATFORM,
     )
     assert len(made) == asked
 
@@ -313,9 +334,9 @@ def refused_by_all(cohort):
             return mailbox
 
         mailboxes = {name: listen(session) for name, session in cohort.mailboxes(cohort.updates(mechanism)).items()}
-        engine = MemoryEngine(mailboxes, REFUSALS)
+        engine = cohort.engine(mailboxes)
         with pytest.raises(AggregationAborted, match="too few clients advertised keys"):
-            aggregate(params, mechanism, engine, NAMES)
+            aggregate(params, mechanism, engine, NAMES, identity=cohort.town.PLATFORM)
         assert uploads(engine) == {}
         assert len(rules) == ARTISTS
         return set(rules)
@@ -360,11 +381,11 @@ def test_a_session_under_another_mechanism_is_refused(cohort, refused_by_all):
 def test_an_update_is_sent_once(cohort):
     mechanism = cohort.mechanism()
     mailboxes = cohort.mailboxes(cohort.updates(mechanism))
-    engine = MemoryEngine(mailboxes, REFUSALS)
-    aggregate(cohort.params(mechanism), mechanism, engine, NAMES)
+    engine = cohort.engine(mailboxes)
+    aggregate(cohort.params(mechanism), mechanism, engine, NAMES, identity=cohort.town.PLATFORM)
     before = dict(engine.bytes_from)
     with pytest.raises(AggregationAborted):
-        aggregate(cohort.params(mechanism), mechanism, engine, NAMES)
+        aggregate(cohort.params(mechanism), mechanism, engine, NAMES, identity=cohort.town.PLATFORM)
     assert engine.bytes_from == before
 
 
@@ -458,3 +479,100 @@ def test_a_cohort_that_cannot_bear_its_promises_is_refused_with_the_reason(cohor
         cohort.params(mechanism)
     with pytest.raises(InputError, match="distinct"):
         session_params([cohort.town.public_key(0)] * ARTISTS, cohort.town.subject(), cohort.mechanism(), **FACTS)
+
+
+# Letters
+
+
+def altered(mailbox, change):
+    """A mailbox whose answer with masked vectors is changed on its way."""
+
+    def answer(data):
+        reply = mailbox(data)
+        return change(reply) if reply[ENVELOPE_SIZE] == MaskedInputResponse.TAG else reply
+
+    return answer
+
+
+def plus_seven(reply):
+    """Seven more on the last coordinate of the masked input, a little-endian word of whole bytes."""
+    return reply[:-2] + bytes([(reply[-2] + 7) % 256]) + reply[-1:]
+
+
+def test_a_coordinate_that_was_forged_on_the_way_is_not_summed(cohort):
+    """LET-1: the artist is a dropout, and the sum is that of the others, to the integer."""
+    mechanism = cohort.mechanism(mode=Mode.NONE)
+    updates = cohort.updates(mechanism)
+    engine = cohort.engine(cohort.mailboxes(updates))
+    engine._mailboxes[NAMES[2]] = altered(engine._mailboxes[NAMES[2]], plus_seven)
+    summed = aggregate(cohort.params(mechanism), mechanism, engine, NAMES, identity=cohort.town.PLATFORM)
+    assert summed.survivors == ARTISTS - 1
+    exact = np.sum([update.values for number, update in enumerate(updates) if number != 2], axis=0)
+    for name, tensor in mechanism.layout.split(dequantize(exact, mechanism)).items():
+        np.testing.assert_array_equal(summed.tensors[name], tensor)
+
+
+def letter(town, body=b"request", *, number=0, signer=None, **changes):
+    signer = signer or town.PLATFORM
+    facts = {
+        "sender": signer.public_key().public_bytes_raw(),
+        "recipient": town.public_key(number),
+        "purpose": Purpose.SESSION,
+        "session": 1,
+        "round": 0,
+    }
+    return Envelope(**(facts | changes), body=body).seal(signer)
+
+
+@pytest.mark.parametrize(
+    "forge",
+    [
+        lambda _: b"request",
+        lambda _: b"",
+        lambda town: letter(town, signer=town.identity(1)),
+        lambda town: letter(town, number=1),
+        lambda town: letter(town, purpose=Purpose.ANNOUNCEMENT),
+        lambda town: letter(town)[:-1],
+        lambda town: letter(town)[:-1] + b"T",
+    ],
+    ids=["no envelope", "nothing", "another sender", "another recipient", "another purpose", "cut short", "altered"],
+)
+def test_what_the_platform_did_not_sign_reaches_no_artist_and_changes_nothing(cohort, forge):
+    """LET-2."""
+    town, asked = cohort.town, []
+    keys = {"identity": town.identity(0), "server_key": town.SERVER_KEY}
+    mailbox = answering(lambda data: asked.append(data) or b"reply", Purpose.SESSION, **keys)
+    with pytest.raises(ProtocolError):
+        mailbox(forge(town))
+    assert asked == []
+    assert mailbox(letter(town)).endswith(b"reply")
+    assert asked == [b"request"]
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        lambda _, __: b"reply",
+        lambda _, request: request,
+        lambda town, _: answer_of(town, signer=town.identity(1)),
+        lambda town, _: answer_of(town, session=2),
+        lambda town, _: answer_of(town, round=1),
+        lambda town, _: answer_of(town, recipient=town.public_key(1)),
+        lambda town, _: answer_of(town, purpose=Purpose.ANNOUNCEMENT),
+    ],
+    ids=["no envelope", "reflected", "another artist", "another session", "another round", "to another", "a receipt"],
+)
+def test_what_the_artist_did_not_sign_for_this_round_is_no_reply(cohort, reply):
+    """LET-1."""
+    town = cohort.town
+    artists = {NAMES[0]: town.public_key(0)}
+    arguments = {"identity": town.PLATFORM, "session": 1, "round_": 0}
+    forged = MemoryEngine({NAMES[0]: lambda request: reply(town, request)})
+    assert exchange(forged, {NAMES[0]: b"request"}, artists, Purpose.SESSION, **arguments) == {}
+    honest = MemoryEngine({NAMES[0]: lambda _: answer_of(town)})
+    assert exchange(honest, {NAMES[0]: b"request"}, artists, Purpose.SESSION, **arguments) == {NAMES[0]: b"reply"}
+
+
+def answer_of(town, *, signer=None, **changes):
+    signer = signer or town.identity(0)
+    return letter(town, b"reply", signer=signer, **({"recipient": town.SERVER_KEY} | changes))

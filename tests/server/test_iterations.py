@@ -20,6 +20,7 @@ from fedstyle_secure.runs.train import DIMENSIONS, OUTPUTS
 from fedstyle_secure.server.iterations import training_shares
 from fedstyle_secure.server.robust import deal
 from fedstyle_secure.training.objective import StyleHead, anchor_loss
+from protocols.envelope import ENVELOPE_SIZE
 from protocols.secagg.messages import AdvertiseKeysRequest
 
 MULTIPLIERS = {Mode.NONE: 0.0, Mode.DISTRIBUTED: 0.25, Mode.LOCAL: 0.25}
@@ -293,13 +294,14 @@ def test_announcements_differ_by_nothing_but_the_receipt_they_bring_back(town, m
     monkeypatch.setattr(federation.engine, "exchange", lambda requests: sent.append(requests) or exchange(requests))
     federation.run()
     assert list(sent[0]) == [f"{name}/announcement" for name in federation.names]
-    (data,) = set(sent[0].values())
+    (data,) = {letter[ENVELOPE_SIZE:] for letter in sent[0].values()}
     assert Announcement.decode(data).model.digest == town.model().digest
     second = next(requests for requests in sent[1:] if set(requests) == set(sent[0]))
-    receipts = {data[:RECEIPT_BYTES] for data in second.values()}
+    bodies = [letter[ENVELOPE_SIZE:] for letter in second.values()]
+    receipts = {data[:RECEIPT_BYTES] for data in bodies}
     assert len(receipts) == len(federation.names)
     assert NO_RECEIPT not in receipts
-    assert len({data[RECEIPT_BYTES:] for data in second.values()}) == 1
+    assert len({data[RECEIPT_BYTES:] for data in bodies}) == 1
 
 
 def sizes_of_announcements(federation, monkeypatch):

@@ -59,7 +59,6 @@ DECISIVE = [
     (22, {"unit": "artist"}, {"epsilon": 9.0}),
     (22, {"unit": "artist"}, {"sign": False}),
     (22, {"unit": "artist"}, {"clients": 7}),
-    (27, {}, {"privacy": "none"}),
 ]
 
 

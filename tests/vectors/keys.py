@@ -17,6 +17,7 @@ _DOMAINS = (
     "ADVERTISEMENT_DIGEST",
     "SURVIVORS",
     "UNOPENED",
+    "ENVELOPE",
     "COMMITMENT",
     "BOX",
     "SELF_MASK",

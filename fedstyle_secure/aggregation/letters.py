@@ -1,0 +1,84 @@
+"""What crosses the wall, in signed envelopes, whatever engine carries it.
+
+LET-1  The platform takes a reply only as what the artist who was asked signed for this purpose, session and round: one
+       that was altered on the way, another's or an old one is no reply.
+LET-2  An artist answers only what the platform whose key it pinned signed for it. What anybody else sends is refused
+       before the artist or its session sees it, and changes nothing.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from protocols import Envelope, ProtocolError
+from protocols import Purpose as Purpose  # noqa: PLC0414  (whoever sends a letter gets it from here)
+
+from ..engines.memory import Engine
+
+
+def answering(
+    answer: Callable[[bytes], bytes], purpose: Purpose, *, identity: Ed25519PrivateKey, server_key: bytes
+) -> Callable[[bytes], bytes]:
+    """An artist's mailbox: opens what the platform sends, and signs the answer to it (LET-2).
+
+    Args:
+        answer: Answers one request.
+        purpose: What this mailbox is for.
+        identity: The artist's long-lived signing key.
+        server_key: The platform's pinned Ed25519 public key, 32 bytes.
+
+    Returns:
+        Answers one envelope with another; raises `ProtocolError` for what is no envelope of the platform's.
+    """
+    own = _public(identity)
+
+    def mailbox(data: bytes) -> bytes:
+        request = Envelope.open(data, sender=server_key, recipient=own, purpose=purpose)
+        reply = answer(request.body)
+        return replace(request, sender=own, recipient=server_key, body=reply).seal(identity)
+
+    return mailbox
+
+
+def exchange(
+    engine: Engine,
+    requests: Mapping[str, bytes],
+    artists: Mapping[str, bytes],
+    purpose: Purpose,
+    *,
+    identity: Ed25519PrivateKey,
+    session: int = 0,
+    round_: int = 0,
+) -> dict[str, bytes]:
+    """Send requests in envelopes, and return what comes back in envelopes that fit (LET-1).
+
+    Args:
+        engine: Moves the bytes.
+        requests: By mailbox.
+        artists: Whose mailbox each is: Ed25519 public keys, 32 bytes.
+        purpose: What the requests are for.
+        identity: The platform's signing key.
+        session: Number of the session, 0 outside of any.
+        round_: Round of the session; of an announcement, the iteration.
+    """
+    own = _public(identity)
+    letters = {
+        name: Envelope(
+            sender=own, recipient=artists[name], purpose=purpose, session=session, round=round_, body=request
+        )
+        for name, request in requests.items()
+    }
+    replies = engine.exchange({name: letter.seal(identity) for name, letter in letters.items()})
+    opened: dict[str, bytes] = {}
+    for name, data in replies.items():
+        with suppress(ProtocolError):
+            reply = Envelope.open(data, sender=artists[name], recipient=own, purpose=purpose)
+            if (reply.session, reply.round) == (session, round_):
+                opened[name] = reply.body
+    return opened
+
+
+def _public(identity: Ed25519PrivateKey) -> bytes:
+    return identity.public_key().public_bytes_raw()
