@@ -254,15 +254,15 @@ def option_of(name: str) -> str:
 
 
 def read_toml(path: Path) -> dict[str, object]:
-    """Read settings from a TOML file; its names are those of `Settings`, dashes allowed.
+    """Read settings from a TOML file; its names are those of `Settings`, with dashes or capitals if one likes.
 
     Raises:
         InputError: Missing, or not TOML.
     """
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise InputError(f"cannot read the settings file {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"settings file {path} is not TOML: {error}") from error
-    return {name.replace("-", "_"): value for name, value in values.items()}
+    return {name.casefold().replace("-", "_"): value for name, value in values.items()}

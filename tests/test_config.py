@@ -262,7 +262,15 @@ def test_names_in_a_file_may_have_dashes(tmp_path):
     assert read_toml(path) == {"drop_rate": 0.5, "min_cohort": 3}
 
 
-@pytest.mark.parametrize("content", [b"epsilon = ", b"epsilon", b"\xff\xfe", b"a = 1\na = 2"])
+def test_a_file_is_read_as_other_programs_write_it(tmp_path):
+    path = tmp_path / "run.toml"
+    path.write_bytes(b"\xef\xbb\xbfEpsilon = 3\r\nDROP-RATE = 0.5\r\n")
+    assert read_toml(path) == {"epsilon": 3, "drop_rate": 0.5}
+
+
+@pytest.mark.parametrize(
+    "content", [b"a = " + b"[" * 5000, b"a = " + b"9" * 5000, b"epsilon = ", b"epsilon", b"\xff\xfe", b"a = 1\na = 2"]
+)
 def test_a_file_that_is_not_toml_is_refused_with_its_name(content, tmp_path):
     path = tmp_path / "run.toml"
     path.write_bytes(content)
