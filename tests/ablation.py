@@ -464,7 +464,7 @@ ABLATIONS = (
         "protocols/secagg/client.py",
         "if isinstance(after, InputMasked):",
         "if isinstance(after, KeysAdvertised):",
-        "tests/artist/test_artist.py::test_a_session_that_ended_before_the_upload_locks_an_artist_out_of_nothing",
+        "tests/protocols/secagg/test_policy.py::test_a_cohort_is_remembered_from_the_upload_on_and_not_for_an_announcement",
     ),
     Ablation(
         "cohort history: the artist remembers",
@@ -526,7 +526,7 @@ ABLATIONS = (
         "only a noisy prototype is taken out of the artworks",
         "fedstyle_secure/artist/rows.py",
         "prototype.remove_from(plain)",
-        "Prototype.exact(plain).remove_from(plain)",
+        "Prototype.exact(whitened[:, 0]).remove_from(plain)",
         "tests/artist/test_artist.py::test_moments_are_made_of_what_the_noisy_prototype_leaves",
     ),
     Ablation(
@@ -535,6 +535,14 @@ ABLATIONS = (
         "self._check_receipt(announcement.receipt)",
         "pass",
         "tests/artist/test_artist.py::test_a_ledger_restored_from_a_backup_is_noticed_by_the_receipt_it_does_not_know",
+    ),
+    Ablation(
+        "cohort history: an artist remembers uploads alone",
+        "fedstyle_secure/artist/artist.py",
+        "        if session.stage is not Stage.INPUT_MASKED:\n            return NO_RECEIPT + response\n"
+        "        self.cohorts.add(session.roster)\n",
+        "        self.cohorts.add(self.enrolment.roster)\n",
+        "tests/artist/test_artist.py::test_a_session_that_ended_before_the_upload_locks_an_artist_out_of_nothing",
     ),
     Ablation(
         "terms: accomplices",

@@ -128,7 +128,7 @@ def _in_the_house() -> Iterable[Flow]:
     yield Flow(name="image file", source="artworks", target="gate", carries=("bytes",), threats=(18,))
     yield _flow(_made_by(read_artwork), "gate", "studio", 15, 18)
     yield _flow(_made_by(extract), "studio", "desk", 12)
-    yield _flow(_taken_by(Ledger.charge, "release"), "desk", "ledger", 13)
+    yield _flow(_taken_by(Ledger.charge, "release"), "desk", "ledger", 13, 27)
     yield _flow(_made_by(contribute), "desk", "scales", 8, 13)
     yield _flow(_made_by(protect), "scales", "client", 6, 13)
     yield _flow(_taken_by(mask, "enrolment"), "enrolment", "client", 5, 20)
@@ -136,8 +136,8 @@ def _in_the_house() -> Iterable[Flow]:
 
 
 def _through_the_wall() -> Iterable[Flow]:
-    yield _flow(Announcement, "loop", "desk", 4, 7, 8, 11, 12)
-    yield Flow(name="acknowledgment", source="desk", target="loop", carries=("one word",), threats=(6,))
+    yield _flow(Announcement, "loop", "desk", 4, 6, 7, 8, 11, 12, 27)
+    yield Flow(name="acknowledgment", source="desk", target="loop", carries=("one word",), threats=(27,))
     yield Flow(name="receipt", source="desk", target="loop", carries=("32 bytes",), threats=(13,))
     for request, response in rounds():
         yield _flow(request, "server", "client", *MESSAGE_THREATS[request.__name__])

@@ -101,7 +101,7 @@ def test_every_element_stands_somewhere_in_the_code_and_takes_part() -> None:
 
 def test_every_flow_has_a_threat_and_every_threat_a_flow() -> None:
     assert all(flow.threats for flow in flows())
-    assert {number for flow in flows() for number in flow.threats} == set(range(1, 22)) - {19, 21}
+    assert {number for flow in flows() for number in flow.threats} == set(range(1, 22)) - {19, 21} | {27}
 
 
 def test_flows_of_a_type_say_what_it_carries() -> None:

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from tests.documents import invariants
-from threat_models.register import HIGHEST
+from threat_models.register import NUMBERS
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "security.md"
 MODEL = ROOT / "threat_models" / "symbolic" / "model.maude"
-THREATS = {f"TM-{number}" for number in range(1, HIGHEST + 1)}
+THREATS = {f"TM-{number}" for number in NUMBERS}
 INVARIANTS = {number for number, _, _ in invariants()}
 
 LINK = re.compile(r"\[([A-Z]{2,4}-\d+)\]\(([a-z-]+\.md)\)")

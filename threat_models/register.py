@@ -16,8 +16,8 @@ from types import ModuleType
 
 from .claim import Attack, Claim, Defended
 
-HIGHEST = 22
-"""Threats are numbered from 1 to this."""
+NUMBERS = (*range(1, 23), 27)
+"""Every threat's number; those between are kept for a platform on a network."""
 
 _MODULE = re.compile(r"tm(\d\d)_[a-z0-9_]+")
 
@@ -134,7 +134,7 @@ def read_threat(module: ModuleType) -> Threat:
     claim, attack, defended = (getattr(module, wanted, None) for wanted in ("CLAIM", "attack", "defended"))
     if not isinstance(claim, Claim) or not callable(attack) or not callable(defended):
         raise RegisterError(f"{module.__name__} lacks a CLAIM, an attack or a defended: it must define all three")
-    if claim.number != int(matched[1]) or not 1 <= claim.number <= HIGHEST:
+    if claim.number != int(matched[1]) or claim.number not in NUMBERS:
         raise RegisterError(f"{module.__name__} claims to be {claim.id}: the number in its name must be the same")
     for off in (claim.off_for_power, *claim.ablated_sets):
         if unknown := sorted(off - claim.defenses.keys()):
@@ -145,4 +145,4 @@ def read_threat(module: ModuleType) -> Threat:
 def missing() -> list[str]:
     """Ids of threats that have no module and do not wait (REG-2)."""
     known = threats().keys() | {waiting.number for waiting in WAITING}
-    return [f"TM-{number}" for number in range(1, HIGHEST + 1) if number not in known]
+    return [f"TM-{number}" for number in NUMBERS if number not in known]

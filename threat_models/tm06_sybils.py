@@ -9,10 +9,13 @@ import os
 from collections.abc import Callable
 from functools import cache, partial
 from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from dp_accounting import GaussianDpEvent
 from numpy.typing import NDArray
 
 from fedstyle_secure.aggregation.letters import Purpose, answering
@@ -20,7 +23,9 @@ from fedstyle_secure.aggregation.masking import IN_PROCESS, REFUSALS, Conditions
 from fedstyle_secure.aggregation.session import Subject, session_params
 from fedstyle_secure.aggregation.summing import AggregationAborted, aggregate, ring_sum
 from fedstyle_secure.engines.memory import MemoryEngine, Unreachable
+from fedstyle_secure.errors import PrivacyError
 from fedstyle_secure.experiments.privacy_audit import Probe, claim_of, make_probe
+from fedstyle_secure.privacy.accounting import quick_epsilon
 from fedstyle_secure.privacy.auditing import judge, thresholds
 from fedstyle_secure.privacy.clipping import Unit
 from fedstyle_secure.privacy.mechanism import Mechanism, View, plan
@@ -33,6 +38,7 @@ from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
 from .deployment import Deployment
 from .edits import Edit, off
 from .platform_key import PLATFORM, SERVER_KEY
+from .town import Federation, make_announcement, make_mechanism
 
 CLIENTS, CORRUPT, SURVIVORS, MIN_COHORT = 12, 3, 9, 5
 DELTA, CONFIDENCE = 1e-5, 0.9999
@@ -45,7 +51,11 @@ _EDITS: Final = {
         Edit(_MASK, "conditions.min_survivors, mechanism.min_survivors", "conditions.min_survivors"),
         Edit(_MASK, "max(conditions.corrupt, mechanism.corrupt)", "conditions.corrupt"),
     ),
+    "accomplices by the artist's terms": (
+        Edit("fedstyle_secure.artist.terms:Terms.check", "mechanism.corrupt >= self.corrupt", "True"),
+    ),
 }
+_ACCOMPLICES = 2  # of a town's eight artists
 _ANSWERS = 2  # of an artist whom the server then lets drop out: keys are exchanged by then
 
 CLAIM = Claim(
@@ -60,12 +70,17 @@ CLAIM = Claim(
     defenses={
         "noise for honest survivors": "privacy/sizing.py, Sizing.honest: shares for n - c - dropouts, not for n",
         "the client holds the session to its noise": "aggregation/masking.py, mask: AGG-3",
+        "accomplices by the artist's terms": "artist/terms.py, TRM-3: at least as many as the artist reckons with",
     },
-    power=(Limit(figure="c sybils: measured / claimed", at_least=1.2),),
+    power=(
+        Limit(figure="c sybils: measured / claimed", at_least=1.2),
+        Limit(figure="c sybils that are not announced: true / charged", at_least=1.2),
+    ),
     protected=(
         Limit(figure="c sybils: measured / claimed", at_least=0.5, at_most=1.0),
         Limit(figure="n - 1 sybils: measured / worst case", at_least=0.5, at_most=1.0),
         Limit(figure="survivors fewer than promised", at_most=0.0, unit="artists"),
+        Limit(figure="c sybils that are not announced: true / charged", at_most=1.0),
     ),
     residual="with more than c sybils the claimed epsilon is void and the worst case holds; nothing here says who is a "
     "sybil: that is up to enrolment",
@@ -87,6 +102,7 @@ def attack(without: frozenset[str], effort: Effort) -> Figures:
     with off(without, _EDITS):
         release = _release()
         survivors = _fewest_survivors(release)
+        unannounced = _true_over_charged()
         some = _lower_bound(promised, release, View.AGGREGATE, survivors - CORRUPT, _TRIALS[effort])
         all_others = _lower_bound(promised, release, View.WORST_CASE, 1, _TRIALS[effort])
     return {
@@ -97,6 +113,7 @@ def attack(without: frozenset[str], effort: Effort) -> Figures:
         "c sybils: measured / claimed": some / epsilons[View.AGGREGATE],
         "n - 1 sybils: measured / worst case": all_others / epsilons[View.WORST_CASE],
         "survivors fewer than promised": SURVIVORS - survivors,
+        "c sybils that are not announced: true / charged": unannounced,
     }
 
 
@@ -209,3 +226,27 @@ def _vanishing(session: MaskedSession) -> Callable[[bytes], bytes]:
 @cache
 def _keys() -> tuple[Ed25519PrivateKey, ...]:
     return tuple(Ed25519PrivateKey.generate() for _ in range(CLIENTS))
+
+
+# A server that says it has no accomplices
+
+
+def _true_over_charged() -> float:
+    """What a sum is worth to a server with c accomplices in it, over what the artist is charged for it.
+
+    The server announces as few as the artist agrees to. Accomplices add no noise, so the honest survivors' is all.
+    """
+    with TemporaryDirectory(prefix="threat-") as folder:
+        federation = Federation(folder=Path(folder), mode=Mode.DISTRIBUTED, corrupt=_ACCOMPLICES)
+        artist = federation.artists[federation.names[0]]
+        for announced in range(_ACCOMPLICES + 1):
+            mechanism = make_mechanism(corrupt=announced)
+            try:
+                artist.receive_announcement(make_announcement(mechanism).encode())
+            except PrivacyError:
+                continue
+            honest = mechanism.min_survivors - _ACCOMPLICES
+            deviation = math.sqrt(honest * mechanism.sigma_share**2 - mechanism.smoothing**2)
+            true = quick_epsilon([GaussianDpEvent(deviation / mechanism.sensitivity)], DELTA)
+            return true / quick_epsilon([mechanism.event(View.AGGREGATE)], DELTA)
+    raise AssertionError("an honest announcement must be agreed to, or this attack shows nothing")

@@ -390,6 +390,19 @@ def test_a_session_charged_to_the_limit_may_be_charged_again(path: Path) -> None
         ledger.charge(in_session(6))
 
 
+def test_asking_whether_a_charge_would_be_refused_writes_nothing(path: Path) -> None:
+    ledger = opened(path)
+    for number in range(1, 6):
+        ledger.check(in_session(number))
+        ledger.charge(in_session(number))
+    before = path.read_bytes()
+    ledger.check(in_session(5))  # charged already
+    for refused, error in ((in_session(6), BudgetExceededError), (replace(in_session(5), name="x"), LedgerError)):
+        with pytest.raises(error):
+            ledger.check(refused)
+    assert path.read_bytes() == before
+
+
 def test_a_ledger_knows_how_far_each_platforms_numbers_have_risen(path: Path) -> None:
     ledger, other = opened(path), bytes([7] * 32)
     assert (ledger.last_iteration(bytes(32)), ledger.last_session(bytes(32))) == (0, 0)
