@@ -1,16 +1,17 @@
-"""Audit what a run's releases really cost: attack them, through the real code, as well as anyone could.
+"""Audit what a run's releases really cost: attack them as well as anyone could.
 
-PAU-1  What is attacked is the released aggregate: real contributions through `pipeline.protect` with the operating
-       system's randomness, summed in the ring and decoded as the server does. None of it is done over again here.
+PAU-1  What is attacked is the released aggregate: rows through `pipeline.protect` with the operating system's
+       randomness, summed in the ring and decoded as the server does. What comes before, from pixels to rows, the
+       artist's ledger, and noise across releases are for `paired_audit` to see.
 PAU-2  The adversary is given more than any server has: every release by itself, before anything is made of it, all
        contributions but the canary, and the noise of corrupt artists. What hides the canary is the noise of
        min_survivors - corrupt artists, in the local view of one: counted here, the mechanism is not asked.
 
-Two audits. *Two worlds*: all releases of the run, with and without one artwork that fills its clip norm in each, many
-times. The trials are independent, so this bound takes nothing for granted. It needs thousands of runs, and time grows
-with dimension where noise, clip norm and claim do not: the run's own budget is spent on a small style space. *One run*:
-the first iteration's release at full size with many orthogonal canaries, each in or out by a fair coin. Their scores
-are taken to be independent, as those of orthogonal canaries are under a correct mechanism.
+Two audits here. *Two worlds*: all releases of the run, with and without one artwork that fills its clip norm in each,
+many times. The trials are independent, so this bound takes nothing for granted. It needs thousands of runs, and time
+grows with dimension where noise, clip norm and claim do not: the run's own budget is spent on a small style space.
+*One run*: the first iteration's release at full size with many orthogonal canaries, each in or out by a fair coin.
+Their scores are taken to be independent, as those of orthogonal canaries are under a correct mechanism.
 """
 
 import json
@@ -55,6 +56,7 @@ from ..runs.progress import Progress, Silent
 from ..runs.train import DIMENSIONS, OUTPUTS
 from ..training.codebook import Codebook
 from ..training.updates import Contributions
+from .paired_audit import audit_from_pixels
 
 ARTISTS: Final = 24
 """Default size of the cohort."""
@@ -168,6 +170,8 @@ def _audit(
     large = budget.cohort.mechanism(1, dimensions=DIMENSIONS, outputs=OUTPUTS)
     small = budget.mechanisms(dimensions=SMALL_DIMENSIONS, outputs=SMALL_OUTPUTS)
     probes = [make_probe(mechanism, view=view, views=settings.views) for mechanism in small]
+    with progress.stage("One artist, from pixels on", None):
+        pair = audit_from_pixels(settings, budget)
     one = None
     if settings.unit is Unit.ARTWORK:
         wanted = _fitting(canaries, large)
@@ -180,6 +184,7 @@ def _audit(
         for name, found in audits.items()
         if not found["holds"]
     ]
+    problems += pair["problems"]
     if not session["agrees"]:
         problems.append("a session's sum is not the sum of its survivors' uploads in the ring")
     return {
@@ -204,6 +209,7 @@ def _audit(
             "corrupt": large.corrupt,
         },
         "session": session,
+        "from_pixels": pair,
         "two_worlds": two,
         "one_run": one,
     }

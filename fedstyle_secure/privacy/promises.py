@@ -13,7 +13,7 @@ from .clipping import Unit
 from .mechanism import View
 from .sizing import EPSILON_CEILING, Mode
 
-_UNITS = {Unit.ARTWORK: "any one artwork was there", Unit.ARTIST: "any one artist took part"}
+_UNITS = {Unit.ARTWORK: "any one artwork was there", Unit.ARTIST: "any one artist's works were there"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,7 +46,7 @@ def spending(facts: Facts) -> Html:
         paragraph(
             "ε limits what anyone can conclude about ",
             "one artwork" if privacy.unit == "artwork" else "one artist's whole contribution",
-            " from all that was released: the odds that it took part shift at most by a factor of ",
+            " from all that was released: the odds that it was there shift at most by a factor of ",
             join("e", tag("sup", "ε")),
             ", but for a probability of about δ = ",
             scientific(privacy.delta),
