@@ -225,7 +225,7 @@ def test_artists_are_enrolled_with_the_limit_of_the_run(art: Path, tmp_path: Pat
     cell = Cell(method=FEDSTYLE, privacy=Mode.DISTRIBUTED, epsilon=3.0)
     prepared = bench.prepare(cell)
     (tmp_path / LEDGER_FOLDER).mkdir()
-    artists = run_module._enrol(prepared, first_model(prepared), tmp_path)
+    artists = run_module._enrol(prepared, first_model(prepared), bytes(32), tmp_path)
     assert {artist.ledger.limit for artist in artists.values()} == {3.0}
 
 
