@@ -1078,13 +1078,6 @@ ABLATIONS = (
         "tests/runs/test_dataset.py::test_one_artwork_less_in_a_folder_changes_one_training_artwork_at_most",
     ),
     Ablation(
-        "ledger: an artist's limit is the run's",
-        "fedstyle_secure/runs/train.py",
-        "limit=limit, delta=settings.delta, view=budget.view",
-        'limit=float("inf"), delta=settings.delta, view=budget.view',
-        "tests/experiments/test_experiment.py::test_artists_are_enrolled_with_the_limit_of_the_run",
-    ),
-    Ablation(
         "prototype: trusted as far as its noise lets it be seen",
         "fedstyle_secure/artist/artist.py",
         "kept_fraction(noisy, noise))",

@@ -218,18 +218,6 @@ def test_artists_are_enrolled_with_the_style_space_of_the_start(art: Path, tmp_p
 
 
 @pytest.mark.usefixtures("quick")
-def test_artists_are_enrolled_with_the_limit_of_the_run(art: Path, tmp_path: Path) -> None:
-    """AGT-1: a ledger without a limit refuses nothing."""
-    bench = Bench(common=settings(art, tmp_path / "out"))
-    bench.fill(Silent())
-    cell = Cell(method=FEDSTYLE, privacy=Mode.DISTRIBUTED, epsilon=3.0)
-    prepared = bench.prepare(cell)
-    (tmp_path / LEDGER_FOLDER).mkdir()
-    artists = run_module._enrol(prepared, first_model(prepared), bytes(32), tmp_path)
-    assert {artist.ledger.limit for artist in artists.values()} == {3.0}
-
-
-@pytest.mark.usefixtures("quick")
 def test_nothing_about_a_rival_is_chosen_by_a_clients_artworks(art: Path, tmp_path: Path) -> None:
     bench = Bench(common=settings(art, tmp_path / "out", split=Split.CONTENT))
     bench.fill(Silent())
