@@ -2,10 +2,14 @@
 
 import json
 import shutil
+import subprocess
+import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from fedstyle_secure.artist.artist import Artist
 from fedstyle_secure.catalogue.index import StyleIndex
@@ -219,6 +223,64 @@ def test_one_artist_written_otherwise_is_no_new_one(spelling: str, finished: Pat
     assert NAME not in accounts
     assert accounts[spelling]["ledger"] == again["ledger"]
     assert len(accounts[spelling]["releases"]) == 2
+
+
+CHANGER = """
+import sys
+from pathlib import Path
+import pytest
+from fedstyle_secure.runs import members
+from tests import stand_ins
+run, what, who = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+with pytest.MonkeyPatch.context() as patch:
+    stand_ins.install(patch)
+    patch.setattr(members, "make_page", lambda *_, **__: "<html></html>")
+    print("ready", flush=True)
+    sys.stdin.readline()
+    if what == "add":
+        members.join(run, Path(who), name=Path(who).name)
+    else:
+        members.leave(run, who)
+"""
+
+
+def test_of_artists_who_join_and_leave_at_once_nobody_is_lost_or_brought_back(finished: Path, tmp_path: Path) -> None:
+    """Three processes begin at the same moment; every one of their changes holds."""
+    leaver = StyleIndex.load(finished / "catalogue").artists[0]
+    newcomers = []
+    for number, name in enumerate(("Ida", "Jon")):
+        folder = tmp_path / name
+        folder.mkdir()
+        for picture in range(5):
+            Image.new("RGB", (32, 32), (40 * picture, 90 * number, 7)).save(folder / f"{picture}.png")
+        newcomers.append(folder)
+    changes = [("add", newcomers[0]), ("remove", leaver), ("add", newcomers[1])]
+    with ExitStack() as running:
+        processes = [
+            running.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-c", CHANGER, finished, what, str(who)],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                )
+            )
+            for what, who in changes
+        ]
+        for process in processes:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+        for process in processes:
+            assert process.stdin is not None
+            process.stdin.write("go\n")
+            process.stdin.flush()
+    assert [process.returncode for process in processes] == [0, 0, 0]
+    artists = StyleIndex.load(finished / "catalogue").artists
+    assert {"Ida", "Jon"} < set(artists)
+    assert leaver not in artists
+    assert len(artists) == 9
+    accounts = read_spending(finished)["artists"]
+    assert all(len(accounts[name]["releases"]) == 1 for name in ("Ida", "Jon"))
 
 
 def test_a_refused_artist_leaves_no_ledger(finished: Path, painted: Path) -> None:
