@@ -23,7 +23,7 @@ from protocols import (
     SessionParams,
     VectorSpec,
 )
-from protocols.secagg.masking import ALONE
+from protocols.masking import ALONE
 from threat_models.adversaries.parties import policy_for
 
 ADVERTISE_KEYS, SHARE_KEYS, MASKED_INPUT, CONSISTENCY_CHECK, UNMASKING = range(5)

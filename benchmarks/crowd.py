@@ -13,9 +13,9 @@ from functools import cached_property
 from hashlib import sha256
 
 from protocols.codec import Domain, encode_indices
+from protocols.graph import Graph
 from protocols.primitives import aead, signing
 from protocols.primitives.key_agreement import KeyPair
-from protocols.secagg.graph import Graph
 from protocols.secagg.messages import (
     BOX_SIZE,
     AdvertiseKeysResponse,

@@ -37,7 +37,7 @@ from numpy.typing import NDArray
 
 from protocols import Crew, ProtocolError, Server, SessionParams
 from protocols.codec import word_type
-from protocols.secagg.masking import ALONE
+from protocols.masking import ALONE
 from protocols.secagg.messages import ShareKeysResponse
 
 from .cohort import (
@@ -50,6 +50,8 @@ from .cohort import (
     invite_securely,
     timed,
 )
+from .speakonce import masks_left, open_window, play
+from .speakonce import replay as replay_window
 
 _BLOCKS = (1 << 16, 1 << 17, 1 << 18)
 """Bytes of a block of the limit: what stays in a cache of the second level."""
@@ -186,6 +188,57 @@ def measure(cohort: Cohort, dropouts: int) -> dict[str, float]:
     }
 
 
+def measure_windows(options: argparse.Namespace) -> dict[str, float]:
+    """The same of the protocol in which clients speak once (benchmarks.speakonce says what is timed)."""
+    window = open_window(
+        options.clients,
+        degree=options.degree,
+        dropout=options.dropout,
+        length=options.length,
+        modulus_bits=options.modulus_bits,
+    )
+    params, blocks, limits = window.params, cycle(_BLOCKS), []
+
+    def take_limit(masks: int) -> float:
+        return timed(limit, masks, options.length, options.modulus_bits, next(blocks))[0]
+
+    absent = int(options.dropout * options.clients)
+    recorded, server = play(window, absent, lambda: limits.append(take_limit(params.degree + 1)))
+    server_masks, unmask_ms, server_limit_ms = masks_left(window, server), [], []
+    for _ in range(_REPETITIONS):
+        server_limit_ms.append(take_limit(server_masks))
+        unmask_ms.append(replay_window(window, recorded)[0])
+    tracemalloc.start()
+    replay_window(window, recorded)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    client_mask_ms = min(recorded.mask_ms.values())
+    members = recorded.responses[1]
+    return {
+        "limit_mask_ms": min(limits),
+        "client_mask_ms": client_mask_ms,
+        "client_mask_over_limit": client_mask_ms / min(limits),
+        "client_keys_and_shares_ms": min(recorded.shares_ms.values()),
+        "server_unmask_ms": min(unmask_ms),
+        "server_limit_ms": min(server_limit_ms),
+        "server_unmask_over_limit": min(unmask_ms) / min(server_limit_ms),
+        "upload_bytes": max(map(len, recorded.responses[0].values())),
+        "peak_server_mb": peak / 1e6,
+        "client_masks": params.degree + 1,
+        "server_masks": server_masks,
+        "threshold": params.threshold,
+        "members": params.members,
+        "quorum": params.quorum,
+        "floor": params.floor,
+        "committee_ms": max(recorded.member_ms.values()),
+        "committee_bytes_down": max(recorded.member_down.values()),
+        "committee_bytes_up": max(
+            sum(len(answers[member]) for answers in recorded.responses[1:] if member in answers) for member in members
+        ),
+        "messages_per_client": 1,
+    }
+
+
 def beside_flower(flower: ModuleType, cohort: Cohort, dropouts: int, ours: Mapping[str, float]) -> dict[str, float]:
     """Flower's times for the same work, and how many times ours they are."""
     params = cohort.params
@@ -218,6 +271,7 @@ def _load_flower() -> ModuleType:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.secagg", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--protocol", choices=("secagg", "speakonce"), default="secagg")
     parser.add_argument("--clients", type=int, default=100)
     parser.add_argument("--degree", type=int, default=50, help="neighbors of a client; clients - 1: complete graph")
     parser.add_argument("--threshold", type=int, help="default: the lowest that is secure")
@@ -230,6 +284,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if options.vs_flower and options.modulus_bits > 62:
         parser.error("--vs-flower: Flower computes in int64, use at most 62 modulus bits")
+    if options.protocol == "speakonce" and (options.vs_flower or options.threads > 1 or options.threshold):
+        parser.error("--protocol speakonce: --vs-flower, --threads and --threshold are about the five rounds")
     if options.threads < 1 or (options.vs_flower and options.threads > 1):
         parser.error("--threads: at least 1, and 1 beside Flower, which uses no threads")
     return options
@@ -238,6 +294,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Parse options, measure, print."""
     options = _options(arguments)
+    if options.protocol == "speakonce":
+        _print(measure_windows(options), as_json=options.json)
+        return
     flower = _load_flower() if options.vs_flower else None
     dropouts = round(options.dropout * options.clients)
     cohort = invite_securely(
@@ -258,7 +317,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise SystemExit(str(error)) from error
     if flower:
         result |= beside_flower(flower, cohort, dropouts, result)
-    if options.json:
+    _print(result, as_json=options.json)
+
+
+def _print(result: Mapping[str, float], *, as_json: bool) -> None:
+    if as_json:
         print(json.dumps(result))
         return
     for name, value in result.items():

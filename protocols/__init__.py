@@ -4,6 +4,7 @@ Nothing here opens a socket, reads a clock, touches a disk or draws randomness: 
 time ("close this round") and randomness are arguments.
 """
 
+from .cohorts import Cohorts
 from .envelope import Envelope, Purpose
 from .errors import (
     AbortReason,
@@ -17,14 +18,13 @@ from .errors import (
     RemoteError,
     SessionAborted,
 )
+from .graph import Adversary, parameters
+from .masking import Crew
 from .params import SessionParams, VectorSpec
+from .policy import ClientPolicy
 from .secagg.client import CLIENT_RANDOM_BYTES, Client
-from .secagg.cohorts import Cohorts
-from .secagg.graph import Adversary, parameters
-from .secagg.masking import Crew
-from .secagg.policy import ClientPolicy
 from .secagg.server import Server
-from .secagg.snapshot import Position, SnapshotError, Vault
+from .vault import Position, SnapshotError, Vault
 
 __all__ = [
     "CLIENT_RANDOM_BYTES",

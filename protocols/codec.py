@@ -6,7 +6,7 @@ COD-3  Every hash, signature and derived key starts with a `Domain`. A zero byte
        it, so none is a prefix of another and nothing made for one purpose can be read as made for another.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 from typing import TypeAlias
 
@@ -42,6 +42,24 @@ class Domain(Enum):
     SHARING_MASK_KEY = b"secagg/2/sharing-mask-key\0"
     GRAPH = b"secagg/2/graph\0"
     GRAPH_POSITION = b"secagg/2/graph-position\0"
+    PREKEYS = b"speakonce/1/prekeys\0"
+    PREKEYS_LEAF = b"speakonce/1/prekeys-leaf\0"
+    PREKEYS_NODE = b"speakonce/1/prekeys-node\0"
+    FROZEN = b"speakonce/1/frozen\0"
+    SEED = b"speakonce/1/seed\0"
+    RING_POSITION = b"speakonce/1/ring-position\0"
+    COMMITTEE_POSITION = b"speakonce/1/committee-position\0"
+    WINDOW = b"speakonce/1/window\0"
+    SECRET = b"speakonce/1/secret-commitment\0"
+    SHARING = b"speakonce/1/sharing\0"
+    DEALT_LEAF = b"speakonce/1/dealt-leaf\0"
+    DEALT_NODE = b"speakonce/1/dealt-node\0"
+    BOXES_LEAF = b"speakonce/1/boxes-leaf\0"
+    BOXES_NODE = b"speakonce/1/boxes-node\0"
+    MANIFEST = b"speakonce/1/manifest\0"
+    REPORT = b"speakonce/1/report\0"
+    COUNTED = b"speakonce/1/counted\0"
+    RELEASE = b"speakonce/1/release\0"
 
     def bind(self, digest: bytes, *indices: int) -> bytes:
         """Returns domain, 32 bytes (a session id or a graph's digest) and client indices as one unambiguous string."""
@@ -88,18 +106,20 @@ class Reader:
 
     def table(self, limit: int, entry_size: int) -> dict[int, bytes]:
         """Reads a map from client indices below `limit` to entries of `entry_size` bytes, in index order."""
-        count = self.uint(INDEX_WIDTH)
+        count = int.from_bytes(self._data[self._offset : self._offset + INDEX_WIDTH], "big")
         if count * (INDEX_WIDTH + entry_size) > len(self._data) - self._offset:
             raise self._malformed(f"promises {count} entries and ends before")
-        entries: dict[int, bytes] = {}
+        return {index: self.take(entry_size) for index in self.increasing(limit)}
+
+    def increasing(self, limit: int) -> Iterator[int]:
+        """Reads a count, then yields that many client indices below `limit`; the caller reads what follows each."""
         last = -1
-        for _ in range(count):
+        for _ in range(self.uint(INDEX_WIDTH)):
             index = self.uint(INDEX_WIDTH)
             if not last < index < limit:
                 raise self._malformed(f"index {index} after {last}: indices must increase and stay below {limit}")
-            entries[index] = self.take(entry_size)
+            yield index
             last = index
-        return entries
 
     def finish(self) -> None:
         """Insists that the whole message has been read."""

@@ -14,6 +14,7 @@ ProtocolError
     ├── InvalidKeyError         no public key, or one of small order
     ├── InvalidSignatureError   does not verify
     ├── InvalidBoxError         does not open
+    ├── InvalidProofError       leaves that do not lead to their Merkle root
     └── InvalidShareError       no share of any secret, or shares of no secret
 ```
 
@@ -44,6 +45,14 @@ class PolicyRule(StrEnum):
     """The session's number is higher than that of the last one this client took part in."""
     PATIENCE = "patience"
     """Its neighbors' keys come before this client's patience ends."""
+    FROZEN = "frozen"
+    """The frozen roster is the one this client saw published before the beacon was drawn."""
+    BEACON = "beacon"
+    """The beacon is the one this client read where it is drawn."""
+    WINDOW = "window"
+    """The window ends no later than this client keeps its keys."""
+    COMMITTEE = "committee"
+    """Ring and committee withstand the corrupt clients that this client assumes."""
     EARLIER = "earlier"
     """Beside each earlier cohort nobody or enough clients have joined, and nobody or enough have left."""
     ARCHITECTURE = "architecture"
@@ -70,6 +79,9 @@ class AbortReason(StrEnum):
     TOO_FEW_SURVIVORS = "too few clients delivered a masked input"
     TOO_FEW_SIGNATURES = "too few survivors signed the survivor set"
     TOO_FEW_UNMASKINGS = "too few survivors released their shares"
+    TOO_FEW_REPORTS = "too few members of the committee opened their boxes"
+    THIN_WINDOW = "too few clients of one window of the ring delivered a masked input"
+    SPOILED_BOXES = "boxes of an input that cannot be taken out any more did not open"
     INCONSISTENT_SHARES = "the released shares do not give back what their owner committed to"
 
 
@@ -163,6 +175,10 @@ class InvalidSignatureError(InvalidDataError):
 
 class InvalidBoxError(InvalidDataError):
     """The box does not open: wrong key, wrong sender or recipient, other session, or altered bytes."""
+
+
+class InvalidProofError(InvalidDataError):
+    """The leaves do not lead to the Merkle root that they are said to be under."""
 
 
 class InvalidShareError(InvalidDataError):

@@ -41,10 +41,13 @@ _CLIENT = "tests/protocols/secagg/test_client.py"
 _EVIL = "tests/protocols/secagg/test_evil_server.py"
 _LEDGER = "tests/privacy/test_ledger.py"
 _LEDGERS = "tests/privacy/test_ledger_processes.py"
-_POLICY = "tests/protocols/secagg/test_policy.py"
+_POLICY = "tests/protocols/test_policy.py"
 _RECOVERY = "tests/protocols/secagg/test_recovery.py"
 _SERVER = "tests/protocols/secagg/test_server.py"
 _DATASET = "tests/runs/test_dataset.py"
+_WINDOW_ATTACKS = "tests/protocols/speakonce/test_attacks.py"
+_WINDOW_CLIENT = "tests/protocols/speakonce/test_client.py"
+_WINDOW_RECOVERY = "tests/protocols/speakonce/test_recovery.py"
 _TRANSFORMERS = "tests/encoder/test_transformers.py"
 _CACHE = "tests/encoder/test_feature_cache.py"
 
@@ -144,7 +147,7 @@ ABLATIONS = (
     ),
     Ablation(
         "model binding: the client compares",
-        "protocols/secagg/policy.py",
+        "protocols/policy.py",
         "params.model_digest == self.model_digest,",
         "True,",
         f"{_EVIL}::test_a_client_told_of_another_model_uploads_nothing",
@@ -158,7 +161,7 @@ ABLATIONS = (
     ),
     Ablation(
         "session binding: messages name their session",
-        "protocols/secagg/messages.py",
+        "protocols/wire.py",
         "if reader.take(len(params.session_id)) != params.session_id:",
         "if not reader.take(len(params.session_id)):",
         f"{_SERVER}::test_a_masked_input_that_is_late_cannot_enter_the_next_sum",
@@ -179,14 +182,14 @@ ABLATIONS = (
     ),
     Ablation(
         "graph binding: the digest holds every advertisement",
-        "protocols/secagg/graph.py",
+        "protocols/graph.py",
         "Domain.GRAPH.bind(session_id) + encode_table(digests)",
         "Domain.GRAPH.bind(session_id)",
         f"{_CLIENT}::test_clients_that_were_shown_different_advertisements_open_no_boxes_of_each_other",
     ),
     Ablation(
         "graph: the client judges degree and threshold",
-        "protocols/secagg/policy.py",
+        "protocols/policy.py",
         "self._check_graph(params)",
         "pass",
         f"{_POLICY}::test_a_small_sparse_graph_needs_more_than_half_the_degree_and_the_corrupt_clients",
@@ -279,7 +282,7 @@ ABLATIONS = (
     ),
     Ablation(
         "security bits: the client's own",
-        "protocols/secagg/policy.py",
+        "protocols/policy.py",
         "security_bits=self.security_bits,",
         "security_bits=40,",
         f"{_POLICY}::test_a_client_judges_a_graph_by_its_own_security_bits",
@@ -293,7 +296,7 @@ ABLATIONS = (
     ),
     Ablation(
         "server: the pinned one",
-        "protocols/secagg/policy.py",
+        "protocols/policy.py",
         "params.server_key == self.server_key,",
         "True,",
         f"{_POLICY}::test_a_session_against_the_policy_gets_no_byte_no_key_and_hears_the_rule",
@@ -314,7 +317,7 @@ ABLATIONS = (
     ),
     Ablation(
         "minimum cohort: invited",
-        "protocols/secagg/policy.py",
+        "protocols/policy.py",
         "params.clients >= self.min_cohort,",
         "True,",
         f"{_EVIL}::test_a_cohort_below_the_clients_minimum_gets_no_keys",
@@ -440,21 +443,21 @@ ABLATIONS = (
     ),
     Ablation(
         "cohort history: the client compares",
-        "protocols/secagg/policy.py",
+        "protocols/policy.py",
         "PolicyRule.EARLIER, not conflict, conflict",
         "PolicyRule.EARLIER, True, conflict",
         f"{_POLICY}::test_a_roster_that_differs_in_one_client_from_an_earlier_one_is_refused",
     ),
     Ablation(
         "cohort history: who left counts",
-        "protocols/secagg/cohorts.py",
+        "protocols/cohorts.py",
         "0 < left < least or ",
         "",
         f"{_POLICY}::test_what_is_enough_is_the_clients_own_minimum_cohort",
     ),
     Ablation(
         "cohort history: who joined counts",
-        "protocols/secagg/cohorts.py",
+        "protocols/cohorts.py",
         " or 0 < joined < least",
         "",
         f"{_POLICY}::test_a_roster_that_differs_in_one_client_from_an_earlier_one_is_refused",
@@ -464,7 +467,7 @@ ABLATIONS = (
         "protocols/secagg/client.py",
         "if isinstance(after, InputMasked):",
         "if isinstance(after, KeysAdvertised):",
-        "tests/protocols/secagg/test_policy.py::test_a_cohort_is_remembered_from_the_upload_on_and_not_for_an_announcement",
+        "tests/protocols/test_policy.py::test_a_cohort_is_remembered_from_the_upload_on_and_not_for_an_announcement",
     ),
     Ablation(
         "cohort history: the artist remembers",
@@ -489,14 +492,14 @@ ABLATIONS = (
     ),
     Ablation(
         "restart limit: a session is taken part in once",
-        "protocols/secagg/policy.py",
+        "protocols/policy.py",
         "params.session > self.last_session,",
         "True,",
         f"{_POLICY}::test_a_session_is_not_started_again_with_other_survivors",
     ),
     Ablation(
         "architecture allow-list: the client compares",
-        "protocols/secagg/policy.py",
+        "protocols/policy.py",
         "params.architecture_digest in self.architectures,",
         "True,",
         f"{_POLICY}::test_a_session_against_the_policy_gets_no_byte_no_key_and_hears_the_rule",
@@ -1111,6 +1114,125 @@ ABLATIONS = (
         "elif whitening is None or whitening.digest.hex() != left_out:",
         "elif whitening is None:",
         "tests/encoder/test_model.py::test_a_model_without_its_whitening_is_refused_with_none_or_another",
+    ),
+    Ablation(
+        "speaking once: the cross-check",
+        "protocols/speakonce/client.py",
+        "_check_signatures(params, counted, request.signatures)",
+        "pass",
+        f"{_WINDOW_ATTACKS}::test_two_survivor_sets_get_no_share_and_without_the_cross_check_they_take_a_vector",
+    ),
+    Ablation(
+        "speaking once: windows of the ring",
+        "protocols/speakonce/client.py",
+        "if params.thinnest_window(frozenset(counted)) < params.floor:",
+        "if False:",
+        f"{_WINDOW_ATTACKS}::test_no_set_isolates_a_client_and_without_the_floor_one_does",
+    ),
+    Ablation(
+        "speaking once: survivors as promised",
+        "protocols/speakonce/client.py",
+        "if len(counted) < params.min_survivors:",
+        "if False:",
+        f"{_WINDOW_CLIENT}::test_a_survivor_set_that_no_honest_server_names_is_not_signed",
+    ),
+    Ablation(
+        "speaking once: messages counted are those known",
+        "protocols/speakonce/client.py",
+        "if any(state.digests.get(sender, digest) != digest for sender, digest in counted.items()):",
+        "if False:",
+        f"{_WINDOW_CLIENT}::test_a_survivor_set_that_no_honest_server_names_is_not_signed",
+    ),
+    Ablation(
+        "speaking once: whose shares are released",
+        "protocols/speakonce/params.py",
+        "if peer not in survivors]",
+        "]",
+        f"{_WINDOW_ATTACKS}::test_an_honest_window_leaks_the_sum_and_nothing_else",
+    ),
+    Ablation(
+        "speaking once: fresh coefficients for both ends",
+        "protocols/speakonce/dealing.py",
+        "Keystream(sharing_seed, Domain.SHARING.bind(params.session_id, place))",
+        "Keystream(secret, Domain.SHARING.bind(params.session_id))",
+        f"{_WINDOW_CLIENT}::test_shares_of_both_ends_of_a_pair_never_add_up",
+    ),
+    Ablation(
+        "speaking once: fresh coefficients for each secret",
+        "protocols/speakonce/dealing.py",
+        "Domain.SHARING.bind(params.session_id, place)",
+        "Domain.SHARING.bind(params.session_id)",
+        f"{_WINDOW_CLIENT}::test_shares_of_both_ends_of_a_pair_never_add_up",
+    ),
+    Ablation(
+        "speaking once: the beacon is read, not received",
+        "protocols/speakonce/policy.py",
+        "params.beacon == self.beacon,",
+        "True,",
+        f"{_WINDOW_CLIENT}::test_a_window_that_breaks_a_line_of_the_policy_is_refused",
+    ),
+    Ablation(
+        "speaking once: the roster is frozen before the beacon",
+        "protocols/speakonce/policy.py",
+        "params.frozen_digest == self.frozen_digest,",
+        "True,",
+        f"{_WINDOW_CLIENT}::test_a_window_that_breaks_a_line_of_the_policy_is_refused",
+    ),
+    Ablation(
+        "speaking once: the window's end",
+        "protocols/speakonce/policy.py",
+        "params.end <= self.latest_end,",
+        "True,",
+        f"{_WINDOW_CLIENT}::test_a_window_that_breaks_a_line_of_the_policy_is_refused",
+    ),
+    Ablation(
+        "speaking once: what is chosen late draws nobody",
+        "protocols/speakonce/params.py",
+        "Domain.SEED.bind(frozen)",
+        "Domain.SEED.bind(session_id)",
+        f"{_WINDOW_CLIENT}::test_two_windows_of_one_roster_draw_the_same_ring_and_committee",
+    ),
+    Ablation(
+        "speaking once: prekeys are who they should be",
+        "protocols/speakonce/client.py",
+        "for peer in sorted({*params.neighbors(index), *params.committee} - {index}):",
+        "for peer in ():",
+        f"{_WINDOW_CLIENT}::test_prekeys_that_are_not_what_they_should_be_are_refused",
+    ),
+    Ablation(
+        "speaking once: own prekeys unchanged",
+        "protocols/speakonce/client.py",
+        "if params.session != session or params.prekeys[index] != state.prekeys:",
+        "if False:",
+        f"{_WINDOW_CLIENT}::test_prekeys_that_are_not_what_they_should_be_are_refused",
+    ),
+    Ablation(
+        "speaking once: a box holds what its message fixes",
+        "protocols/speakonce/dealing.py",
+        "if tree_over(content).root != delivery.root:",
+        "if False:",
+        f"{_WINDOW_RECOVERY}::test_a_box_with_other_shares_than_its_message_fixes_is_reported",
+    ),
+    Ablation(
+        "speaking once: liars are proved",
+        "protocols/speakonce/recovery.py",
+        "self._convict(owner, releases)",
+        "pass",
+        f"{_WINDOW_RECOVERY}::test_a_wrong_share_blames_its_member_and_the_sum_is_right",
+    ),
+    Ablation(
+        "speaking once: keys die with the window",
+        "protocols/speakonce/client.py",
+        "self._held.put((Finished(), answer))",
+        "self._held.put((_, answer))",
+        f"{_WINDOW_CLIENT}::test_keys_are_forgotten_when_the_window_is_over",
+    ),
+    Ablation(
+        "speaking once: kept before it is sent",
+        "protocols/speakonce/client.py",
+        "        self._keep(after, answer)\n",
+        "",
+        "tests/protocols/speakonce/test_snapshot.py::test_what_is_not_kept_is_not_released",
     ),
 )
 

@@ -20,7 +20,7 @@ from fedstyle_secure.privacy.sizing import Mode
 from fedstyle_secure.server.alignment import Alignment
 from protocols import Server, SessionParams, VectorSpec
 from protocols.envelope import ENVELOPE_SIZE
-from protocols.secagg.masking import Crew
+from protocols.masking import Crew
 from protocols.secagg.messages import AdvertiseKeysRequest, Response, response_type
 
 ROOTS = {"fedstyle_secure": Path(fedstyle_secure.__file__).parent, "protocols": Path(protocols.__file__).parent}
@@ -57,7 +57,8 @@ def allowed(hint: object) -> bool:
 
 def public_methods(kind: type) -> dict[str, object]:
     """Every public callable and property, and the constructor."""
-    members = {name: value for name, value in vars(kind).items() if not name.startswith("_") or name == "__init__"}
+    everything = {name: value for base in reversed(kind.__mro__[:-1]) for name, value in vars(base).items()}
+    members = {name: value for name, value in everything.items() if not name.startswith("_") or name == "__init__"}
     functions = {
         name: value.fget if isinstance(value, property) else value
         for name, value in members.items()

@@ -82,6 +82,20 @@ def test_the_limit_adds_every_word_of_every_keystream(bits: int, dtype: str) -> 
     assert words.tolist() == (stream + stream + stream).tolist()
 
 
+def test_a_measured_window_prints_the_promised_keys_and_what_the_committee_does(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    result = run(capsys, secagg, "--protocol speakonce --clients 20 --degree 19 --length 1000 --dropout 0.1")
+    assert list(result)[: len(PROMISED)] == PROMISED
+    assert all(result[name] > 0 for name in PROMISED)
+    assert (result["members"], result["quorum"], result["messages_per_client"]) == (6, 4, 1)
+    assert (result["client_masks"], result["server_masks"]) == (20, 18 + 18 * 2)
+    boxes, commitments, roots = 6 * (20 * 33 + 16), 20 * 32, 6 * 32
+    assert result["upload_bytes"] == HEADER + 160 + commitments + roots + boxes + 4000
+    with pytest.raises(SystemExit):
+        run(capsys, secagg, "--protocol speakonce --vs-flower")
+
+
 def test_with_threads_masks_and_limit_are_spread_and_the_sum_is_still_checked(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

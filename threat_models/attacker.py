@@ -14,11 +14,11 @@ import numpy as np
 from protocols import CLIENT_RANDOM_BYTES, Client, ProtocolError, SessionParams
 from protocols.audit import Exchange, Transcript
 from protocols.codec import Domain, unpack
+from protocols.graph import Graph
+from protocols.masking import from_ring, pairwise_mask, remove_masks, self_mask
 from protocols.primitives import aead
 from protocols.primitives.key_agreement import KeyPair
 from protocols.primitives.shamir import combine, lagrange_coefficients
-from protocols.secagg.graph import Graph
-from protocols.secagg.masking import from_ring, pairwise_mask, remove_masks, self_mask
 from protocols.secagg.messages import (
     AdvertiseKeysResponse,
     Advertisement,
@@ -26,7 +26,6 @@ from protocols.secagg.messages import (
     ConsistencyCheckResponse,
     MaskedInputRequest,
     MaskedInputResponse,
-    Message,
     ShareKeysRequest,
     ShareKeysResponse,
     SharePair,
@@ -34,6 +33,7 @@ from protocols.secagg.messages import (
     UnmaskingResponse,
 )
 from protocols.secagg.statements import commit
+from protocols.wire import Message
 
 
 def key_pairs(name: str) -> tuple[KeyPair, KeyPair]:
@@ -101,7 +101,7 @@ class Wire:
         request = UnmaskingRequest(signatures=signatures).encode(self.params)
         return [index for index in asked if self.ask(index, request) is not None]
 
-    def make_forgetful(self, message: type[Message]) -> None:
+    def make_forgetful(self, message: type[Message[SessionParams]]) -> None:
         """Switches CLI-1 off: clients answer requests of this kind, and what follows them, again and again."""
         self.cohort.clients = [Forgetful(client, message.TAG) for client in self.cohort.clients]
 

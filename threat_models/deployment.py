@@ -8,7 +8,7 @@ from fedstyle_secure.privacy.sizing import Mode, Noise
 from fedstyle_secure.runs.budget import plan_budget
 from fedstyle_secure.runs.train import DIMENSIONS, OUTPUTS
 from protocols.errors import ParametersError
-from protocols.secagg.graph import Adversary, check
+from protocols.graph import Adversary, check
 
 DELTA = 1e-5
 """At which the epsilons of all claims are stated."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from protocols import SessionParams, VectorSpec
 from protocols.audit import audit
 from protocols.codec import unpack
-from protocols.secagg.masking import from_ring
+from protocols.masking import from_ring
 from protocols.secagg.messages import MaskedInputResponse
 
 from .adversaries.parties import ITERATION, SERVER_KEY, SESSION, roster
@@ -57,7 +57,7 @@ CLAIM = Claim(
     tests=(
         "tests/threat_models/test_protocol_threats.py",
         "tests/protocols/test_audit.py",
-        "tests/protocols/secagg/test_masking.py",
+        "tests/protocols/test_masking.py",
     ),
     linddun=(Linddun.DATA_DISCLOSURE,),
     stride=(Stride.INFORMATION_DISCLOSURE,),

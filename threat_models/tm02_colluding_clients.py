@@ -11,9 +11,9 @@ from typing import Final
 import numpy as np
 
 from protocols import SessionParams, VectorSpec
+from protocols.masking import from_ring
 from protocols.primitives.key_agreement import KeyPair
 from protocols.primitives.shamir import split
-from protocols.secagg.masking import from_ring
 
 from .adversaries.parties import ITERATION, SERVER_KEY, SESSION, randomness, roster
 from .attacker import Attacker

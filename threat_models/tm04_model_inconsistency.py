@@ -46,7 +46,7 @@ CLAIM = Claim(
     promise="an artist masks its update for a session about the very model it received, and artists with different "
     "models share no session",
     defenses={
-        _MODEL: "protocols/secagg/policy.py, ClientPolicy.check: the session's model is the one received",
+        _MODEL: "protocols/policy.py, ClientPolicy.check: the session's model is the one received",
         _SESSION: "protocols/params.py: the model is part of the session id, and so of every key",
     },
     power=(Limit(figure="cosine of the sum and the target's update", at_least=0.99),),

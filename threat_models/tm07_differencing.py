@@ -46,7 +46,7 @@ MANY = 24  # artists, whose cohort is cut in two
 _TRIALS: Final = {Effort.FAST: 320, Effort.SLOW: 2_400}
 _MOMENTS: Final = moments_segment(D, 1.0)
 _NOISE: Final = "noise for a whole artist"
-_POLICY: Final = "protocols.secagg.policy:ClientPolicy.check"
+_POLICY: Final = "protocols.policy:ClientPolicy.check_terms"
 _EDITS: Final = {
     "cohort history": (Edit(_POLICY, "not conflict, conflict", "True, conflict"),),
     "restart limit": (
@@ -72,9 +72,9 @@ CLAIM = Claim(
     promise="no artist uploads in two cohorts that differ in fewer artists than its minimum cohort, nor in one "
     "iteration twice; what three cohorts and dropouts leave open names an artist no more often than two guesses would",
     defenses={
-        "cohort history": "protocols/secagg/policy.py, POL-4, over what fedstyle_secure/artist remembers, AGT-5; and "
+        "cohort history": "protocols/policy.py, POL-4, over what fedstyle_secure/artist remembers, AGT-5; and "
         "where cohorts are chosen: fedstyle_secure/aggregation/session.py, check_cohort",
-        "restart limit": "none is allowed: protocols/secagg/policy.py, POL-5, and fedstyle_secure/artist, AGT-3",
+        "restart limit": "none is allowed: protocols/policy.py, POL-5, and fedstyle_secure/artist, AGT-3",
         _NOISE: "fedstyle_secure/privacy, --unit artist",
     },
     power=(
@@ -96,8 +96,8 @@ CLAIM = Claim(
     "cohorts stay within a run, and an artist who minds being recognized by style chooses --unit artist and a smaller "
     "epsilon.",
     tests=(
-        "tests/protocols/secagg/test_cohorts.py",
-        "tests/protocols/secagg/test_policy.py::test_a_session_is_not_started_again_with_other_survivors",
+        "tests/protocols/test_cohorts.py",
+        "tests/protocols/test_policy.py::test_a_session_is_not_started_again_with_other_survivors",
         "tests/artist/test_artist.py::test_an_artist_remembers_its_cohort_and_refuses_one_that_lacks_a_single_artist",
         "tests/server/test_iterations.py",
     ),

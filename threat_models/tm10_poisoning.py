@@ -36,7 +36,7 @@ from fedstyle_secure.privacy.sizing import Mode, Noise
 from fedstyle_secure.runs.evaluation import prototypes, rank
 from fedstyle_secure.server.iterations import CohortPlan, Outcome, run
 from fedstyle_secure.training.updates import Contributions
-from protocols.secagg import client as client_module
+from protocols import masking
 
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
 from .deployment import Deployment
@@ -161,7 +161,7 @@ class Poisoner(Artist):
         """Answer with another update, the bounds of the ring unchecked."""
         with (
             patch.object(artist_module, "protect", self._protect),
-            patch.object(client_module, "_check_vectors", lambda _vectors, _specs: None),
+            patch.object(masking, "_check_vectors", lambda _vectors, _specs: None),
         ):
             return super().receive_request(data)
 

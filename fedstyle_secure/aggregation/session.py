@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from protocols import ProtocolError, SessionParams, VectorSpec, parameters
-from protocols.secagg.cohorts import Cohorts as Cohorts  # noqa: PLC0414  (whoever keeps one gets it from here)
+from protocols.cohorts import Cohorts as Cohorts  # noqa: PLC0414  (whoever keeps one gets it from here)
 
 from ..errors import InputError, PrivacyError
 from ..privacy.mechanism import Mechanism

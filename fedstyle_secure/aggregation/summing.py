@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from protocols import FaultyClientError, Server, SessionAborted, SessionParams
 from protocols.audit import Exchange, Transcript, omit_input
-from protocols.secagg.masking import from_ring, to_ring
+from protocols.masking import from_ring, to_ring
 
 from ..engines.memory import Engine
 from ..errors import FedStyleError, InputError

@@ -2,5 +2,15 @@
 
 from .oracle import Findings, SessionFindings, audit
 from .transcript import Exchange, OmittedInput, Transcript, omit_input
+from .windows import WindowTranscript
 
-__all__ = ["Exchange", "Findings", "OmittedInput", "SessionFindings", "Transcript", "audit", "omit_input"]
+__all__ = [
+    "Exchange",
+    "Findings",
+    "OmittedInput",
+    "SessionFindings",
+    "Transcript",
+    "WindowTranscript",
+    "audit",
+    "omit_input",
+]

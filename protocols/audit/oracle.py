@@ -23,11 +23,15 @@ from itertools import count, islice
 from typing import TypeAlias
 
 from ..errors import MalformedMessageError, ParametersError
+from ..params import SessionParams
 from ..primitives.algebra import Vector, as_integers, cancelling, is_searchable, lightest, parts, reduce
+from ..speakonce.params import WindowParams
 from .transcript import Transcript
-from .views import Upload, Views, read_views
+from .views import Secret, Sharing, Upload, Views, read_views
+from .windows import WindowTranscript, read_window
 
-_Secret: TypeAlias = tuple[bytes, bytes, int]  # one sharing: graph, mask key of the owner, threshold
+_AnyViews: TypeAlias = Views[SessionParams] | Views[WindowParams]
+_Polynomial: TypeAlias = tuple[bytes, bytes, int, Secret]  # graph, mask key of the dealer, threshold, what it hides
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +97,7 @@ class Findings:
 
 
 def audit(
-    transcripts: Sequence[Transcript],
+    transcripts: Sequence[Transcript | WindowTranscript],
     *,
     corrupt: Collection[int] = (),
     same_inputs: bool = False,
@@ -166,54 +170,49 @@ def audit(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Known:
-    """What the adversary knows of honest clients' secrets, each named by a public mask key.
+    """What the adversary knows of honest clients' secrets.
 
     Attributes:
         honest_keys: Mask keys that honest clients advertised.
-        seeds: Mask keys whose owner's self-mask seed is recovered.
-        keys: Mask keys whose private half is recovered.
+        secrets: Those that are recovered.
     """
 
     honest_keys: frozenset[bytes]
-    seeds: frozenset[bytes]
-    keys: frozenset[bytes]
+    secrets: frozenset[Secret]
 
     @classmethod
-    def gather(cls, sessions: Sequence[Views]) -> "_Known":
+    def gather(cls, sessions: Sequence[_AnyViews]) -> "_Known":
         """Counts the shares that the adversary has (ORA-1)."""
         seal_keys = frozenset().union(*(session.seal_keys for session in sessions))
-        seed_holders: dict[_Secret, set[bytes]] = {}
-        key_holders: dict[_Secret, set[bytes]] = {}
-        sealed: dict[tuple[bytes, bytes], _Secret] = {}
+        holders: dict[_Polynomial, set[bytes]] = {}
+        sealed: dict[tuple[bytes, bytes], Sharing] = {}
         for sharing in (sharing for session in sessions for sharing in session.sharings):
-            secret = sharing.graph, sharing.mask_key, sharing.threshold
             opened = {holder for holder, seal_key in sharing.seal_keys.items() if seal_key not in seal_keys}
-            seed_holders.setdefault(secret, set()).update(opened)
-            key_holders.setdefault(secret, set()).update(opened)
-            sealed |= dict.fromkeys(sharing.boxes.items(), secret)
+            for polynomial in _polynomials(sharing, sharing.secrets):
+                holders.setdefault(polynomial, set()).update(opened)
+            sealed |= dict.fromkeys(sharing.boxes.items(), sharing)
         for release in (release for session in sessions for release in session.releases):
-            for boxes, holders in ((release.self_masks, seed_holders), (release.mask_keys, key_holders)):
-                for secret in (sealed[release.holder, box] for box in boxes if (release.holder, box) in sealed):
-                    holders[secret].add(release.holder)
-        honest_keys = frozenset().union(*(session.mask_keys for session in sessions))
-        return cls(honest_keys=honest_keys, seeds=_recovered(seed_holders), keys=_recovered(key_holders))
+            for box, secrets in release.released.items():
+                if sharing_of_box := sealed.get((release.holder, box)):
+                    for polynomial in _polynomials(sharing_of_box, secrets & sharing_of_box.secrets):
+                        holders[polynomial].add(release.holder)
+        recovered = {secret for (_, _, threshold, secret), those in holders.items() if len(those) >= threshold}
+        return cls(
+            honest_keys=frozenset().union(*(session.mask_keys for session in sessions)),
+            secrets=frozenset(recovered.union(*(session.recovered for session in sessions))),
+        )
 
 
-def _recovered(holders: Mapping[_Secret, Collection[bytes]]) -> frozenset[bytes]:
-    return frozenset(mask_key for (_, mask_key, threshold), those in holders.items() if len(those) >= threshold)
+def _polynomials(sharing: Sharing, secrets: Collection[Secret]) -> Iterator[_Polynomial]:
+    return ((sharing.graph, sharing.mask_key, sharing.threshold, secret) for secret in secrets)
 
 
 def _unknown_masks(upload: Upload, known: _Known) -> Iterator[tuple[tuple[bytes | int, ...], int]]:
     """The masks of an upload that the adversary does not know: what names each, and its sign (ORA-2)."""
-    own, index = upload.mask_key, upload.index
-    if own not in known.seeds:
-        yield (upload.graph, index, own), 1
-    if own in known.keys:
-        return
-    for peer, key in upload.peers.items():
-        if key in known.honest_keys and key not in known.keys:
-            pair, keys = sorted((index, peer)), sorted((own, key))
-            yield (upload.graph, *pair, *keys), 1 if index < peer else -1
+    for mask in upload.masks:
+        honest = mask.peer_key is None or mask.peer_key in known.honest_keys
+        if honest and known.secrets.isdisjoint(mask.secrets):
+            yield mask.name, mask.sign
 
 
 def _leaks(known: _Known, uploads: Sequence[tuple[Upload, int]]) -> list[Vector]:
@@ -232,14 +231,16 @@ def _leaks(known: _Known, uploads: Sequence[tuple[Upload, int]]) -> list[Vector]
     return reduce(leaks)
 
 
-def _read(number: int, transcript: Transcript, traitors: Collection[bytes]) -> Views:
+def _read(number: int, transcript: Transcript | WindowTranscript, traitors: Collection[bytes]) -> _AnyViews:
     try:
+        if isinstance(transcript, WindowTranscript):
+            return read_window(transcript, traitors)
         return read_views(transcript, traitors)
     except MalformedMessageError as error:
         raise MalformedMessageError(f"session {number}, {error}") from error
 
 
-def _examine(session: Views, known: _Known, traitors: Collection[bytes]) -> SessionFindings:
+def _examine(session: _AnyViews, known: _Known, traitors: Collection[bytes]) -> SessionFindings:
     sets = {(release.graph, release.survivors) for release in session.releases}
     return SessionFindings(
         iteration=session.params.iteration,
@@ -250,12 +251,12 @@ def _examine(session: Views, known: _Known, traitors: Collection[bytes]) -> Sess
     )
 
 
-def _promised(session: Views) -> int:
+def _promised(session: _AnyViews) -> int:
     """Fewest honest clients that a sum may cover: what the parameters say, and never one."""
     return max(session.params.min_survivors - session.params.corrupt, 2)
 
 
-def _problems(session: Views, findings: SessionFindings) -> Iterator[str]:
+def _problems(session: _AnyViews, findings: SessionFindings) -> Iterator[str]:
     """What one session violates by itself."""
     if session.strayed:
         yield f"clients {sorted(session.strayed)} were shown other parameters, perhaps another model, than announced"
@@ -294,7 +295,7 @@ def _problems_together(together: Sequence[Vector], apart: Sequence[Mapping[int, 
             )
 
 
-def _number(sessions: Sequence[Views], people: Sequence[bytes], *, same_inputs: bool) -> list[list[int]]:
+def _number(sessions: Sequence[_AnyViews], people: Sequence[bytes], *, same_inputs: bool) -> list[list[int]]:
     """For each session, the number of each client's vector among all that are unknown."""
     if same_inputs:
         places = {identity: number for number, identity in enumerate(people)}

@@ -7,14 +7,14 @@ VIE-2  Of corrupt clients nothing is read: they tell the adversary more than any
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Generic, TypeAlias
 
 from ..codec import Reader
 from ..errors import InvalidDataError, LocalProtocolError, MalformedMessageError
+from ..graph import Graph
 from ..params import PROTOCOL_VERSION, SessionParams
 from ..primitives.signing import SIGNATURE_SIZE
-from ..secagg.graph import Graph
 from ..secagg.messages import (
-    HEADER_SIZE,
     AdvertiseKeysRequest,
     AdvertiseKeysResponse,
     Advertisement,
@@ -28,7 +28,28 @@ from ..secagg.messages import (
     UnmaskingResponse,
     request_type,
 )
+from ..wire import HEADER_SIZE, P
 from .transcript import OmittedInput, Response, Transcript, omit_input
+
+Secret: TypeAlias = tuple[bytes | str, ...]
+"""Names what shares give back: a self-mask seed, a mask key, or the secret of a pair."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mask:
+    """A mask in an upload.
+
+    Attributes:
+        name: The same for both ends of a pair that saw the same graph and the same two mask keys.
+        sign: 1 or -1.
+        secrets: Each of them gives the mask away.
+        peer_key: Public mask key of the other end, as the sender was shown it; None of a self mask.
+    """
+
+    name: tuple[bytes | int, ...]
+    sign: int
+    secrets: tuple[Secret, ...]
+    peer_key: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,27 +58,22 @@ class Upload:
 
     Attributes:
         client: Its sender's position in the transcript's roster.
-        graph: Digest of the graph that the sender saw.
-        index: The sender's position in the roster that it saw.
-        mask_key: The sender's public mask key.
-        peers: Public mask keys of those with whom it masked, as the sender was shown them, by index.
+        masks: What it is masked under.
     """
 
     client: int
-    graph: bytes
-    index: int
-    mask_key: bytes
-    peers: Mapping[int, bytes]
+    masks: tuple[Mask, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sharing:
-    """Both secrets of one client, dealt to its neighbors.
+    """The secrets of one client, dealt to others: each on a polynomial of its own.
 
     Attributes:
         graph: Digest of the graph that the owner saw.
-        mask_key: The owner's public mask key; names the secrets.
+        mask_key: The owner's public mask key.
         threshold: Shares that give back a secret.
+        secrets: Of each, every box holds a share.
         boxes: Sealed shares by identity of the holder.
         seal_keys: The public key that each was sealed to, by identity of the holder.
     """
@@ -65,6 +81,7 @@ class Sharing:
     graph: bytes
     mask_key: bytes
     threshold: int
+    secrets: frozenset[Secret]
     boxes: Mapping[bytes, bytes]
     seal_keys: Mapping[bytes, bytes]
 
@@ -77,19 +94,17 @@ class Release:
         holder: Its identity.
         graph: Digest of the graph that the holder saw.
         survivors: The survivor set that the holder had signed.
-        self_masks: The boxes whose shares of self-mask seeds were released.
-        mask_keys: The boxes whose shares of mask keys were released.
+        released: By box, the secrets of which its share was released.
     """
 
     holder: bytes
     graph: bytes
     survivors: frozenset[int]
-    self_masks: frozenset[bytes]
-    mask_keys: frozenset[bytes]
+    released: Mapping[bytes, frozenset[Secret]]
 
 
 @dataclass(slots=True, kw_only=True)
-class Views:
+class Views(Generic[P]):
     """All facts of one session.
 
     Attributes:
@@ -100,18 +115,20 @@ class Views:
         uploads: Masked inputs of honest clients.
         sharings: What honest clients dealt.
         releases: What honest clients gave away.
+        recovered: Secrets that are known some other way.
     """
 
-    params: SessionParams
+    params: P
     strayed: set[int] = field(default_factory=set)
     mask_keys: set[bytes] = field(default_factory=set)
     seal_keys: set[bytes] = field(default_factory=set)
     uploads: list[Upload] = field(default_factory=list)
     sharings: list[Sharing] = field(default_factory=list)
     releases: list[Release] = field(default_factory=list)
+    recovered: set[Secret] = field(default_factory=set)
 
 
-def read_views(transcript: Transcript, corrupt: Collection[bytes]) -> Views:
+def read_views(transcript: Transcript, corrupt: Collection[bytes]) -> Views[SessionParams]:
     """Reads a transcript through the eyes of every client that is not corrupt.
 
     Args:
@@ -147,7 +164,9 @@ class _Client:
     survivors: frozenset[int] = frozenset()
 
 
-def _read(views: Views, clients: dict[int, _Client], index: int, request: bytes, response: Response) -> None:
+def _read(
+    views: Views[SessionParams], clients: dict[int, _Client], index: int, request: bytes, response: Response
+) -> None:
     kind = request_type(request)
     if kind is AdvertiseKeysRequest:
         clients[index] = _read_advertise_keys(views, index, request, _message(response))
@@ -167,7 +186,7 @@ def _read(views: Views, clients: dict[int, _Client], index: int, request: bytes,
         _read_unmasking(views, client, UnmaskingResponse.decode(_message(response), client.params))
 
 
-def _read_advertise_keys(views: Views, index: int, request: bytes, response: bytes) -> _Client:
+def _read_advertise_keys(views: Views[SessionParams], index: int, request: bytes, response: bytes) -> _Client:
     # Nearly always it is the session as announced, and comparing is much faster than decoding a whole roster.
     announced = request == AdvertiseKeysRequest(params=views.params).encode()
     params = views.params if announced else AdvertiseKeysRequest.decode(request).params
@@ -182,7 +201,7 @@ def _read_advertise_keys(views: Views, index: int, request: bytes, response: byt
     return _Client(params=params, index=params.identities.index(identity), advertisement=advertisement)
 
 
-def _read_share_keys(views: Views, client: _Client, request: ShareKeysRequest, response: bytes) -> None:
+def _read_share_keys(views: Views[SessionParams], client: _Client, request: ShareKeysRequest, response: bytes) -> None:
     digests = {i: advertisement.digest for i, advertisement in request.advertisements.items()} | dict(request.digests)
     try:
         client.graph = Graph.over(client.params.session_id, client.params.degree, digests).digest
@@ -198,6 +217,7 @@ def _read_share_keys(views: Views, client: _Client, request: ShareKeysRequest, r
             graph=client.graph,
             mask_key=client.advertisement.mask_key,
             threshold=client.params.threshold,
+            secrets=frozenset({_seed(client.advertisement), _key(client.advertisement.mask_key)}),
             boxes={identities[holder]: box for holder, box in boxes.items()},
             seal_keys={identities[holder]: client.shown[holder].seal_key for holder in boxes},
         )
@@ -205,7 +225,7 @@ def _read_share_keys(views: Views, client: _Client, request: ShareKeysRequest, r
 
 
 def _read_masked_input(
-    views: Views, index: int, client: _Client, request: MaskedInputRequest, response: Response
+    views: Views[SessionParams], index: int, client: _Client, request: MaskedInputRequest, response: Response
 ) -> None:
     if not client.graph:
         raise MalformedMessageError("request: MaskedInputRequest, but the client has answered no ShareKeysRequest")
@@ -222,31 +242,53 @@ def _read_masked_input(
     named.take(SIGNATURE_SIZE)
     named.finish()
     client.boxes = request.boxes
+    own = client.advertisement.mask_key
     views.uploads.append(
         Upload(
             client=index,
-            graph=client.graph,
-            index=client.index,
-            mask_key=client.advertisement.mask_key,
-            peers={peer: client.shown[peer].mask_key for peer in request.boxes},
+            masks=(
+                Mask(name=(client.graph, client.index, own), sign=1, secrets=(_seed(client.advertisement),)),
+                *(
+                    Mask(
+                        name=(client.graph, *sorted((client.index, peer)), *sorted((own, key))),
+                        sign=1 if client.index < peer else -1,
+                        secrets=(_key(own), _key(key)),
+                        peer_key=key,
+                    )
+                    for peer, key in ((peer, client.shown[peer].mask_key) for peer in request.boxes)
+                ),
+            ),
         )
     )
 
 
-def _read_unmasking(views: Views, client: _Client, response: UnmaskingResponse) -> None:
+def _read_unmasking(views: Views[SessionParams], client: _Client, response: UnmaskingResponse) -> None:
     if not client.survivors:
         raise MalformedMessageError("request: UnmaskingRequest, but the client has answered no ConsistencyCheckRequest")
     if not response.self_mask_shares.keys() | response.mask_key_shares.keys() <= client.boxes.keys():
         raise MalformedMessageError("response: a share that came in no box which this client was given")
+    released: dict[bytes, frozenset[Secret]] = {}
+    for owner in response.self_mask_shares:
+        released[client.boxes[owner]] = frozenset({_seed(client.shown[owner])})
+    for owner in response.mask_key_shares:
+        box = client.boxes[owner]
+        released[box] = released.get(box, frozenset()) | {_key(client.shown[owner].mask_key)}
     views.releases.append(
         Release(
             holder=client.params.identities[client.index],
             graph=client.graph,
             survivors=client.survivors,
-            self_masks=frozenset(client.boxes[owner] for owner in response.self_mask_shares),
-            mask_keys=frozenset(client.boxes[owner] for owner in response.mask_key_shares),
+            released=released,
         )
     )
+
+
+def _seed(advertisement: Advertisement) -> Secret:
+    return "seed", advertisement.mask_key
+
+
+def _key(mask_key: bytes) -> Secret:
+    return "key", mask_key
 
 
 def _message(response: Response) -> bytes:

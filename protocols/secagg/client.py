@@ -22,13 +22,11 @@ CLI-10 Keys of neighbors that come after the client's patience are refused: unti
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from hashlib import sha256
-from typing import Self, TypeAlias
+from typing import Self
 
-import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from numpy.typing import NDArray
 
-from ..codec import Domain, pack
+from ..codec import Domain
 from ..errors import (
     FaultyServerError,
     InvalidDataError,
@@ -37,15 +35,18 @@ from ..errors import (
     PolicyRule,
     PolicyViolationError,
 )
-from ..params import SessionParams, VectorSpec
+from ..graph import Graph
+from ..held import Answer, Held
+from ..masking import ALONE, Crew, Vectors, mask_vectors, pairwise_mask, self_mask
+from ..params import SessionParams
+from ..policy import ClientPolicy
 from ..primitives import aead
 from ..primitives.field import UNIFORM_SIZE, elements_from_uniform
 from ..primitives.key_agreement import KEY_SIZE, KeyPair
 from ..primitives.prg import SEED_SIZE, Keystream
 from ..primitives.shamir import split
 from ..primitives.signing import identity_of
-from .graph import Graph
-from .masking import ALONE, Crew, add_masks, pairwise_mask, self_mask, to_ring
+from ..vault import Position, Vault
 from .messages import (
     AdvertiseKeysRequest,
     AdvertiseKeysResponse,
@@ -60,15 +61,12 @@ from .messages import (
     UnmaskingResponse,
     request_type,
 )
-from .policy import ClientPolicy
-from .snapshot import KeptState, Position, Vault, position_of, seal, unseal
+from .snapshot import KeptState, position_of, seal, unseal
 from .statements import advertise, commit, sign_survivors, sign_unopened, verify_advertisement, verify_survivors
 from .states import (
     CLIENT_TRANSITIONS,
     Aborted,
-    Answer,
     ClientState,
-    Held,
     InputMasked,
     Invited,
     KeysAdvertised,
@@ -79,9 +77,6 @@ from .states import (
 
 CLIENT_RANDOM_BYTES = 2 * KEY_SIZE + 2 * SEED_SIZE
 """Uniform bytes a client consumes in a session: seal key, mask key, self-mask seed, sharing seed, 32 bytes each."""
-
-Vectors: TypeAlias = Mapping[str, NDArray[np.int64]]
-"""A client's secret inputs by name, shape [m] each, signed."""
 
 
 class Client:
@@ -388,14 +383,10 @@ def _mask_input(
         )
         for peer in boxes
     ]
-    given = vectors()
-    _check_vectors(given, params.vectors)
-    words = [to_ring(given[vector.name], vector.modulus_bits) for vector in params.vectors]
-    add_masks(words, masks, crew)
     response = MaskedInputResponse(
         unopened=unopened,
         signature=sign_unopened(graph, index, identity, unopened),
-        packed=[pack(masked, vector.modulus_bits) for masked, vector in zip(words, params.vectors, strict=True)],
+        packed=mask_vectors(vectors(), params.vectors, masks, crew),
     )
     after = InputMasked(params=params, index=index, graph=graph, shares=shares, unopened=unopened)
     return after, response.encode(params)
@@ -451,22 +442,6 @@ def _open_boxes(state: KeysShared, boxes: Mapping[int, bytes]) -> dict[int, Shar
             f"boxes: {len(boxes)} came and {len(shares)} open, at least {state.params.threshold} are needed"
         )
     return shares
-
-
-def _check_vectors(vectors: Vectors, specs: tuple[VectorSpec, ...]) -> None:
-    """Checks what the caller brings against what it agreed to, which is what the session sums."""
-    if vectors.keys() != {spec.name for spec in specs}:
-        raise LocalProtocolError(f"vectors: {sorted(spec.name for spec in specs)} were agreed, got {sorted(vectors)}")
-    for spec in specs:
-        vector = vectors[spec.name]
-        if vector.dtype != np.int64 or vector.shape != (spec.length,):
-            raise LocalProtocolError(
-                f"vector {spec.name!r}: int64 of shape ({spec.length},) was agreed, got {vector.dtype} {vector.shape}"
-            )
-        if not -spec.max_abs_input <= int(vector.min()) <= int(vector.max()) <= spec.max_abs_input:
-            raise LocalProtocolError(
-                f"vector {spec.name!r}: a coordinate is beyond max_abs_input, {spec.max_abs_input}"
-            )
 
 
 def _graph(params: SessionParams, request: ShareKeysRequest) -> Graph:

@@ -10,7 +10,6 @@ MSG-3  The only message that grows with the vectors is MaskedInputResponse: modu
 MSG-4  Sets of clients travel in index order, each index once and below the number of clients.
 """
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -23,9 +22,8 @@ from ..primitives.aead import TAG_SIZE
 from ..primitives.field import ELEMENT_SIZE, decode_element, encode_element
 from ..primitives.key_agreement import KEY_SIZE
 from ..primitives.signing import SIGNATURE_SIZE
+from ..wire import HEADER_SIZE, Message, open_message
 
-HEADER_SIZE = 2 + DIGEST_SIZE
-"""Bytes of tag, version and session id."""
 COMMITMENT_SIZE = 32
 """Bytes of a commitment to a self-mask seed."""
 BOX_SIZE = 2 * ELEMENT_SIZE + TAG_SIZE
@@ -116,44 +114,12 @@ class AdvertiseKeysRequest:
     @classmethod
     def decode(cls, data: bytes) -> Self:
         """Reads the canonical encoding; the one message that brings its session's parameters along."""
-        _open(data, cls.TAG, cls.__name__)
+        open_message(data, cls.TAG, cls.__name__)
         return cls(params=SessionParams.decode(data[2:]))
 
 
-@dataclass(frozen=True, slots=True)
-class Message(ABC):
-    """What all messages but the first have in common: a header, then fields that only a session can give meaning to."""
-
-    TAG: ClassVar[int]
-
-    def encode(self, params: SessionParams) -> bytes:
-        """Returns the canonical encoding in the session of `params`."""
-        return bytes((self.TAG, PROTOCOL_VERSION)) + params.session_id + self._write()
-
-    @classmethod
-    def decode(cls, data: bytes, params: SessionParams) -> Self:
-        """Reads the canonical encoding.
-
-        Raises:
-            InvalidDataError: `data` is not an encoding of this message in the session of `params`.
-        """
-        reader = _open(data, cls.TAG, cls.__name__)
-        if reader.take(len(params.session_id)) != params.session_id:
-            raise MalformedMessageError(f"{cls.__name__}: a message of another session")
-        message = cls._read(reader, params)
-        reader.finish()
-        return message
-
-    @abstractmethod
-    def _write(self) -> bytes: ...
-
-    @classmethod
-    @abstractmethod
-    def _read(cls, reader: Reader, params: SessionParams) -> Self: ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AdvertiseKeysResponse(Message):
+class AdvertiseKeysResponse(Message[SessionParams]):
     """Round 0, from a client: its signed public keys."""
 
     TAG: ClassVar[int] = 0x02
@@ -168,7 +134,7 @@ class AdvertiseKeysResponse(Message):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShareKeysRequest(Message):
+class ShareKeysRequest(Message[SessionParams]):
     """Round 1, to a client: who advertised what; in full only where it matters to this client.
 
     Attributes:
@@ -194,7 +160,7 @@ class ShareKeysRequest(Message):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShareKeysResponse(Message):
+class ShareKeysResponse(Message[SessionParams]):
     """Round 1, from a client: one sealed `SharePair` for each neighbor, by recipient."""
 
     TAG: ClassVar[int] = 0x04
@@ -209,7 +175,7 @@ class ShareKeysResponse(Message):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MaskedInputRequest(Message):
+class MaskedInputRequest(Message[SessionParams]):
     """Round 2, to a client: the boxes addressed to it, by sender."""
 
     TAG: ClassVar[int] = 0x05
@@ -224,7 +190,7 @@ class MaskedInputRequest(Message):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MaskedInputResponse(Message):
+class MaskedInputResponse(Message[SessionParams]):
     """Round 2, from a client: its vectors under all its masks, and which boxes did not open.
 
     Attributes:
@@ -258,7 +224,7 @@ class MaskedInputResponse(Message):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConsistencyCheckRequest(Message):
+class ConsistencyCheckRequest(Message[SessionParams]):
     """Round 3, to a client: the survivor set, which the client is to sign."""
 
     TAG: ClassVar[int] = 0x07
@@ -273,7 +239,7 @@ class ConsistencyCheckRequest(Message):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConsistencyCheckResponse(Message):
+class ConsistencyCheckResponse(Message[SessionParams]):
     """Round 3, from a client: its signature over session and survivor set, 64 bytes."""
 
     TAG: ClassVar[int] = 0x08
@@ -288,7 +254,7 @@ class ConsistencyCheckResponse(Message):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UnmaskingRequest(Message):
+class UnmaskingRequest(Message[SessionParams]):
     """Round 4, to a client: who else signed its survivor set.
 
     No set of clients to unmask: each client goes by the set it signed, so nobody can be asked for both shares.
@@ -309,7 +275,7 @@ class UnmaskingRequest(Message):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UnmaskingResponse(Message):
+class UnmaskingResponse(Message[SessionParams]):
     """Round 4, from a client: for each neighbor whose shares it holds exactly one of the two.
 
     Attributes:
@@ -366,12 +332,3 @@ def response_type(data: bytes) -> type[Response]:
     if not data or data[0] not in _RESPONSES:
         raise MalformedMessageError("a response starts with the tag of a response")
     return _RESPONSES[data[0]]
-
-
-def _open(data: bytes, tag: int, name: str) -> Reader:
-    reader = Reader(data, name)
-    if reader.uint(1) != tag:
-        raise MalformedMessageError(f"{name}: the tag must be {tag:#04x}")
-    if (version := reader.uint(1)) != PROTOCOL_VERSION:
-        raise MalformedMessageError(f"{name}: version {version}, this code speaks {PROTOCOL_VERSION} only")
-    return reader

@@ -15,10 +15,10 @@ REC-3  Whoever is called a liar lied, as long as at most `corrupt` clients do. A
 from collections.abc import Callable, Iterable, Mapping
 
 from ..errors import AbortReason, InvalidShareError, SessionAborted
+from ..masking import Crew, pairwise_mask, remove_masks, self_mask
 from ..params import SessionParams
 from ..primitives.key_agreement import KeyPair
 from ..primitives.shamir import combine, correct, lagrange_coefficients, secret_bytes
-from .masking import Crew, pairwise_mask, remove_masks, self_mask
 from .statements import commit
 from .states import CollectingShares
 

@@ -9,17 +9,17 @@ SRV-4  A client that names the sender of a box that did not open stays in the su
        their pair's mask. All that is missing is one holder of the sender's shares.
 """
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
-from hashlib import sha256
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..codec import unpack, word_type
-from ..errors import AbortReason, FaultyClientError, InvalidDataError, LocalProtocolError, SessionAborted
+from ..errors import AbortReason, FaultyClientError, LocalProtocolError
+from ..graph import Graph
+from ..masking import ALONE, Crew, from_ring
 from ..params import SessionParams
-from .graph import Graph
-from .masking import ALONE, Crew, from_ring
+from ..rounds import Requests, Rounds, require, require_first
 from .messages import (
     AdvertiseKeysRequest,
     AdvertiseKeysResponse,
@@ -44,39 +44,12 @@ from .states import (
     CollectingShares,
     CollectingSignatures,
     Completed,
-    Held,
     Ready,
     ServerState,
 )
 
 
-class Requests(Mapping[int, bytes]):
-    """The encoded requests of one round, by client index; those that differ are encoded when they are read.
-
-    Args:
-        indices: Whom they are for.
-        encode: Makes one client's.
-    """
-
-    __slots__ = ("_encode", "_indices")
-
-    def __init__(self, indices: Iterable[int], encode: Callable[[int], bytes]) -> None:
-        self._indices = dict.fromkeys(sorted(indices))
-        self._encode = encode
-
-    def __getitem__(self, index: int) -> bytes:
-        if index not in self._indices:
-            raise KeyError(index)
-        return self._encode(index)
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self._indices)
-
-    def __len__(self) -> int:
-        return len(self._indices)
-
-
-class Server:
+class Server(Rounds[ServerState]):
     """The server in one session.
 
     Args:
@@ -84,13 +57,12 @@ class Server:
         crew: Who takes the masks out; by default nobody but the thread that calls.
     """
 
-    __slots__ = ("_accepted", "_crew", "_held", "_params")
+    __slots__ = ("_crew", "_params")
 
     def __init__(self, params: SessionParams, crew: Crew = ALONE) -> None:
+        super().__init__(Ready(), Aborted())
         self._crew = crew
         self._params = params
-        self._held: Held[ServerState] = Held(Ready())
-        self._accepted: set[tuple[int, bytes]] = set()  # senders and SHA-256 digests of what was taken
 
     def start(self) -> Mapping[int, bytes]:
         """Opens round 0.
@@ -108,67 +80,6 @@ class Server:
         self._held.put(CollectingAdvertisements())
         request = AdvertiseKeysRequest(params=self._params).encode()
         return Requests(range(self._params.clients), lambda _: request)
-
-    def receive(self, index: int, data: bytes) -> None:
-        """Takes one client's response in the open round, or again, in any round, what it took before.
-
-        Args:
-            index: Who sent it, as the caller's transport knows.
-            data: The encoded response.
-
-        Raises:
-            FaultyClientError: malformed, late, early, a second one, unasked for, or breaking a rule. Not counted:
-                unless an earlier response of this round was, the client is a dropout.
-            LocalProtocolError: no session is running, or it has no client with this index; or another call is running,
-                or was interrupted.
-        """
-        response = index, sha256(data).digest()
-        state = self._held.take()
-        after: ServerState = Aborted()  # what else may happen could have happened in the middle of an addition
-        try:
-            if response not in self._accepted:
-                self._take(state, index, data)
-                self._accepted.add(response)
-            after = state
-        except InvalidDataError as error:
-            after = state
-            raise FaultyClientError(index, str(error)) from error
-        except (FaultyClientError, LocalProtocolError):
-            after = state
-            raise
-        finally:
-            self._held.put(after)
-
-    def close_round(self) -> Mapping[int, bytes]:
-        """Ends the open round: clients whose response is missing are dropouts.
-
-        Returns:
-            The next round's encoded requests, by client index; empty after the last round.
-
-        Raises:
-            SessionAborted: no sum will come out of this session; says why.
-            LocalProtocolError: no round is open; or another call is running, or was interrupted.
-        """
-        state = self._held.take()
-        after: ServerState = Aborted()
-        try:
-            match state:
-                case CollectingAdvertisements():
-                    after, requests = _close_advertisements(self._params, state)
-                case CollectingBoxes():
-                    after, requests = _close_boxes(self._params, state)
-                case CollectingInputs():
-                    after, requests = _close_inputs(self._params, state)
-                case CollectingSignatures():
-                    after, requests = _close_signatures(self._params, state)
-                case CollectingShares():
-                    after, requests = _close_shares(self._params, state, self._crew), Requests((), bytes)
-                case _:
-                    after = state
-                    raise LocalProtocolError(f"close_round in state {type(state).__name__}: no round is open")
-        finally:
-            self._held.put(after)
-        return requests
 
     @property
     def survivors(self) -> tuple[int, ...]:
@@ -215,17 +126,23 @@ class Server:
         """
         return self._completed().liars
 
-    def aggregate(self) -> dict[str, NDArray[np.int64]]:
-        """Returns the sums of the survivors' vectors.
+    def _close(self, state: ServerState) -> tuple[ServerState, Requests]:
+        match state:
+            case CollectingAdvertisements():
+                return _close_advertisements(self._params, state)
+            case CollectingBoxes():
+                return _close_boxes(self._params, state)
+            case CollectingInputs():
+                return _close_inputs(self._params, state)
+            case CollectingSignatures():
+                return _close_signatures(self._params, state)
+            case CollectingShares():
+                return _close_shares(self._params, state, self._crew), Requests((), bytes)
+            case _:
+                raise LocalProtocolError(f"close_round in state {type(state).__name__}: no round is open")
 
-        Returns:
-            By name, shape [m] each; the representative modulo 2^modulus_bits in [-2^(modulus_bits-1),
-            2^(modulus_bits-1)), which is the integer sum as long as clients respect max_abs_input.
-
-        Raises:
-            LocalProtocolError: the last round has not been closed.
-        """
-        return {name: vector.copy() for name, vector in self._completed().aggregate.items()}
+    def _aggregate(self) -> Mapping[str, NDArray[np.int64]]:
+        return self._completed().aggregate
 
     def _delivered(self) -> CollectingSignatures | CollectingShares | Completed:
         state = self._held.look()
@@ -266,7 +183,7 @@ class Server:
 def _take_advertisement(
     params: SessionParams, state: CollectingAdvertisements, index: int, response: AdvertiseKeysResponse
 ) -> None:
-    _require_first(index, range(params.clients), state.received)
+    require_first(index, range(params.clients), state.received)
     advertisement = response.advertisement
     verify_advertisement(params, index, advertisement)  # passed on, an unusable key would make honest clients abort
     state.received[index] = advertisement
@@ -274,7 +191,7 @@ def _take_advertisement(
 
 def _close_advertisements(params: SessionParams, state: CollectingAdvertisements) -> tuple[CollectingBoxes, Requests]:
     advertisements = state.received
-    _require(AbortReason.TOO_FEW_ADVERTISEMENTS, len(advertisements), params.min_survivors)
+    require(AbortReason.TOO_FEW_ADVERTISEMENTS, len(advertisements), params.min_survivors)
     digests = {index: advertisement.digest for index, advertisement in advertisements.items()}
     graph = Graph.over(params.session_id, params.degree, digests)
 
@@ -289,7 +206,7 @@ def _close_advertisements(params: SessionParams, state: CollectingAdvertisements
 
 
 def _take_boxes(state: CollectingBoxes, index: int, response: ShareKeysResponse) -> None:
-    _require_first(index, state.advertisements, state.received)
+    require_first(index, state.advertisements, state.received)
     if response.boxes.keys() != state.graph.neighbors(index):
         raise FaultyClientError(index, "boxes: one for each neighbor is needed, no others")
     state.received[index] = response.boxes
@@ -298,7 +215,7 @@ def _take_boxes(state: CollectingBoxes, index: int, response: ShareKeysResponse)
 def _close_boxes(params: SessionParams, state: CollectingBoxes) -> tuple[CollectingInputs, Requests]:
     boxes, graph = state.received, state.graph
     sharers = frozenset(boxes)
-    _require(AbortReason.TOO_FEW_SHARINGS, len(sharers), params.min_survivors)
+    require(AbortReason.TOO_FEW_SHARINGS, len(sharers), params.min_survivors)
 
     def request(recipient: int) -> bytes:
         senders = sharers & graph.neighbors(recipient)
@@ -310,7 +227,7 @@ def _close_boxes(params: SessionParams, state: CollectingBoxes) -> tuple[Collect
 
 
 def _take_input(params: SessionParams, state: CollectingInputs, index: int, response: MaskedInputResponse) -> None:
-    _require_first(index, state.sharers, state.received)
+    require_first(index, state.sharers, state.received)
     if not response.unopened <= state.sharers & state.graph.neighbors(index):
         raise FaultyClientError(index, "unopened: it names a client whose box it was not given")
     verify_unopened(params, state.graph, index, response.unopened, response.signature)
@@ -321,7 +238,7 @@ def _take_input(params: SessionParams, state: CollectingInputs, index: int, resp
 
 def _close_inputs(params: SessionParams, state: CollectingInputs) -> tuple[CollectingSignatures, Requests]:
     survivors = frozenset(state.received)
-    _require(AbortReason.TOO_FEW_SURVIVORS, len(survivors), params.min_survivors)
+    require(AbortReason.TOO_FEW_SURVIVORS, len(survivors), params.min_survivors)
     after = CollectingSignatures(
         advertisements=state.advertisements,
         graph=state.graph,
@@ -337,14 +254,14 @@ def _close_inputs(params: SessionParams, state: CollectingInputs) -> tuple[Colle
 def _take_signature(
     params: SessionParams, state: CollectingSignatures, index: int, response: ConsistencyCheckResponse
 ) -> None:
-    _require_first(index, state.survivors, state.received)
+    require_first(index, state.survivors, state.received)
     verify_survivors(params, state.graph, index, state.survivors, response.signature)
     state.received[index] = response.signature
 
 
 def _close_signatures(params: SessionParams, state: CollectingSignatures) -> tuple[CollectingShares, Requests]:
     signers = frozenset(state.received)
-    _require(AbortReason.TOO_FEW_SIGNATURES, len(signers), params.confirmations)
+    require(AbortReason.TOO_FEW_SIGNATURES, len(signers), params.confirmations)
     after = CollectingShares(
         advertisements=state.advertisements,
         graph=state.graph,
@@ -361,7 +278,7 @@ def _close_signatures(params: SessionParams, state: CollectingSignatures) -> tup
 
 
 def _take_shares(state: CollectingShares, index: int, response: UnmaskingResponse) -> None:
-    _require_first(index, state.signers, state.received)
+    require_first(index, state.signers, state.received)
     owners = (state.sharers & state.graph.neighbors(index)) - state.unopened[index]
     survivors, dropouts = owners & state.survivors, owners - state.survivors
     if response.self_mask_shares.keys() != survivors or response.mask_key_shares.keys() != dropouts:
@@ -382,15 +299,3 @@ def _close_shares(params: SessionParams, state: CollectingShares, crew: Crew) ->
         wrong_shares=wrong_shares,
         liars=liars,
     )
-
-
-def _require_first(index: int, asked: Container[int], received: Container[int]) -> None:
-    if index not in asked:
-        raise FaultyClientError(index, "was not asked in this round: it is a dropout since an earlier one")
-    if index in received:
-        raise FaultyClientError(index, "has responded in this round already: the first response stays")
-
-
-def _require(reason: AbortReason, count: int, least: int) -> None:
-    if count < least:
-        raise SessionAborted(reason, f"{count}, at least {least} are needed")

@@ -15,98 +15,22 @@ SNP-5  What does not open under key and identity, or is older than asked for, is
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Self, TypeAlias
+from typing import TypeAlias
 
 from ..codec import INDEX_WIDTH, Reader, encode_indices, encode_table, uint
-from ..errors import InvalidDataError, LocalProtocolError
+from ..graph import Graph
+from ..held import Answer
 from ..params import DIGEST_SIZE, SessionParams
-from ..primitives import aead
 from ..primitives.key_agreement import KEY_SIZE, KeyPair
 from ..primitives.prg import SEED_SIZE
-from .graph import Graph
+from ..vault import NOTHING_KEPT, Position, open_snapshot, read_answer, seal_snapshot, write_answer
 from .messages import Advertisement, SharePair
-from .states import (
-    Aborted,
-    Answer,
-    ClientState,
-    InputMasked,
-    Invited,
-    KeysAdvertised,
-    KeysShared,
-    SurvivorsSigned,
-    Unmasked,
-)
+from .states import Aborted, ClientState, InputMasked, Invited, KeysAdvertised, KeysShared, SurvivorsSigned, Unmasked
 
 KeptState: TypeAlias = KeysAdvertised | KeysShared | InputMasked | SurvivorsSigned | Unmasked | Aborted
 
-SNAPSHOT_FORMAT = 2
-"""The only format this code reads and writes."""
-
 _DOMAIN = b"secagg/2/snapshot\0"
-_NOTHING = b"\0"  # AES-GCM-SIV seals the empty string too, but not in every OpenSSL
-_HEADER_SIZE = 1 + aead.RECORD_NONCE_SIZE  # the format, and the position, which is the nonce
-
-
-class SnapshotError(LocalProtocolError):
-    """A snapshot was refused: it does not open, or is not the newest. No peer is to blame, only what was stored."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Position:
-    """How far a client is; compares by session, then by sequence.
-
-    Attributes:
-        session: Newest session in which the client took part, 0 for none.
-        sequence: How many rounds it answered there, 1 to 5, or 6 when the session failed; 0 is before all of them.
-    """
-
-    session: int
-    sequence: int = 0
-
-    @classmethod
-    def of(cls, snapshot: bytes) -> Self:
-        """Reads the position that a snapshot claims. Only restoring a client finds out whether the claim is true.
-
-        Raises:
-            SnapshotError: too short, or of another format.
-        """
-        if len(snapshot) < _HEADER_SIZE + aead.TAG_SIZE:
-            raise SnapshotError(f"{len(snapshot)} bytes are too short for a snapshot")
-        if snapshot[0] != SNAPSHOT_FORMAT:
-            raise SnapshotError(f"a snapshot of format {snapshot[0]}, this code reads {SNAPSHOT_FORMAT} only")
-        reader = Reader(snapshot[1:_HEADER_SIZE], cls.__name__)
-        return cls(session=reader.uint(8), sequence=reader.uint(4))
-
-    def encode(self) -> bytes:
-        """Returns 12 bytes which sort as positions do."""
-        return uint(self.session, 8) + uint(self.sequence, 4)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Vault:
-    """Where a client's snapshots go.
-
-    Attributes:
-        key: 32 uniform bytes that encrypt snapshots and nothing else. A key made for one session and destroyed after it
-            makes unreadable what a disk still holds of older snapshots.
-        keep: Stores a snapshot in place of the one before, or raises; the client answers only after it has returned.
-            What this package cannot do is its business: the snapshot must survive a crash when it returns (write to a
-            new file, fsync, rename over the old one, fsync the folder), and a crash in the middle must leave the old
-            one or the new one, no mixture and no third copy. If two processes could restore the same client, it must
-            also refuse a snapshot at the stored one's position or before (`Position.of`), unless the bytes are equal.
-
-    Raises:
-        LocalProtocolError: the key is not 32 bytes.
-    """
-
-    key: bytes = field(repr=False)
-    keep: Callable[[bytes], None]
-
-    def __post_init__(self) -> None:
-        if len(self.key) != aead.RECORD_KEY_SIZE:
-            raise LocalProtocolError(f"vault: a key has {aead.RECORD_KEY_SIZE} bytes, got {len(self.key)}")
 
 
 def position_of(state: ClientState, session: int) -> Position:
@@ -128,10 +52,8 @@ def seal(state: KeptState, answer: Answer | None, *, session: int, key: bytes, i
     Returns:
         Format, position and tag, 29 bytes, and the encrypted state and answer.
     """
-    position = position_of(state, session).encode()
-    header = uint(SNAPSHOT_FORMAT, 1) + position
-    content = b"".join((*_write(state), *_write_answer(answer)))
-    return header + aead.seal_record(key, position, content, _DOMAIN + header + identity)
+    content = b"".join((*_write(state), *write_answer(answer)))
+    return seal_snapshot(content, position_of(state, session), key=key, identity=identity, domain=_DOMAIN)
 
 
 def unseal(
@@ -151,26 +73,20 @@ def unseal(
     Raises:
         SnapshotError: altered, cut short, of another format, identity or key, or older than `at_least`.
     """
-    position = Position.of(snapshot)
-    header = snapshot[:_HEADER_SIZE]
-    try:
-        content = aead.unseal_record(key, header[1:], memoryview(snapshot)[_HEADER_SIZE:], _DOMAIN + header + identity)
-        reader = Reader(content, "Snapshot")
+
+    def read(position: Position, reader: Reader) -> tuple[KeptState, Answer | None]:
         state = tuple(_READERS.values())[position.sequence - 1](reader)
-        answer = None if isinstance(state, Aborted) else _read_answer(reader)
-        reader.finish()
-    except InvalidDataError as error:
-        raise SnapshotError(
-            "the snapshot does not open: altered, cut short, of another client, or sealed under another key"
-        ) from error
-    if position < at_least:
-        raise SnapshotError(f"a snapshot of {position}, although {at_least} has been reached: it was rolled back")
+        return state, None if isinstance(state, Aborted) else read_answer(reader)
+
+    position, (state, answer) = open_snapshot(
+        snapshot, read, key=key, identity=identity, domain=_DOMAIN, at_least=at_least
+    )
     return position, state, answer
 
 
 def _write(state: KeptState) -> list[bytes]:
     if isinstance(state, Unmasked | Aborted):
-        return [_NOTHING]
+        return [NOTHING_KEPT]
     session = _write_session(state.params, state.index)
     if isinstance(state, KeysAdvertised):
         return [
@@ -254,12 +170,12 @@ def _read_survivors_signed(reader: Reader) -> SurvivorsSigned:
 
 
 def _read_unmasked(reader: Reader) -> Unmasked:
-    reader.take(len(_NOTHING))
+    reader.take(len(NOTHING_KEPT))
     return Unmasked()
 
 
 def _read_aborted(reader: Reader) -> Aborted:
-    reader.take(len(_NOTHING))
+    reader.take(len(NOTHING_KEPT))
     return Aborted()
 
 
@@ -283,14 +199,6 @@ def _write_session(params: SessionParams, index: int) -> tuple[bytes, ...]:
 
 def _read_session(reader: Reader) -> tuple[SessionParams, int]:
     return SessionParams.decode(reader.take(reader.uint(4))), reader.uint(INDEX_WIDTH)
-
-
-def _write_answer(answer: Answer | None) -> tuple[bytes, ...]:
-    return () if answer is None else (answer.request, uint(len(answer.response), 8), answer.response)
-
-
-def _read_answer(reader: Reader) -> Answer:
-    return Answer(reader.take(DIGEST_SIZE), reader.take(reader.uint(8)))
 
 
 def _write_graph(graph: Graph) -> bytes:

@@ -15,10 +15,10 @@ from hashlib import sha256
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ..codec import Domain, encode_indices
+from ..graph import Graph
 from ..params import SessionParams
 from ..primitives import signing
 from ..primitives.key_agreement import check_public_key
-from .graph import Graph
 from .messages import Advertisement
 
 

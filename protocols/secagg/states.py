@@ -10,16 +10,16 @@ STA-3  A state is taken in one atomic step: of two threads one has it, and the o
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Generic, TypeAlias, TypeVar
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..codec import Words
-from ..errors import LocalProtocolError
+from ..graph import Graph
 from ..params import SessionParams
+from ..policy import ClientPolicy
 from ..primitives.key_agreement import KeyPair
-from .graph import Graph
 from .messages import (
     AdvertiseKeysRequest,
     AdvertiseKeysResponse,
@@ -36,7 +36,6 @@ from .messages import (
     UnmaskingRequest,
     UnmaskingResponse,
 )
-from .policy import ClientPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,60 +211,6 @@ ServerState: TypeAlias = (
     | Completed
     | Aborted
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a client answered last: the same request again gets the same bytes again.
-
-    Attributes:
-        request: SHA-256 of the request, 32 bytes.
-        response: The response.
-    """
-
-    request: bytes
-    response: bytes = field(repr=False)
-
-
-T = TypeVar("T")
-
-
-class Held(Generic[T]):
-    """The one place of a machine's state: whoever has taken it must put one back before anybody can go on (STA-3).
-
-    Args:
-        state: The first one.
-    """
-
-    __slots__ = ("_place",)
-
-    def __init__(self, state: T) -> None:
-        self._place = [state]
-
-    def take(self) -> T:
-        """Takes the state out.
-
-        Raises:
-            LocalProtocolError: it is out: another call is running, or was interrupted.
-        """
-        try:
-            return self._place.pop()  # atomic in CPython, with and without a global lock
-        except IndexError:
-            raise LocalProtocolError("another call on this session is running, or was interrupted") from None
-
-    def put(self, state: T) -> None:
-        """Puts a state where one was taken out."""
-        self._place.append(state)
-
-    def look(self) -> T:
-        """Returns the state and leaves it in its place.
-
-        Raises:
-            LocalProtocolError: it is out: another call is running, or was interrupted.
-        """
-        state = self.take()
-        self.put(state)
-        return state
 
 
 CLIENT_TRANSITIONS: Mapping[tuple[type[ClientState], type[Request]], type[ClientState]] = MappingProxyType(

@@ -22,7 +22,8 @@ from fedstyle_secure.training.tensors import head_segment, moments_segment
 from fedstyle_secure.training.updates import Layout, Support
 from protocols import ClientPolicy, Envelope, PolicyRule, PolicyViolationError, ProtocolError
 from protocols.envelope import ENVELOPE_SIZE
-from protocols.secagg.messages import HEADER_SIZE, MaskedInputResponse
+from protocols.secagg.messages import MaskedInputResponse
+from protocols.wire import HEADER_SIZE
 
 ARTISTS = 8
 NAMES = [f"artist {number}" for number in range(ARTISTS)]

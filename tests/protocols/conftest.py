@@ -20,8 +20,8 @@ from protocols import (
     SessionParams,
     VectorSpec,
 )
-from protocols.secagg.graph import Graph
-from protocols.secagg.states import Held
+from protocols.graph import Graph
+from protocols.held import Held
 
 ROUNDS = 5
 

@@ -21,10 +21,10 @@ from protocols import CLIENT_RANDOM_BYTES, Client, ClientPolicy, ParametersError
 from protocols.audit import Transcript, audit, omit_input
 from protocols.codec import Domain
 from protocols.errors import MalformedMessageError, ProtocolError
+from protocols.graph import Graph
 from protocols.primitives import aead
 from protocols.primitives.algebra import PRIME, as_integers, cancelling, lightest, parts, reduce
 from protocols.secagg import client as client_module
-from protocols.secagg.graph import Graph
 from protocols.secagg.messages import (
     AdvertiseKeysRequest,
     ConsistencyCheckRequest,
@@ -283,7 +283,7 @@ def believe_a_half(patch):
 
 def allow_any_threshold(patch):
     patch.setattr(SessionParams, "_check_guarantees", lambda _self: None)
-    patch.setattr("protocols.secagg.policy.check", lambda *_, **__: None)
+    patch.setattr("protocols.policy.check", lambda *_, **__: None)
 
 
 def forge_all_neighbors(house):
@@ -434,7 +434,7 @@ def test_a_cohort_of_two_has_nothing_to_hide_behind_when_one_is_corrupt(house, m
 
 def test_a_sum_over_some_of_the_survivors_is_named(house, monkeypatch):
     """Two corrupt clients cut a thin ring; the server lets one arc release its shares, and not the other."""
-    monkeypatch.setattr("protocols.secagg.policy.check", lambda *_, **__: None)
+    monkeypatch.setattr("protocols.policy.check", lambda *_, **__: None)
     wire = Wire(house.cohort(10, degree=2, threshold=2, corrupt=5, min_survivors=8).run(3))
     order = wire.cohort.graph.order
     traitors, arc = (order[0], order[5]), order[1:5]

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from protocols import CLIENT_RANDOM_BYTES, ParametersError
 from protocols.audit import Exchange, OmittedInput, Transcript, audit, omit_input
 from protocols.errors import MalformedMessageError
-from protocols.secagg.messages import HEADER_SIZE, MaskedInputResponse, UnmaskingResponse
+from protocols.secagg.messages import MaskedInputResponse, UnmaskingResponse
+from protocols.wire import HEADER_SIZE
 from threat_models.attacker import Wire
 
 OPENING = HEADER_SIZE + 4 + 64

@@ -26,7 +26,24 @@ PURE = {
     "types",
     "typing",
 }
-LAYERS = ["errors", "primitives", "codec", "params", "secagg", "audit"]
+LAYERS = [
+    "errors",
+    "primitives",
+    "codec",
+    "params",
+    "envelope",
+    "wire",
+    "held",
+    "cohorts",
+    "graph",
+    "vault",
+    "rounds",
+    "masking",
+    "policy",
+    "secagg",
+    "speakonce",
+    "audit",
+]
 
 
 def imports_of(path: Path) -> list[tuple[int, str]]:

@@ -149,7 +149,7 @@ def test_an_upload_out_of_bounds_ends_its_session_and_not_the_run(town, monkeypa
     from fedstyle_secure.privacy.noise import NoisyUpdate
     from fedstyle_secure.privacy.pipeline import protect
     from fedstyle_secure.privacy.sealing import SEAL
-    from protocols.secagg import client
+    from protocols import masking
 
     def boundless(contributions, mechanism, random):
         update = protect(contributions, mechanism, random)
@@ -159,7 +159,7 @@ def test_an_upload_out_of_bounds_ends_its_session_and_not_the_run(town, monkeypa
     federation = town.federation(clients=20, min_survivors=18, multipliers=(0.0,))
     evil = federation.artists["artist 2"]
     monkeypatch.setattr(artist_module, "protect", boundless)
-    monkeypatch.setattr(client, "_check_vectors", lambda _vectors, _specs: None)
+    monkeypatch.setattr(masking, "_check_vectors", lambda _vectors, _specs: None)
     (outcome,) = federation.run()
     assert outcome.problem.startswith("iteration 1: some artist's upload is out of bounds")
     assert outcome.model.digest == town.model().digest

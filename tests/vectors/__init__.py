@@ -16,6 +16,7 @@ from .messages import messages
 from .params import params
 from .sessions import sessions
 from .shares import shares
+from .speakonce import speakonce
 
 ROOT = Path(__file__).resolve().parents[2]
 VECTORS: dict[str, Callable[[], Json]] = {
@@ -27,6 +28,7 @@ VECTORS: dict[str, Callable[[], Json]] = {
     "vectors/shares.json": shares,
     "vectors/messages.json": messages,
     "vectors/sessions.json": sessions,
+    "vectors/speakonce.json": speakonce,
 }
 
 

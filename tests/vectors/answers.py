@@ -247,6 +247,16 @@ def _advertisement(text: str) -> dict:
     return {name: text[start:end] for name, (start, end) in ends.items()}
 
 
+def _window_params(inputs: Mapping) -> dict:
+    return second.window(bytes.fromhex(inputs["encoding"]))
+
+
+def _merkle(inputs: Mapping) -> dict:
+    leaves = [bytes.fromhex(leaf) for leaf in inputs["leaves"]]
+    proof = second.tree_proof(leaves, set(inputs["places"]), b"node\0")
+    return {"root": second.tree_root(leaves, b"node\0").hex(), "proof": _hex(*proof)}
+
+
 ANSWERS: dict[str, Callable[[Mapping], dict]] = {
     "params": _params,
     "decode_params": _decode_params,
@@ -281,4 +291,7 @@ ANSWERS: dict[str, Callable[[Mapping], dict]] = {
     "request_type": _kind,
     "response_type": _kind,
     "decode": _decode,
+    "window_params": _window_params,
+    "merkle": _merkle,
+    "verify_merkle": _nothing,
 }

@@ -31,10 +31,19 @@ def u4(value: int) -> bytes:
     return value.to_bytes(4, "big")
 
 
+SPEAK_ONCE = {
+    *("PREKEYS", "PREKEYS_LEAF", "PREKEYS_NODE", "FROZEN", "SEED", "RING_POSITION", "COMMITTEE_POSITION", "WINDOW"),
+    *("SECRET", "SHARING", "DEALT_LEAF", "DEALT_NODE", "BOXES_LEAF", "BOXES_NODE", "MANIFEST", "REPORT", "COUNTED"),
+    "RELEASE",
+}
+"""Domains of the protocol in which clients speak once."""
+
+
 def label(name: str) -> bytes:
-    """`BOX` is `secagg/2/box` and a zero byte."""
-    names = {"COMMITMENT": "self-mask-commitment"}
-    return f"secagg/2/{names.get(name, name.lower().replace('_', '-'))}\0".encode()
+    """`BOX` is `secagg/2/box` and a zero byte, `SEED` is `speakonce/1/seed` and a zero byte."""
+    names = {"COMMITMENT": "self-mask-commitment", "SECRET": "secret-commitment"}
+    protocol = "speakonce/1" if name in SPEAK_ONCE else "secagg/2"
+    return f"{protocol}/{names.get(name, name.lower().replace('_', '-'))}\0".encode()
 
 
 def bind(name: str, digest: bytes, *indices: int) -> bytes:
@@ -96,12 +105,63 @@ def encode_params(fields: Mapping) -> bytes:
     return encode_fields(fields) + b"".join(map(bytes.fromhex, fields["identities"]))
 
 
-def merkle_root(leaves: list[bytes]) -> bytes:
-    """RFC 6962, section 2.1, in its recursive form."""
+def tree_root(leaves: list[bytes], node: bytes) -> bytes:
+    """RFC 6962, section 2.1, in its recursive form, over leaves that are hashed already."""
     if len(leaves) == 1:
-        return sha256(label("ROSTER_LEAF") + leaves[0]).digest()
+        return leaves[0]
     half = 1 << ((len(leaves) - 1).bit_length() - 1)
-    return sha256(label("ROSTER_NODE") + merkle_root(leaves[:half]) + merkle_root(leaves[half:])).digest()
+    return sha256(node + tree_root(leaves[:half], node) + tree_root(leaves[half:], node)).digest()
+
+
+def tree_proof(leaves: list[bytes], places: set[int], node: bytes) -> list[bytes]:
+    """From the leaves up: the roots of the halves that hold none of the places, of those that hold some."""
+    proof, width = [], 1
+    while width < len(leaves):
+        halves = {place // width for place in places}
+        missing = sorted(half ^ 1 for half in halves if half ^ 1 not in halves and (half ^ 1) * width < len(leaves))
+        proof += [tree_root(leaves[half * width : (half + 1) * width], node) for half in missing]
+        width *= 2
+    return proof
+
+
+def merkle_root(entries: list[bytes], leaf: str = "ROSTER_LEAF", node: str = "ROSTER_NODE") -> bytes:
+    return tree_root([sha256(label(leaf) + entry).digest() for entry in entries], label(node))
+
+
+def window(encoding: bytes) -> dict:
+    """All that follows from the parameters of a window."""
+    opening, rest = encoding[:50], encoding[50:]
+    vectors, rest = rest[:1], rest[1:]
+    for _ in range(vectors[0]):
+        size = 1 + rest[0] + 4 + 1 + 8
+        vectors, rest = vectors + rest[:size], rest[size:]
+    digests, sizes, beacon, end, rest = rest[:192], rest[192:216], rest[216:248], rest[248:256], rest[256:]
+    count = int.from_bytes(rest[:4], "big")
+    identities = [rest[4 + 32 * index : 36 + 32 * index] for index in range(count)]
+    rest = rest[4 + 32 * count :]
+    prekeys = [rest[128 * index : 128 * (index + 1)] for index in range(count)]
+    frozen = sha256(
+        label("FROZEN")
+        + opening[:10]
+        + opening[18:]
+        + sizes
+        + u4(count)
+        + merkle_root(identities)
+        + merkle_root(prekeys, "PREKEYS_LEAF", "PREKEYS_NODE")
+    ).digest()
+    seed = sha256(label("SEED") + frozen + beacon).digest()
+    members, quorum = (int.from_bytes(sizes[start : start + 4], "big") for start in (16, 20))
+
+    def drawn(purpose: str) -> list[int]:
+        return sorted(range(count), key=lambda index: sha256(bind(purpose, seed, index)).digest())
+
+    return {
+        "frozen_digest": frozen.hex(),
+        "session_id": sha256(label("WINDOW") + frozen + beacon + end + opening + vectors + digests).hexdigest(),
+        "threshold": 2 * quorum - members,
+        "order": drawn("RING_POSITION"),
+        "committee": sorted(drawn("COMMITTEE_POSITION")[:members]),
+    }
 
 
 def session_id(fields: Mapping) -> bytes:

@@ -6,14 +6,15 @@
 from collections.abc import Callable, Mapping
 
 from protocols.errors import FaultyClientError, PolicyViolationError, ProtocolError, SessionAborted
+from protocols.graph import Adversary, Graph, check, parameters
 from protocols.params import SessionParams
 from protocols.secagg import messages
-from protocols.secagg.graph import Adversary, Graph, check, parameters
 
 from . import parties
 from .materials import DIGESTS
 from .notation import bytes_of, integer_of, json_of
 from .steps import STEPS
+from .window import WINDOW_STEPS
 
 
 def outcome(operation: str, inputs: Mapping) -> dict:
@@ -148,4 +149,5 @@ OPERATIONS: dict[str, Callable[[Mapping], dict]] = {
     "client": parties.client,
     "server": parties.server,
     **STEPS,
+    **WINDOW_STEPS,
 }

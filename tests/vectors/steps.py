@@ -7,14 +7,14 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from protocols.codec import Domain, encode_indices, pack, unpack, word_type
+from protocols.graph import Graph
+from protocols.masking import Mask, add_masks, from_ring, pairwise_mask, self_mask, to_ring
 from protocols.params import SessionParams
 from protocols.primitives import aead
 from protocols.primitives.field import UNIFORM_SIZE, decode_element, elements_from_uniform, encode_element
 from protocols.primitives.key_agreement import KeyPair, check_public_key
 from protocols.primitives.prg import Keystream
 from protocols.primitives.shamir import combine, correct, lagrange_coefficients, secret_bytes, split
-from protocols.secagg.graph import Graph
-from protocols.secagg.masking import Mask, add_masks, from_ring, pairwise_mask, self_mask, to_ring
 from protocols.secagg.messages import Advertisement, SharePair
 from protocols.secagg.statements import (
     advertise,

@@ -48,14 +48,14 @@ class Ablation:
 
 
 _CLIENT = "protocols.secagg.client"
-_POLICY = "protocols.secagg.policy"
+_POLICY = "protocols.policy"
 
 VERIFY_ADVERTISEMENT = Edit(f"{_CLIENT}:_share_keys", "verify_advertisement(params, peer, advertisement)", "pass")
 OWN_ENTRY = Edit(f"{_CLIENT}:_share_keys", "if request.advertisements.get(index) != state.advertisement:", "if False:")
 NEIGHBORS = Edit(f"{_CLIENT}:_share_keys", "if peers.keys() != graph.neighbors(index):", "if False:")
 ENOUGH_ADVERTISED = Edit(f"{_CLIENT}:_graph", "if len(digests) < params.min_survivors:", "if False:")
 GRAPH_DIGEST = Edit(
-    "protocols.secagg.graph:Graph.over",
+    "protocols.graph:Graph.over",
     "min(degree, others), digest)",
     "min(degree, others), sha256(session_id).digest())",
 )
@@ -74,7 +74,7 @@ VERIFY_SURVIVORS = Edit(
     f"{_CLIENT}:_unmask", "verify_survivors(params, state.graph, signer, survivors, signature)", "pass"
 )
 CONFIRMATIONS = Edit(
-    "protocols.params:SessionParams.confirmations",
+    "protocols.params:Terms.majority",
     "(self.clients + self.corrupt) // 2 + 1",
     "(self.clients + self.corrupt) // 2",
 )
@@ -91,7 +91,7 @@ REFUSAL_IS_FINAL = Edit(
     "after: tuple[ClientState, Answer | None] = Aborted(), None",
     "after: tuple[ClientState, Answer | None] = state, last",
 )
-AT_LEAST = Edit("protocols.secagg.snapshot:unseal", "if position < at_least:", "if False:")
+AT_LEAST = Edit("protocols.vault:open_snapshot", "if position < at_least:", "if False:")
 THRESHOLD = Edit(
     "protocols.params:SessionParams._check_guarantees",
     "complete and 2 * self.threshold <= self.degree + self.corrupt",
@@ -109,12 +109,12 @@ SMALL_ORDER = (
     ),
 )
 SESSION_OF_MODEL = Edit(
-    "protocols.params:SessionParams.__post_init__",
-    "content = self._encode_fields() + self.roster_root",
-    "content = self._encode_fields().replace(self.model_digest, NOTHING) + self.roster_root",
+    "protocols.params:SessionParams._derive_session_id",
+    "self._encode_fields()",
+    "self._encode_fields().replace(self.model_digest, NOTHING)",
 )
 SESSION_OF_MESSAGE = Edit(
-    "protocols.secagg.messages:Message.decode",
+    "protocols.wire:Message.decode",
     "if reader.take(len(params.session_id)) != params.session_id:",
     "if not reader.take(len(params.session_id)):",
 )
@@ -128,7 +128,7 @@ BOX_OF = tuple(
 
 
 def _policy(line: str) -> Edit:
-    return Edit(f"{_POLICY}:ClientPolicy.check", line, "True,")
+    return Edit(f"{_POLICY}:ClientPolicy.check_terms", line, "True,")
 
 
 LEAKS = (
@@ -240,6 +240,8 @@ EXACTNESS = (
         "owners named only if holders cannot be behind it",
         (Edit(f"{_RECOVERY}:_Secrets._correct", "proved=corrupt <= correctable", "proved=True"),),
     ),
-    Ablation("the first response only", (Edit(f"{_SERVER}:_require_first", "if index in received:", "if False:"),)),
+    Ablation(
+        "the first response only", (Edit("protocols.rounds:require_first", "if index in received:", "if False:"),)
+    ),
 )
 """Without these, clients that lie make an honest server's sum wrong, or make it call somebody honest a liar."""

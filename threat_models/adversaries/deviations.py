@@ -5,7 +5,7 @@ nothing but the clients it lied to. `on_keys` and `on_inputs` bend what a reques
 """
 
 from protocols.secagg.messages import ConsistencyCheckRequest, MaskedInputRequest
-from protocols.secagg.snapshot import Position
+from protocols.vault import Position
 
 from .evil_server import ROUNDS, Deviation
 from .on_inputs import (

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from protocols import Server
 from protocols.errors import ProtocolError
-from protocols.secagg.graph import Graph
+from protocols.graph import Graph
 from protocols.secagg.messages import AdvertiseKeysResponse, Advertisement, MaskedInputRequest
 from protocols.secagg.statements import sign_survivors
 

@@ -15,7 +15,6 @@ from protocols.codec import pack, unpack
 from protocols.errors import LocalProtocolError, ProtocolError
 from protocols.primitives.field import PRIME
 from protocols.secagg.messages import (
-    HEADER_SIZE,
     ConsistencyCheckResponse,
     MaskedInputResponse,
     ShareKeysResponse,
@@ -23,6 +22,7 @@ from protocols.secagg.messages import (
     response_type,
 )
 from protocols.secagg.statements import sign_survivors, sign_unopened
+from protocols.wire import HEADER_SIZE
 
 from .choices import Chooser
 from .parties import SMALL_ORDER, Cohort, Puppet, flipped, identity, randomness

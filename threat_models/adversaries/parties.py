@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from protocols import CLIENT_RANDOM_BYTES, Client, ClientPolicy, SessionParams, VectorSpec
 from protocols.codec import Domain
+from protocols.graph import Graph
 from protocols.primitives import aead
 from protocols.primitives.key_agreement import KeyPair
-from protocols.secagg.graph import Graph
 from protocols.secagg.messages import Advertisement, SharePair
-from protocols.secagg.snapshot import Vault
 from protocols.secagg.statements import advertise, sign_survivors
+from protocols.vault import Vault
 
 from .choices import Chooser
 

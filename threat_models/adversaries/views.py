@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from protocols import SessionParams
-from protocols.secagg.graph import Graph
+from protocols.graph import Graph
 from protocols.secagg.messages import Advertisement, ShareKeysRequest
 
 

@@ -9,7 +9,7 @@ from protocols import Client, SessionParams
 from protocols.audit import Exchange, Transcript
 from protocols.errors import ProtocolError
 from protocols.secagg.messages import AdvertiseKeysRequest, MaskedInputRequest, ShareKeysRequest
-from protocols.secagg.snapshot import Position, SnapshotError, Vault
+from protocols.vault import Position, SnapshotError, Vault
 
 from .parties import ITERATION, LAST_SESSION, SERVER_KEY, SMALL_ORDER, Cohort, digest, identity
 

@@ -9,10 +9,10 @@ import pytest
 
 from protocols import CLIENT_RANDOM_BYTES, Client, FaultyServerError, LocalProtocolError, ParametersError
 from protocols.codec import Domain
+from protocols.graph import Graph
 from protocols.primitives import aead
 from protocols.primitives.field import PRIME
 from protocols.primitives.shamir import combine, lagrange_coefficients
-from protocols.secagg.graph import Graph
 from protocols.secagg.messages import (
     AdvertiseKeysRequest,
     AdvertiseKeysResponse,

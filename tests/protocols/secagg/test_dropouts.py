@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocols import AbortReason, FaultyServerError, SessionAborted, parameters
-from protocols.secagg.graph import Graph
+from protocols.graph import Graph
 from protocols.secagg.messages import AdvertiseKeysResponse
 
 NEVER = 5

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from protocols import FaultyClientError, FaultyServerError, PolicyRule, PolicyViolationError, RemoteError, SessionParams
 from protocols.errors import LocalProtocolError, ProtocolError
+from protocols.graph import Graph
 from protocols.primitives.key_agreement import KeyPair
-from protocols.secagg.graph import Graph
 from protocols.secagg.messages import (
     AdvertiseKeysRequest,
     AdvertiseKeysResponse,

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from protocols.errors import InvalidDataError, MalformedMessageError
 from protocols.secagg import messages
 from protocols.secagg.messages import (
-    HEADER_SIZE,
     AdvertiseKeysRequest,
     MaskedInputResponse,
     UnmaskingRequest,
@@ -17,6 +16,7 @@ from protocols.secagg.messages import (
     response_type,
 )
 from protocols.secagg.statements import advertise
+from protocols.wire import HEADER_SIZE
 
 OPENING = HEADER_SIZE + 4 + 64
 """Bytes of a MaskedInputResponse before its vectors, if it names nobody."""

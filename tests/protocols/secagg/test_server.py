@@ -7,7 +7,6 @@ import pytest
 from protocols import AbortReason, FaultyClientError, LocalProtocolError, SessionAborted
 from protocols.secagg import server as server_module
 from protocols.secagg.messages import (
-    HEADER_SIZE,
     AdvertiseKeysResponse,
     ConsistencyCheckRequest,
     MaskedInputRequest,
@@ -18,6 +17,7 @@ from protocols.secagg.messages import (
     UnmaskingResponse,
 )
 from protocols.secagg.statements import advertise
+from protocols.wire import HEADER_SIZE
 
 
 def open_round(house, number, clients=5, **changes):

@@ -30,12 +30,13 @@ from protocols import (
     Vault,
 )
 from protocols.errors import InvalidBoxError
+from protocols.graph import Graph
+from protocols.held import Answer
 from protocols.primitives import aead
 from protocols.primitives.field import encode_element
 from protocols.primitives.key_agreement import KeyPair
 from protocols.secagg import snapshot as snapshot_module
 from protocols.secagg import states
-from protocols.secagg.graph import Graph
 from protocols.secagg.messages import (
     AdvertiseKeysRequest,
     AdvertiseKeysResponse,
@@ -327,7 +328,7 @@ def test_whatever_else_fails_is_kept_as_a_refusal_too(house, monkeypatch):
 
     disk = Disk()
     cohort = cohort_with(house, disk).run(2)
-    monkeypatch.setattr(protocols.secagg.client, "add_masks", fails)
+    monkeypatch.setattr(protocols.secagg.client, "mask_vectors", fails)
     with pytest.raises(MemoryError):
         cohort.clients[0].receive(cohort.requests[2][0])
     assert state_of(disk.kept[-1], house) == states.Aborted()
@@ -533,7 +534,7 @@ def test_a_sparse_graph_survives(snapshots, house):
         params.session_id, params.degree, {index: bytes([index]) * 32 for index in (0, 1, 2, 3, 5, 7, 8)}
     )
     state = replace(state_of(snapshots[states.InputMasked], house), params=params, graph=graph)
-    answer = states.Answer(bytes(32), b"response")
+    answer = Answer(bytes(32), b"response")
     again = state_of(seal(state, answer, session=7, key=KEY, identity=house.public(0)), house).graph
     assert again == graph
     assert [again.neighbors(index) for index in graph.order] == [graph.neighbors(index) for index in graph.order]

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from protocols.errors import InvalidSignatureError
-from protocols.secagg.graph import Graph
+from protocols.graph import Graph
 from protocols.secagg.statements import (
     advertise,
     commit,

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from protocols.codec import pack, unpack, word_type
 from protocols.errors import InvalidKeyError
+from protocols.graph import Graph
+from protocols.masking import Crew, add_masks, from_ring, pairwise_mask, remove_masks, self_mask, to_ring
 from protocols.primitives.key_agreement import KeyPair
-from protocols.secagg.graph import Graph
-from protocols.secagg.masking import Crew, add_masks, from_ring, pairwise_mask, remove_masks, self_mask, to_ring
 
 GRAPH, SEED = Graph(order=(0, 1, 2, 3), degree=3, digest=bytes(32)), bytes(range(32))
 OTHER = Graph(order=(0, 1, 2, 3), degree=3, digest=b"\1" + bytes(31))

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocols import LocalProtocolError, ParametersError
-from protocols.secagg.graph import Adversary, Bound, Graph, GraphParameters, check, parameters, security_bounds
+from protocols.graph import Adversary, Bound, Graph, GraphParameters, check, parameters, security_bounds
 
 SESSION = bytes(range(32))
 CORRUPT = (0.05, 0.1, 0.2, 0.33)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocols import Cohorts, ParametersError
-from protocols.secagg import cohorts as cohorts_module
+from protocols import cohorts as cohorts_module
 
 
 def identity(number: int) -> bytes:

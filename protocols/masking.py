@@ -7,18 +7,22 @@ MSK-3  A pair's mask binds the session's graph and both indices, and comes from 
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..codec import Domain, Words, word_type
-from ..primitives.key_agreement import KeyPair
-from ..primitives.prg import BLOCK_SIZE, Bundle, Keystream
+from .codec import Domain, Words, pack, word_type
+from .errors import LocalProtocolError
 from .graph import Graph
+from .params import VectorSpec
+from .primitives.key_agreement import KeyPair
+from .primitives.prg import BLOCK_SIZE, Bundle, Keystream
 
+Vectors: TypeAlias = Mapping[str, NDArray[np.int64]]
+"""A client's secret inputs by name, shape [m] each, signed."""
 _Part: TypeAlias = tuple[Words, int]  # of a vector, and the byte of every stream that meets its first word
 
 
@@ -86,8 +90,22 @@ def pairwise_mask(*, keys: KeyPair, peer_key: bytes, graph: Graph, index: int, p
     Raises:
         InvalidKeyError: `peer_key` is no public key, or one of small order.
     """
-    context = Domain.PAIRWISE_MASK.bind(graph.digest, *sorted((index, peer)))
-    return Mask(Keystream(keys.agree(peer_key, context), context), negative=index > peer)
+    secret = pairwise_secret(keys=keys, peer_key=peer_key, graph=graph, index=index, peer=peer)
+    return mask_of_pair(secret=secret, graph=graph, index=index, peer=peer)
+
+
+def pairwise_secret(*, keys: KeyPair, peer_key: bytes, graph: Graph, index: int, peer: int) -> bytes:
+    """Returns what `pairwise_mask` expands, 32 bytes; its arguments, too, are described there."""
+    return keys.agree(peer_key, _pair(graph, index, peer))
+
+
+def mask_of_pair(*, secret: bytes, graph: Graph, index: int, peer: int) -> Mask:
+    """Expands a `pairwise_secret`, with the sign that the mask has for `index`."""
+    return Mask(Keystream(secret, _pair(graph, index, peer)), negative=index > peer)
+
+
+def _pair(graph: Graph, index: int, peer: int) -> bytes:
+    return Domain.PAIRWISE_MASK.bind(graph.digest, *sorted((index, peer)))
 
 
 def add_masks(vectors: Sequence[Words], masks: Sequence[Mask], crew: Crew = ALONE) -> None:
@@ -130,3 +148,33 @@ def _fold_part(words: Words, added: Bundle, subtracted: Bundle) -> None:
             np.add(part, block, out=part)
         for _ in subtracted.read_each(target):
             np.subtract(part, block, out=part)
+
+
+def mask_vectors(
+    vectors: Vectors, specs: Sequence[VectorSpec], masks: Sequence[Mask], crew: Crew = ALONE
+) -> list[bytes]:
+    """Masks a client's vectors, and packs them in the session's order.
+
+    Raises:
+        LocalProtocolError: they are not as agreed.
+    """
+    _check_vectors(vectors, specs)
+    words = [to_ring(vectors[spec.name], spec.modulus_bits) for spec in specs]
+    add_masks(words, masks, crew)
+    return [pack(masked, spec.modulus_bits) for masked, spec in zip(words, specs, strict=True)]
+
+
+def _check_vectors(vectors: Vectors, specs: Sequence[VectorSpec]) -> None:
+    """Checks what the caller brings against what it agreed to, which is what the session sums."""
+    if vectors.keys() != {spec.name for spec in specs}:
+        raise LocalProtocolError(f"vectors: {sorted(spec.name for spec in specs)} were agreed, got {sorted(vectors)}")
+    for spec in specs:
+        vector = vectors[spec.name]
+        if vector.dtype != np.int64 or vector.shape != (spec.length,):
+            raise LocalProtocolError(
+                f"vector {spec.name!r}: int64 of shape ({spec.length},) was agreed, got {vector.dtype} {vector.shape}"
+            )
+        if not -spec.max_abs_input <= int(vector.min()) <= int(vector.max()) <= spec.max_abs_input:
+            raise LocalProtocolError(
+                f"vector {spec.name!r}: a coordinate is beyond max_abs_input, {spec.max_abs_input}"
+            )

@@ -13,20 +13,21 @@ GRA-4  Whatever boxes a malicious server withholds and whomever it drops after s
        of k/2 positions, apart from one another on the ring, hold t - k/2 or more corrupt clients each.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import sha256
-from math import ceil, floor, inf, lgamma, log, log2
+from math import ceil, floor, inf, log2
 from types import MappingProxyType
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..codec import Domain, encode_table
-from ..errors import LocalProtocolError, ParametersError
-from ..params import DIGEST_SIZE
+from .codec import Domain, encode_table
+from .errors import LocalProtocolError, ParametersError
+from .params import DIGEST_SIZE
+from .primitives.tails import log2_tail, log2_tails
 
 SECURITY_BITS = 80
 """By default security fails, over a uniform order, with probability 2^-80 at most: a lying server tries orders."""
@@ -63,7 +64,8 @@ class Graph:
     Attributes:
         order: Their indices, around the ring.
         degree: Neighbors of each client: the session's degree, or all others when fewer advertised.
-        digest: SHA-256 over the session id and the digest of every advertisement, 32 bytes.
+        digest: What every key, box and signature binds, 32 bytes: SHA-256 over the session id and the digest of every
+            advertisement, or whatever else fixes who knows whom by which keys.
     """
 
     order: tuple[int, ...]
@@ -92,8 +94,7 @@ class Graph:
         if min(others, degree) < 1 or (degree < others and degree % 2):
             raise LocalProtocolError(f"graph: {others + 1} clients cannot have {degree} neighbors each")
         digest = sha256(Domain.GRAPH.bind(session_id) + encode_table(digests)).digest()
-        keys = {index: sha256(Domain.GRAPH_POSITION.bind(digest, index)).digest() for index in digests}
-        return cls(tuple(sorted(keys, key=keys.__getitem__)), min(degree, others), digest)
+        return cls(in_random_order(Domain.GRAPH_POSITION, digest, digests), min(degree, others), digest)
 
     def neighbors(self, index: int) -> frozenset[int]:
         """Returns the clients with which client `index` shares secrets and masks.
@@ -107,6 +108,12 @@ class Graph:
         if self.degree == clients - 1:
             return frozenset(self.order) - {index}
         return frozenset(self.order[(place + step) % clients] for step in range(-reach, reach + 1) if step)
+
+
+def in_random_order(purpose: Domain, seed: bytes, indices: Iterable[int]) -> tuple[int, ...]:
+    """Sorts client indices by a hash of each with the seed, 32 bytes."""
+    keys = {index: sha256(purpose.bind(seed, index)).digest() for index in indices}
+    return tuple(sorted(keys, key=keys.__getitem__))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +164,7 @@ class _Requirements:
 
     def log2_losses(self, degree: int) -> NDArray[np.float64]:
         """Bounds, for every number up to degree + 1, the probability that some client loses as many neighbors."""
-        return np.minimum(0.0, log2(self.clients) + _log2_tails(self.clients, self.dropouts, degree))
+        return np.minimum(0.0, log2(self.clients) + log2_tails(self.clients, self.dropouts, degree))
 
     def highest_threshold(self, degree: int) -> int:
         """The highest threshold that is correct; 0 or less if none is."""
@@ -292,16 +299,18 @@ def security_bounds(
         raise ParametersError(f"graph: degree {degree}: an even number, unless everyone is everyone's neighbor")
     fatal = threshold if adversary is Adversary.SEMI_HONEST else 2 * threshold - degree
     # The expected number of clients with that many corrupt neighbors. On a larger ring the same few are sparser.
-    bounds = {Bound.NEIGHBORHOOD: log2(ring) + _log2_tail(ring, corrupt, min(degree, ring), fatal)}
+    bounds = {Bound.NEIGHBORHOOD: log2(ring) + log2_tail(ring, corrupt, min(degree, ring), fatal)}
     if adversary is Adversary.MALICIOUS:
-        bounds[Bound.ISOLATION] = _log2_isolation(ring, degree, threshold, corrupt)
+        bounds[Bound.ISOLATION] = log2_isolation(ring, degree, threshold - degree // 2, corrupt)
     else:
         bounds[Bound.CONNECTIVITY] = _log2_disconnection(ring, degree, min(ring, corrupt + dropouts))
     return MappingProxyType({bound: min(0.0, value) for bound, value in bounds.items()})
 
 
-def _log2_isolation(ring: int, degree: int, threshold: int, corrupt: int) -> float:
-    """Bounds the probability of two windows as in GRA-4 by the expected number of such pairs.
+def log2_isolation(ring: int, degree: int, crowd: int, corrupt: int) -> float:
+    """Bounds the probability that two windows of degree / 2 positions, apart, hold `crowd` corrupt clients each.
+
+    It is the expected number of such pairs, in base-2 logarithm; -inf if no order has one.
 
     Proof of GRA-4. Let T be a part of the honest clients in the survivor set and X the rest of them, and suppose the
     sum of T comes off. Then nobody in T has added a mask shared with somebody in X. A client answers in the last round
@@ -313,12 +322,12 @@ def _log2_isolation(ring: int, degree: int, threshold: int, corrupt: int) -> flo
     dropouts and silent ones; at most k - t are of the latter two kinds, so t - k/2 or more are corrupt. The two windows
     are apart: T's answering clients lie between them on one side, X on the other.
     """
-    window, crowd = degree // 2, threshold - degree // 2
+    window = degree // 2
     if ring <= degree + 1 or 2 * crowd > corrupt:
         return -inf
     # Given the first window's number, the second is hypergeometric among the rest, the larger the fewer the first has.
     rest = min(ring - window, corrupt - max(0, crowd))
-    both = _log2_tail(ring, corrupt, window, crowd) + _log2_tail(ring - window, rest, window, crowd)
+    both = log2_tail(ring, corrupt, window, crowd) + log2_tail(ring - window, rest, window, crowd)
     return _log2_window_pairs(ring, degree) + both
 
 
@@ -326,38 +335,12 @@ def _log2_disconnection(ring: int, degree: int, gone: int) -> float:
     """Bounds the probability that two windows apart hold only clients that are gone, by the number of such pairs."""
     if ring <= degree + 1:
         return -inf
-    return _log2_window_pairs(ring, degree) + _log2_tail(ring, gone, degree, degree)
+    return _log2_window_pairs(ring, degree) + log2_tail(ring, gone, degree, degree)
 
 
 def _log2_window_pairs(ring: int, degree: int) -> float:
     """Pairs of windows of degree / 2 positions each with a position or more between them on either side."""
     return log2(ring * (ring - degree - 1) / 2)
-
-
-def _log2_tail(population: int, marked: int, drawn: int, least: int) -> float:
-    """Base-2 logarithm of P[at least `least` of `drawn` are marked], for any `least`."""
-    return float(_log2_tails(population, marked, drawn)[min(max(0, least), drawn + 1)])
-
-
-def _log2_tails(population: int, marked: int, drawn: int) -> NDArray[np.float64]:
-    """Upper tails of the hypergeometric distribution, summed in logarithms from the far end: no tail underflows.
-
-    Returns:
-        Shape [drawn + 2]: for x from 0, log2 P[of `drawn` from `population` at least x are among the `marked`].
-    """
-    low, high = max(0, marked + drawn - population), min(marked, drawn)
-    found = np.arange(low, high, dtype=np.float64)
-    ratios = (marked - found) * (drawn - found) / ((found + 1) * (population - marked - drawn + found + 1))
-    start = _log2_choose(marked, low) + _log2_choose(population - marked, drawn - low) - _log2_choose(population, drawn)
-    exactly = start + np.concatenate(([0.0], np.cumsum(np.log2(ratios))))
-    tails = np.full(drawn + 2, -inf)
-    tails[low : high + 1] = np.logaddexp2.accumulate(exactly[::-1])[::-1]
-    tails[: low + 1] = 0.0
-    return tails
-
-
-def _log2_choose(total: int, chosen: int) -> float:
-    return (lgamma(total + 1) - lgamma(chosen + 1) - lgamma(total - chosen + 1)) / log(2)
 
 
 def _first(candidates: Sequence[int], accept: Callable[[int], bool]) -> int:

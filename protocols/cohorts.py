@@ -15,8 +15,8 @@ from array import array
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 
-from ..errors import ParametersError
-from ..primitives.signing import IDENTITY_SIZE
+from .errors import ParametersError
+from .primitives.signing import IDENTITY_SIZE
 
 
 class Cohorts:

@@ -1,0 +1,63 @@
+"""What every message looks like, whichever protocol it is of: a tag, a version, the session id, then its fields.
+
+Each protocol's `messages` says what that guarantees (MSG-1, MSG-2).
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, Generic, Self, TypeVar
+
+from .codec import Reader
+from .errors import MalformedMessageError
+from .params import DIGEST_SIZE, PROTOCOL_VERSION, Terms
+
+HEADER_SIZE = 2 + DIGEST_SIZE
+"""Bytes of tag, version and session id."""
+
+P = TypeVar("P", bound=Terms)
+
+
+@dataclass(frozen=True, slots=True)
+class Message(ABC, Generic[P]):
+    """What all messages of a session have in common: a header, then fields that only a session can give meaning to."""
+
+    TAG: ClassVar[int]
+
+    def encode(self, params: P) -> bytes:
+        """Returns the canonical encoding in the session of `params`."""
+        return bytes((self.TAG, PROTOCOL_VERSION)) + params.session_id + self._write()
+
+    @classmethod
+    def decode(cls, data: bytes, params: P) -> Self:
+        """Reads the canonical encoding.
+
+        Raises:
+            InvalidDataError: `data` is not an encoding of this message in the session of `params`.
+        """
+        reader = open_message(data, cls.TAG, cls.__name__)
+        if reader.take(len(params.session_id)) != params.session_id:
+            raise MalformedMessageError(f"{cls.__name__}: a message of another session")
+        message = cls._read(reader, params)
+        reader.finish()
+        return message
+
+    @abstractmethod
+    def _write(self) -> bytes: ...
+
+    @classmethod
+    @abstractmethod
+    def _read(cls, reader: Reader, params: P) -> Self: ...
+
+
+def open_message(data: bytes, tag: int, name: str) -> Reader:
+    """Reads tag and version.
+
+    Raises:
+        MalformedMessageError: another tag or version.
+    """
+    reader = Reader(data, name)
+    if reader.uint(1) != tag:
+        raise MalformedMessageError(f"{name}: the tag must be {tag:#04x}")
+    if (version := reader.uint(1)) != PROTOCOL_VERSION:
+        raise MalformedMessageError(f"{name}: version {version}, this code speaks {PROTOCOL_VERSION} only")
+    return reader
