@@ -11,7 +11,7 @@ from functools import cache, partial
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -56,17 +56,18 @@ _EDITS: Final = {
     ),
 }
 _ACCOMPLICES = 2  # of a town's eight artists
+_SMALL, _MOST = 5, 4  # a cohort of a town's eight artists, and the accomplices in it
 _ANSWERS = 2  # of an artist whom the server then lets drop out: keys are exchanged by then
 
 CLAIM = Claim(
     number=6,
     title="sybils",
     adversary=f"{CORRUPT} of {CLIENTS} artists who add no noise, or all but one of them, and a server "
-    "that lets honest artists drop out",
+    "that lets honest artists drop out, or picks a small cohort, most of them its accomplices, and announces none",
     assets="whether one artwork was in an honest artist's portfolio",
     assumption="the claimed epsilon: at most c corrupt artists; the worst-case epsilon: none",
     promise="what an attack measures is at most the claimed epsilon with c sybils, and at most the worst-case epsilon "
-    "with n - 1",
+    "with n - 1; accomplices are counted over the whole roster, however small the cohort that the server picks",
     defenses={
         "noise for honest survivors": "privacy/sizing.py, Sizing.honest: shares for n - c - dropouts, not for n",
         "the client holds the session to its noise": "aggregation/masking.py, mask: AGG-3",
@@ -75,16 +76,22 @@ CLAIM = Claim(
     power=(
         Limit(figure="c sybils: measured / claimed", at_least=1.2),
         Limit(figure="c sybils that are not announced: true / charged", at_least=1.2),
+        Limit(figure="a small cohort of mostly accomplices: true / charged", at_least=2.0),
     ),
     protected=(
         Limit(figure="c sybils: measured / claimed", at_least=0.5, at_most=1.0),
         Limit(figure="n - 1 sybils: measured / worst case", at_least=0.5, at_most=1.0),
         Limit(figure="survivors fewer than promised", at_most=0.0, unit="artists"),
         Limit(figure="c sybils that are not announced: true / charged", at_most=1.0),
+        Limit(figure="a small cohort of mostly accomplices: true / charged", at_most=1.0),
     ),
     residual="with more than c sybils the claimed epsilon is void and the worst case holds; nothing here says who is a "
     "sybil: that is up to enrolment",
-    tests=("tests/threat_models/test_tm06_sybils.py", "tests/privacy/test_noise.py"),
+    tests=(
+        "tests/threat_models/test_tm06_sybils.py",
+        "tests/privacy/test_noise.py",
+        "tests/artist/test_terms.py::test_accomplices_are_counted_over_the_roster_however_small_the_cohort",
+    ),
     linddun=(Linddun.DETECTING, Linddun.DATA_DISCLOSURE),
     stride=(Stride.SPOOFING, Stride.INFORMATION_DISCLOSURE),
 )
@@ -102,7 +109,8 @@ def attack(without: frozenset[str], effort: Effort) -> Figures:
     with off(without, _EDITS):
         release = _release()
         survivors = _fewest_survivors(release)
-        unannounced = _true_over_charged()
+        unannounced = _true_over_charged(_ACCOMPLICES)
+        mostly = _true_over_charged(_MOST, clients=_SMALL, min_survivors=_SMALL)
         some = _lower_bound(promised, release, View.AGGREGATE, survivors - CORRUPT, _TRIALS[effort])
         all_others = _lower_bound(promised, release, View.WORST_CASE, 1, _TRIALS[effort])
     return {
@@ -114,6 +122,7 @@ def attack(without: frozenset[str], effort: Effort) -> Figures:
         "n - 1 sybils: measured / worst case": all_others / epsilons[View.WORST_CASE],
         "survivors fewer than promised": SURVIVORS - survivors,
         "c sybils that are not announced: true / charged": unannounced,
+        "a small cohort of mostly accomplices: true / charged": mostly,
     }
 
 
@@ -231,21 +240,25 @@ def _keys() -> tuple[Ed25519PrivateKey, ...]:
 # A server that says it has no accomplices
 
 
-def _true_over_charged() -> float:
-    """What a sum is worth to a server with c accomplices in it, over what the artist is charged for it.
+def _true_over_charged(accomplices: int, **cohort: Any) -> float:
+    """What a sum is worth to a server with so many accomplices in it, over what the artist is charged for it.
 
     The server announces as few as the artist agrees to. Accomplices add no noise, so the honest survivors' is all.
+
+    Args:
+        accomplices: As many as the artist reckons with, among all whom it knows.
+        cohort: What the server picks of a town's eight artists, as `make_mechanism` takes it.
     """
     with TemporaryDirectory(prefix="threat-") as folder:
-        federation = Federation(folder=Path(folder), mode=Mode.DISTRIBUTED, corrupt=_ACCOMPLICES)
+        federation = Federation(folder=Path(folder), mode=Mode.DISTRIBUTED, corrupt=accomplices)
         artist = federation.artists[federation.names[0]]
-        for announced in range(_ACCOMPLICES + 1):
-            mechanism = make_mechanism(corrupt=announced)
+        for announced in range(accomplices + 1):
+            mechanism = make_mechanism(corrupt=announced, **cohort)
             try:
                 artist.receive_announcement(make_announcement(mechanism).encode())
             except PrivacyError:
                 continue
-            honest = mechanism.min_survivors - _ACCOMPLICES
+            honest = mechanism.min_survivors - accomplices
             deviation = math.sqrt(honest * mechanism.sigma_share**2 - mechanism.smoothing**2)
             true = quick_epsilon([GaussianDpEvent(deviation / mechanism.sensitivity)], DELTA)
             return true / quick_epsilon([mechanism.event(View.AGGREGATE)], DELTA)
