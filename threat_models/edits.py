@@ -64,14 +64,15 @@ def off(without: Collection[str], edits: Mapping[str, Sequence[Edit]]) -> Abstra
 
 
 def _plain(found: object) -> FunctionType:
-    """The function behind a property or a class method."""
+    """The function behind a property, a class method or a decorator, whose own text is elsewhere."""
     if isinstance(found, property):
         found = found.fget
     elif isinstance(found, classmethod | staticmethod):
         found = found.__func__
-    if not isinstance(found, FunctionType):
+    plain = inspect.unwrap(found) if isinstance(found, FunctionType) else found
+    if not isinstance(plain, FunctionType):
         raise TypeError(f"{found!r} is no function")
-    return found
+    return plain
 
 
 def _edited(function: FunctionType, edits: Iterable[Edit]) -> CodeType:

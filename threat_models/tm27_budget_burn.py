@@ -1,4 +1,8 @@
-"""TM-27: budget burn. A platform that wants no sum, but its artists' budgets gone, or their numbers at the end."""
+"""TM-27: budget burn. A platform that wants no sum, but its artists' budgets gone, or their numbers at the end.
+
+And what is burnt must stay in the ledger: two processes of one artist that charge it at the same time, however a write
+of one of them ends, would otherwise release what nobody counts.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,12 +25,14 @@ from .deployment import Deployment
 from .edits import Edit, off
 from .platform_key import SERVER_KEY
 from .town import Federation, make_announcement, make_mechanism, make_subject, make_terms
+from .two_writers import lost_charges
 
 TRIES, SESSIONS_BORNE, UPLOADED = 8, 2, 4
 """Iterations that the platform tries to burn; sessions without a sum that terms bear; answers up to the upload."""
 
 _TERMS: Final = "fedstyle_secure.artist.terms:Terms"
 _LATE, _CEILING, _JUMP = "charged when others are there", "a ceiling for sessions without a sum", "numbers rise slowly"
+_LOCK, _REREAD = "one writer at a time", "what others charged is read first"
 _EDITS: Final = {
     _LATE: (
         Edit(
@@ -37,33 +43,47 @@ _EDITS: Final = {
     ),
     _CEILING: (Edit(f"{_TERMS}.check_cost", "self.unsummed_epsilon", "math.inf"),),
     _JUMP: (Edit(f"{_TERMS}.check", "<= last_iteration + self.max_jump", "< 1 << 32"),),
+    _LOCK: (Edit("fedstyle_secure.durable:locked", "fcntl.flock(descriptor, lock)", "pass"),),
+    _REREAD: (
+        Edit(
+            "fedstyle_secure.privacy.ledger:Ledger._catch_up",
+            "content = os.pread(file, os.fstat(file).st_size, 0)",
+            "content = self._content or os.pread(file, os.fstat(file).st_size, 0)",
+        ),
+    ),
 }
 
 CLAIM = Claim(
     number=27,
     title="budget burn",
-    adversary="a platform, key and all, that announces what it never sums, or an iteration of the highest number",
-    assets="an artist's budget; that it can take part in anything afterwards",
+    adversary="a platform, key and all, that announces what it never sums, or an iteration of the highest number; "
+    "two processes of one artist that charge one ledger at the same time, one of which may fail in mid-write",
+    assets="an artist's budget; that it can take part in anything afterwards; what its ledger remembers",
     assumption="the artist's own terms; the other artists follow the protocol",
     promise="announcements alone cost nothing and move nothing; sessions that end without a sum cost together no more "
-    "than the artist's terms say; no single number ends an artist",
+    "than the artist's terms say; no single number ends an artist; no charge that was "
+    "acknowledged to one process is lost by another",
     defenses={
         _LATE: "artist/artist.py, AGT-3: a session is charged once enough artists have sealed shares for this one",
         _CEILING: "artist/terms.py, TRM-4: unsummed_epsilon",
         _JUMP: "artist/terms.py, TRM-4: max_jump",
+        _LOCK: "durable.py, DUR-2; privacy/ledger.py, LED-6",
+        _REREAD: "privacy/ledger.py, LED-6",
     },
     power=(
         Limit(figure="epsilon burnt by announcements", at_least=2.0),
         Limit(figure="burnt by sessions / agreed to", at_least=1.5),
         Limit(figure="artists ended by one number", at_least=1),
+        Limit(figure="acknowledged charges lost by two writers", at_least=1),
     ),
     protected=(
         Limit(figure="epsilon burnt by announcements", at_most=0.0),
         Limit(figure="burnt by sessions / agreed to", at_most=1.0),
         Limit(figure="artists ended by one number", at_most=0),
+        Limit(figure="acknowledged charges lost by two writers", at_most=0),
     ),
     residual="up to the agreed ceiling a platform burns what it likes, and it can always refuse to serve anybody",
-    tests=("tests/artist/test_terms.py", "tests/artist/test_artist.py"),
+    tests=("tests/artist/test_terms.py", "tests/artist/test_artist.py", "tests/privacy/test_ledger_processes.py"),
     linddun=(Linddun.DATA_DISCLOSURE,),
     stride=(Stride.DENIAL_OF_SERVICE,),
 )
@@ -75,12 +95,13 @@ def defended(deployment: Deployment) -> bool:
 
 
 def attack(without: frozenset[str], _effort: Effort) -> Figures:
-    """Announce; run sessions up to the upload until the artist refuses; then an iteration of the highest number."""
+    """Announce; run sessions up to the upload until the artist refuses; name the highest number; charge twice."""
     with off(without, _EDITS):
         return {
             "epsilon burnt by announcements": _burnt_by_announcements(),
             "burnt by sessions / agreed to": _burnt_by_sessions() / _agreed(),
             "artists ended by one number": float(_is_ended_by_a_number()),
+            "acknowledged charges lost by two writers": lost_charges(),
         }
 
 

@@ -1,6 +1,9 @@
+from pathlib import Path
+
 import pytest
 
-from protocols.params import SessionParams
+from fedstyle_secure.durable import locked
+from protocols.params import Terms
 from protocols.secagg.client import _sign_survivors
 from threat_models.adversaries.defenses import LEAKS
 from threat_models.edits import Edit, applied, off
@@ -13,6 +16,15 @@ def test_an_edit_lasts_as_long_as_its_context() -> None:
     with applied([EDIT]):
         assert _sign_survivors.__code__ is not before
     assert _sign_survivors.__code__ is before
+
+
+def test_an_edit_reaches_what_a_decorator_wraps(tmp_path: Path) -> None:
+    """Both have one text, and only one of them runs it: an edit of the wrapper took nothing away."""
+    path = tmp_path / "ledger"
+    with applied([Edit("fedstyle_secure.durable:locked", "yield descriptor", "yield -1")]), locked(path) as file:
+        assert file == -1
+    with locked(path) as file:
+        assert file >= 0
 
 
 def test_an_edit_is_taken_back_whatever_happens() -> None:
@@ -33,10 +45,10 @@ def test_an_edit_whose_text_is_not_there_exactly_once_takes_nothing_away(text: s
 def test_two_defenses_may_share_an_edit_and_all_may_be_gone_at_once() -> None:
     with applied([EDIT, EDIT]):
         pass
-    before = SessionParams.confirmations.fget.__code__
+    before = Terms.majority.fget.__code__
     with applied(edit for ablation in LEAKS for edit in ablation.edits):
-        assert SessionParams.confirmations.fget.__code__ is not before
-    assert SessionParams.confirmations.fget.__code__ is before
+        assert Terms.majority.fget.__code__ is not before
+    assert Terms.majority.fget.__code__ is before
 
 
 def test_a_defense_that_nobody_can_take_away_is_an_error() -> None:
