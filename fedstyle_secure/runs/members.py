@@ -177,7 +177,13 @@ def _sign(change: Change, summary: dict[str, Any], parts: OpenRun, newcomer: New
         change.commit({SUMMARY_FILE: before})
         raise BudgetExceededError(f"{name} cannot sign within the limit, which --epsilon sets: {error}") from error
     listed[name]["head"] = ledger.head
-    change.commit(_pages(summary, run, index))
+    try:
+        change.commit(_pages(summary, run, index))
+    except InputError as error:
+        raise InputError(
+            f"{error}; {name} was charged, epsilon {ledger.epsilon(ledger.view):.2f} in all by {ledger.path}, and "
+            "nothing was published"
+        ) from error
 
 
 def leave(run: Path, artist: str, *, tell: Callable[[str], None] = lambda _sentence: None) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Artists who join and leave a run: MEM-1 (charged first, in an own ledger) and MEM-2 (gone without a trace)."""
 
+import errno
 import json
 import shutil
 import subprocess
@@ -15,7 +16,7 @@ from fedstyle_secure.artist.artist import Artist
 from fedstyle_secure.catalogue.index import StyleIndex
 from fedstyle_secure.errors import InputError, PrivacyError
 from fedstyle_secure.privacy.sizing import Mode
-from fedstyle_secure.runs import members
+from fedstyle_secure.runs import folder, members
 from fedstyle_secure.runs import search as seek
 from fedstyle_secure.runs import train as run
 from fedstyle_secure.runs.spending import read_spending
@@ -94,6 +95,29 @@ def test_who_joins_is_charged_before_anything_is_signed(
     monkeypatch.setattr(Artist, "publish_signature", publish)
     members.join(finished, painted / NAME, limit=50.0)
     assert len(read_spending(finished, artist=NAME)["artists"][NAME]["releases"]) == 2
+
+
+def test_a_disk_that_is_full_after_the_charge_ends_in_a_sentence_that_says_what_was_charged(
+    painted: Path, finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = listing(finished)
+    honest = folder._write
+
+    def full(draft: Path, files: dict[str, bytes]) -> None:
+        if any(name.startswith("catalogue/") for name in files):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        honest(draft, files)
+
+    monkeypatch.setattr(folder, "_write", full)
+    with pytest.raises(
+        InputError, match=r"No space left.*was charged, epsilon \d.\d\d in all by .*nothing was published"
+    ):
+        members.join(finished, painted / NAME)
+    assert {name for name in listing(finished) if name.startswith("catalogue")} == {
+        name for name in whole if name.startswith("catalogue")
+    }
+    monkeypatch.setattr(folder, "_write", honest)
+    assert read_spending(finished)["artists"][NAME]["releases"], "what was charged is on its page"
 
 
 def test_a_limit_below_the_signature_stops_the_artist_before_the_catalogue(painted: Path, finished: Path) -> None:
@@ -229,7 +253,7 @@ CHANGER = """
 import sys
 from pathlib import Path
 import pytest
-from fedstyle_secure.runs import members
+from fedstyle_secure.runs import folder, members
 from tests import stand_ins
 run, what, who = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 with pytest.MonkeyPatch.context() as patch:
