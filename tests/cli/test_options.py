@@ -64,7 +64,7 @@ def test_bnd1_an_absurd_number_is_refused_in_one_sentence_before_anything_begins
     assert option in sentence
     assert len(sentence) < 400 + len(text)
     assert ended.code == 2
-    assert time.process_time() - before < 1
+    assert time.process_time() - before < 5, "what was asked for was begun"
     assert list(tmp_path.iterdir()) == []
 
 
