@@ -2,7 +2,8 @@
 
 Corrupt clients bend a round or two of an honest server's session, and every number of clients falls silent in every
 round of cohorts of every small size. A sum that is wrong, or an honest client that is named, is what they are after: so
-they deal one honest client wrong shares together, which it releases in good faith.
+they deal one honest client wrong shares together, which it releases in good faith. Or it is somebody on the wall, who
+adds seven to one coordinate of an honest client's masked input.
 """
 
 from typing import Final
@@ -17,27 +18,44 @@ from .adversaries.hunt import hunt, lying_clients
 from .adversaries.parties import ITERATION, SERVER_KEY, SESSION, roster
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
 from .deployment import Deployment
-from .edits import off
+from .edits import Edit, off
 from .sessions import ROUNDS, Session
+from .wall import forge_coordinates
 
 _SESSIONS: Final = {Effort.FAST: 100, Effort.SLOW: 1_000}
 _SIZES: Final = {Effort.FAST: (3, 5), Effort.SLOW: (3, 4, 5, 6, 8, 12)}
 _PATIENCE: Final = 60.0  # seconds in which a missing defense must be found
-_EDITS: Final = {ablation.name: ablation.edits for ablation in EXACTNESS}
+_FORGED: Final = {Effort.FAST: 1, Effort.SLOW: 4}  # of a town's eight artists
+_SIGNED: Final = "the envelope's signature"
+_EDITS: Final = {ablation.name: ablation.edits for ablation in EXACTNESS} | {
+    _SIGNED: (
+        Edit(
+            "protocols.envelope:Envelope.open",
+            "signing.verify(sender, signature, Domain.ENVELOPE.value, envelope._statement())",
+            "pass",
+        ),
+    ),
+}
 
 CLAIM = Claim(
     number=9,
     title="malformed shares and dropouts",
-    adversary="up to c artists who send wrong shares, spoiled boxes, weak keys, second responses, or nothing",
+    adversary="up to c artists who send wrong shares, spoiled boxes, weak keys, second responses, or nothing; "
+    "or somebody on the wall, without anybody's key, who adds 7 to one coordinate of a masked input",
     assets="the sum, and the good name of honest artists",
     assumption="the server is honest and at most c artists lie; at most (m - t) / 2 of m shares of a secret are wrong, "
     "or the session ends",
     promise="the exact sum, or a clean end, never a silently wrong sum; whoever is named lied: who is beside more than "
     "c others in pairs of which one lied, and an owner whose secret c holders could not have spoiled",
-    defenses={ablation.name: ablation.places for ablation in EXACTNESS},
-    power=(Limit(figure="wrong sums, or honest artists named", at_least=1),),
+    defenses={ablation.name: ablation.places for ablation in EXACTNESS}
+    | {_SIGNED: "protocols.envelope, Envelope.open, ENV-1; aggregation/letters.py, LET-1: a forged reply is no reply"},
+    power=(
+        Limit(figure="wrong sums, or honest artists named", at_least=1),
+        Limit(figure="wrong sums of a forged coordinate", at_least=1),
+    ),
     protected=(
         Limit(figure="wrong sums, or honest artists named", at_most=0),
+        Limit(figure="wrong sums of a forged coordinate", at_most=0),
         Limit(figure="vacuous", at_most=0),
     ),
     residual="a liar in few pairs is not told from its victim, and stays unnamed; availability: an artist who seals "
@@ -47,6 +65,7 @@ CLAIM = Claim(
         "tests/protocols/secagg/test_dropouts.py",
         "tests/protocols/secagg/test_recovery.py",
         "tests/protocols/secagg/test_blame.py",
+        "tests/aggregation/test_aggregation.py::test_a_coordinate_that_was_forged_on_the_way_is_not_summed",
     ),
     linddun=(Linddun.NON_REPUDIATION,),
     stride=(Stride.TAMPERING, Stride.REPUDIATION, Stride.DENIAL_OF_SERVICE),
@@ -59,13 +78,14 @@ def defended(deployment: Deployment) -> bool:
 
 
 def attack(without: frozenset[str], effort: Effort) -> Figures:
-    """Lie session after session until a sum is wrong, and let clients vanish in every round."""
+    """Lie session after session until a sum is wrong, let clients vanish in every round, and forge on the wall."""
+    unsafe = bool(without - {_SIGNED})  # no letters in the hunt: it has nothing to find without their signatures
     with off(without, _EDITS):
         tally = hunt(
             lying_clients,
-            sessions=10_000 if without else _SESSIONS[effort],
-            seconds=_PATIENCE if without else float("inf"),
-            may_crash=bool(without),
+            sessions=10_000 if unsafe else _SESSIONS[effort],
+            seconds=_PATIENCE if unsafe else float("inf"),
+            may_crash=unsafe,
         )
         outcomes = [
             _sum_is_right(clients, number, gone)
@@ -73,6 +93,7 @@ def attack(without: frozenset[str], effort: Effort) -> Figures:
             for number in range(ROUNDS)
             for gone in range(clients + 1)
         ]
+        forged, sums = forge_coordinates(_FORGED[effort])
     exact, wrong = outcomes.count(True), outcomes.count(False)
     return {
         "wrong sums, or honest artists named": wrong + (tally.violation is not None),
@@ -80,7 +101,9 @@ def attack(without: frozenset[str], effort: Effort) -> Figures:
         "exact sums with liars": tally.completed,
         "sessions with dropouts": len(outcomes),
         "exact sums with dropouts": exact,
-        "vacuous": not without and (tally.completed < 0.05 * tally.sessions or not exact),
+        "wrong sums of a forged coordinate": forged,
+        "sums in spite of a forged coordinate": sums,
+        "vacuous": not without and (tally.completed < 0.05 * tally.sessions or not exact or not sums),
     }
 
 

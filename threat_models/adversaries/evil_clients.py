@@ -169,7 +169,8 @@ class LyingClients:
             case "an old one":
                 sent = [self.choose.one(self.sent[index] or [response]), response]
             case "twice":
-                sent = [response, response]
+                # the same again is the same response: only another one could count twice
+                sent = [response, response, flipped(response, len(response) - 1, 0)]
             case _:
                 bends = self._bent_keys, self._bent_boxes, self._bent_input, self._bent_signature, self._bent_shares
                 sent = [bends[number](index, response, lie)]
