@@ -240,14 +240,14 @@ ABLATIONS = (
     ),
     Ablation(
         "one answer: the server takes the same response again",
-        "protocols/secagg/server.py",
+        "protocols/rounds.py",
         "if response not in self._accepted:",
         "if True:",
         f"{_SERVER}::test_the_same_response_again_is_taken_again_and_changes_nothing",
     ),
     Ablation(
         "one state: it is taken out",
-        "protocols/secagg/states.py",
+        "protocols/held.py",
         "return self._place.pop()",
         "return self._place[-1]",
         "tests/protocols/secagg/test_threads.py::test_two_threads_never_sign_two_survivor_sets",

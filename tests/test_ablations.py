@@ -22,5 +22,5 @@ def test_every_ablation_names_text_that_is_there_exactly_once() -> None:
     root = Path(__file__).resolve().parents[1]
     for ablation in ABLATIONS:
         assert (root / ablation.file).read_text(encoding="utf-8").count(ablation.defense) == 1, ablation.name
-        path, _, name = ablation.test.partition("::")
+        path, *_, name = ablation.test.split("::")
         assert f"def {name}(" in (root / path).read_text(encoding="utf-8"), ablation.name
