@@ -97,6 +97,17 @@ class ParametersError(LocalProtocolError):
     """Parameters that would break a guarantee, refused before anything is done with them."""
 
 
+def require_type(name: str, value: object, *kinds: type) -> None:
+    """Checks what the caller of this library hands in.
+
+    Raises:
+        LocalProtocolError: it is of none of these types; a bool is no number.
+    """
+    if not isinstance(value, kinds) or isinstance(value, bool):
+        wanted = " or ".join(kind.__name__ for kind in kinds)
+        raise LocalProtocolError(f"{name}: {wanted} is needed, got {type(value).__name__}")
+
+
 class RemoteError(ProtocolError):
     """A peer sent what this side must refuse."""
 

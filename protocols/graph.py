@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .codec import Domain, encode_table
-from .errors import LocalProtocolError, ParametersError
+from .errors import LocalProtocolError, ParametersError, require_type
 from .params import DIGEST_SIZE
 from .primitives.tails import log2_tail, log2_tails
 
@@ -211,6 +211,9 @@ def parameters(
     Raises:
         ParametersError: a number is out of range, or no graph will do; names the bound and what would be possible.
     """
+    require_type("graph: clients", clients, int)
+    for name, fraction in (("corrupt", corrupt), ("dropout", dropout)):
+        require_type(f"graph: {name}", fraction, int, float)
     if clients < 2 or not (0 <= corrupt < 1 and 0 <= dropout < 1) or min(security_bits, correctness_bits) < 1:
         raise ParametersError("graph: at least 2 clients, fractions from 0 to below 1, and 1 bit or more are needed")
     needed = _Requirements(

@@ -281,8 +281,9 @@ class SessionParams(Terms):
         check_ranges(
             ("degree", self.degree, 1, self.clients - 1),
             ("threshold", self.threshold, 1, self.degree),
-            ("min_survivors", self.min_survivors, max(self.threshold + 1, self.confirmations), self.clients),
         )
+        least = max(self.threshold + 1, self.confirmations)
+        check_ranges(("min_survivors", self.min_survivors, least, self.clients))
 
     def _check_guarantees(self) -> None:
         Terms._check_guarantees(self)

@@ -14,15 +14,27 @@ POL-6  The server is the one whose key was pinned, the iteration the one that wa
 """
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from .cohorts import Cohorts
-from .errors import ParametersError, PolicyRule, PolicyViolationError
+from .errors import ParametersError, PolicyRule, PolicyViolationError, require_type
 from .graph import SECURITY_BITS, Adversary, check
 from .params import DIGEST_SIZE, NOTHING, SessionParams, Terms, VectorSpec
 from .primitives.signing import IDENTITY_SIZE
 
 PATIENCE = 60
 """Seconds, by default, in which a server must show a client its neighbors' keys."""
+
+_KINDS: Final[dict[str, type]] = {
+    **dict.fromkeys(("roster", "architectures"), frozenset),
+    **dict.fromkeys(("min_cohort", "min_survivors", "min_corrupt", "security_bits", "patience"), int),
+    **dict.fromkeys(("iteration", "last_session"), int),
+    **dict.fromkeys(("server_key", "model_digest", "anchors_digest", "privacy_digest"), bytes),
+    **dict.fromkeys(("training_digest", "checkpoint_digest"), bytes),
+    "adversary": Adversary,
+    "vectors": tuple,
+    "earlier": Cohorts,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +87,10 @@ class ClientPolicy:
     checkpoint_digest: bytes = NOTHING
 
     def __post_init__(self) -> None:
+        for name, kind in _KINDS.items():
+            require_type(f"policy: {name}", getattr(self, name), kind)
+        for each in (*self.roster, *self.architectures):
+            require_type("policy: an identity or architecture", each, bytes)
         if any(len(identity) != IDENTITY_SIZE for identity in self.roster):
             raise ParametersError(f"policy: every identity in the roster is {IDENTITY_SIZE} bytes")
         if len(self.server_key) != IDENTITY_SIZE:

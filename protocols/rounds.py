@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import AbortReason, FaultyClientError, InvalidDataError, LocalProtocolError, SessionAborted
+from .errors import AbortReason, FaultyClientError, InvalidDataError, LocalProtocolError, SessionAborted, require_type
 from .held import Held
 
 S = TypeVar("S")
@@ -68,6 +68,8 @@ class Rounds(ABC, Generic[S]):
             LocalProtocolError: no session is running, or it has no client with this index; or another call is running,
                 or was interrupted.
         """
+        require_type("index", index, int)
+        require_type("data", data, bytes)
         response = index, sha256(data).digest()
         state = self._held.take()
         after = self._failed  # what else may happen could have happened in the middle of an addition

@@ -34,6 +34,7 @@ from ..errors import (
     ParametersError,
     PolicyRule,
     PolicyViolationError,
+    require_type,
 )
 from ..graph import Graph
 from ..held import Answer, Held
@@ -95,7 +96,7 @@ class Client:
         crew: Who folds its masks in; by default nobody but the thread that calls.
 
     Raises:
-        LocalProtocolError: `random` has the wrong size.
+        LocalProtocolError: an argument has the wrong type, or `random` the wrong size.
         ParametersError: the client's own identity is not in its roster.
     """
 
@@ -112,6 +113,9 @@ class Client:
         vault: Vault | None = None,
         crew: Crew = ALONE,
     ) -> None:
+        require_type("identity", identity, Ed25519PrivateKey)
+        require_type("policy", policy, ClientPolicy)
+        require_type("random", random, bytes)
         if len(random) != CLIENT_RANDOM_BYTES:
             raise LocalProtocolError(f"random: {CLIENT_RANDOM_BYTES} bytes are needed, got {len(random)}")
         if identity_of(identity) not in policy.roster:
@@ -240,6 +244,7 @@ class Client:
             Exception: whatever `vectors` or `vault.keep` raises. Nothing is released, and this client is finished; one
                 restored from what was last stored is not, if it is `vault.keep` that failed.
         """
+        require_type("data", data, bytes)
         state, last = self._held.take()
         request = sha256(data).digest()
         if last is not None and last.request == request:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..codec import unpack, word_type
-from ..errors import AbortReason, FaultyClientError, LocalProtocolError
+from ..errors import AbortReason, FaultyClientError, LocalProtocolError, require_type
 from ..graph import Graph
 from ..masking import ALONE, Crew, from_ring
 from ..params import SessionParams
@@ -60,6 +60,7 @@ class Server(Rounds[ServerState]):
     __slots__ = ("_crew", "_params")
 
     def __init__(self, params: SessionParams, crew: Crew = ALONE) -> None:
+        require_type("params", params, SessionParams)
         super().__init__(Ready(), Aborted())
         self._crew = crew
         self._params = params
