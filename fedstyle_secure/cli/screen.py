@@ -74,13 +74,22 @@ class _Lossy:
         return sys.stderr is not None and sys.stderr.isatty()
 
     def write(self, text: str) -> int:
-        with suppress(OSError, AttributeError):
+        with self._losing():
             sys.stderr.write(text)
         return len(text)
 
     def flush(self) -> None:
-        with suppress(OSError, AttributeError):
+        with self._losing():
             sys.stderr.flush()
+
+    @contextmanager
+    def _losing(self) -> Iterator[None]:
+        """What takes no word is let go of, or Python would try again at its end, and end with a code of its own."""
+        try:
+            with suppress(AttributeError):  # it was closed from the beginning
+                yield
+        except OSError:
+            sys.stderr = None
 
 
 class Screen:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from fedstyle_secure.announcement import ACKNOWLEDGMENT
 from fedstyle_secure.artist.artist import Artist
@@ -88,6 +89,7 @@ def make_artist(town, folder, **terms):
 
 
 def _live(town, folder, pipe, doom):
+    torch.set_num_threads(1)  # of the parent's threads none is here, and whoever waits for one waits for ever
     lines = 0
 
     def count(frame, event, _argument):
