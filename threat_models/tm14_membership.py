@@ -216,7 +216,7 @@ def _publish(
         StyleFeatures(features.views[members]),
         _STYLES.codebook,
         0,
-        ledger=cast("Any", SimpleNamespace(charge=lambda _release: None)),
+        ledger=cast("Any", SimpleNamespace(charge=lambda _release: None, last_iteration=lambda _platform: 0)),
         mode=mechanism.mode,
         unit=mechanism.unit,
         name=name,
