@@ -10,6 +10,7 @@ ICML 2021). The noise is Gaussian and its width public: the likeliest portfolio 
 
 import tempfile
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -50,12 +51,7 @@ _POLICY: Final = "protocols.policy:ClientPolicy.check_terms"
 _EDITS: Final = {
     "cohort history": (Edit(_POLICY, "not conflict, conflict", "True, conflict"),),
     "restart limit": (
-        Edit(_POLICY, "params.session > self.last_session,", "True,"),
-        Edit(
-            "fedstyle_secure.artist.artist:Artist._consent",
-            "if announcement.iteration <= self.last_iteration:",
-            "if False:",
-        ),
+        Edit("fedstyle_secure.artist.terms:Terms.check_cost", "if uploads >= self.max_uploads:", "if False:"),
     ),
     _NOISE: (),
 }
@@ -74,7 +70,7 @@ CLAIM = Claim(
     defenses={
         "cohort history": "protocols/policy.py, POL-4, over what fedstyle_secure/artist remembers, AGT-5; and "
         "where cohorts are chosen: fedstyle_secure/aggregation/session.py, check_cohort",
-        "restart limit": "none is allowed: protocols/policy.py, POL-5, and fedstyle_secure/artist, AGT-3",
+        "restart limit": "an iteration is uploaded to as often as the artist's terms allow: artist/terms.py, TRM-4",
         _NOISE: "fedstyle_secure/privacy, --unit artist",
     },
     power=(
@@ -146,6 +142,8 @@ class _Hall:
 
     def __init__(self, folder: Path, artists: int = ARTISTS) -> None:
         self.federation = Federation(folder=folder, unit=Unit.ARTIST, clients=artists, min_cohort=MIN_COHORT)
+        for artist in self.federation.artists.values():
+            artist.terms = replace(artist.terms, max_uploads=1)  # as a run agrees (`runs.agreement`)
         self._sessions = 0
 
     def ask(self, iteration: int, cohort: Sequence[int], gone: Collection[int] = ()) -> Aggregate | None:
