@@ -37,7 +37,7 @@ def make_page(facts: Facts, index: StyleIndex | None, *, artworks: Path | None =
     """
     examples = facts.measured.examples if facts.measured is not None else ()
     shown = {name for example in examples for name in (example.artist, *example.ranking)}
-    return render(facts, index, read_pictures(artworks, shown) if artworks is not None else {})
+    return render(facts, index, read_pictures(artworks, shown) if artworks is not None and shown else {})
 
 
 def render(facts: Facts, index: StyleIndex | None, pictures: Pictures) -> Html:

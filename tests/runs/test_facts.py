@@ -125,6 +125,16 @@ def test_nobody_who_left_is_named_on_any_page_nor_shown(finished: Path, trained:
     assert {name for one in facts.measured.examples for name in (one.artist, *one.ranking)} <= set(index.artists)
 
 
+def test_a_page_whose_examples_all_show_who_left_is_written_without_pictures(finished: Path, trained: Path) -> None:
+    summary = json.loads((finished / "summary.json").read_bytes())
+    summary["examples"] = summary["examples"][:1]
+    (finished / "summary.json").write_text(json.dumps(summary))
+    seal(finished)
+    members.leave(finished, summary["examples"][0]["artist"])
+    write_report(finished, artworks=trained / "art", tell=pytest.fail)
+    assert "data:image" not in (finished / "report.html").read_text()
+
+
 def test_a_page_is_refused_where_a_ledger_is_gone(finished: Path) -> None:
     next((finished / "ledger").glob("*.jsonl")).unlink()
     for write in (write_report, write_cards):
