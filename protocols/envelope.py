@@ -33,6 +33,25 @@ class Purpose(IntEnum):
     """An iteration is announced, or that is answered."""
     SESSION = 2
     """A round of a session is asked for, or answered."""
+    POLL = 3
+    """An artist asks what there is to answer."""
+    JOIN = 4
+    """An artist enrols, or is told that it is enrolled."""
+    OFFER = 5
+    """A training is proposed, or that is answered."""
+    PUBLISH = 6
+    """An artist publishes a signature, or is told that it is entered; likewise the next three."""
+    WITHDRAW = 7
+    """A published signature is withdrawn."""
+    LEAVE = 8
+    """An artist leaves."""
+    RENEW = 9
+    """An artist replaces its key."""
+    OUTCOME = 10
+    """A training is over, or that is answered."""
+
+
+_NUMBERS = frozenset(Purpose)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,22 +92,52 @@ class Envelope:
             MalformedMessageError: no envelope, or one for another recipient or purpose.
             InvalidSignatureError: the sender did not sign it, or it is another's.
         """
+        envelope, signature = cls._read(data)
+        if envelope.purpose is not purpose:
+            raise MalformedMessageError(
+                f"envelope: for purpose {envelope.purpose.value}, not for {purpose.name.lower()}"
+            )
+        if envelope.recipient != recipient:
+            raise MalformedMessageError("envelope: for another recipient")
+        if envelope.sender != sender:
+            raise InvalidSignatureError("envelope: of another sender")
+        signing.verify(sender, signature, Domain.ENVELOPE.value, envelope._statement())
+        return envelope
+
+    @classmethod
+    def claims(cls, data: bytes) -> Self:
+        """Reads what an envelope says of itself, whoever made it: nothing of this is true before `open` says so.
+
+        Whoever expects envelopes of many senders learns here whose to look for. The body may still be on its way.
+
+        Args:
+            data: At least the first `ENVELOPE_SIZE` bytes.
+
+        Raises:
+            MalformedMessageError: no envelope.
+        """
+        return cls._read(data)[0]
+
+    @classmethod
+    def _read(cls, data: bytes) -> tuple[Self, bytes]:
+        """Header and body, and the signature."""
         reader = Reader(data, cls.__name__)
         if (version := reader.uint(1)) != ENVELOPE_VERSION:
             raise MalformedMessageError(f"envelope: version {version}, this code speaks {ENVELOPE_VERSION} only")
-        if (number := reader.uint(1)) != purpose:
-            raise MalformedMessageError(f"envelope: for purpose {number}, not for {purpose.name.lower()}")
-        signer, addressee = reader.take(signing.IDENTITY_SIZE), reader.take(signing.IDENTITY_SIZE)
+        if (number := reader.uint(1)) not in _NUMBERS:
+            raise MalformedMessageError(f"envelope: for purpose {number}, which there is not")
+        sender, recipient = reader.take(signing.IDENTITY_SIZE), reader.take(signing.IDENTITY_SIZE)
         session, round_ = reader.uint(8), reader.uint(8)
         signature = reader.take(signing.SIGNATURE_SIZE)
-        if addressee != recipient:
-            raise MalformedMessageError("envelope: for another recipient")
-        if signer != sender:
-            raise InvalidSignatureError("envelope: of another sender")
-        body = data[ENVELOPE_SIZE:]
-        envelope = cls(sender=sender, recipient=recipient, purpose=purpose, session=session, round=round_, body=body)
-        signing.verify(sender, signature, Domain.ENVELOPE.value, envelope._statement())
-        return envelope
+        envelope = cls(
+            sender=sender,
+            recipient=recipient,
+            purpose=Purpose(number),
+            session=session,
+            round=round_,
+            body=data[ENVELOPE_SIZE:],
+        )
+        return envelope, signature
 
     def _header(self) -> bytes:
         numbers = uint(self.session, 8) + uint(self.round, 8)

@@ -232,6 +232,21 @@ ABLATIONS = (
         "tests/protocols/test_envelope.py::test_one_altered_bit_anywhere_and_it_does_not_open",
     ),
     Ablation(
+        "facts: one encoding",
+        "fedstyle_secure/canonical.py",
+        "    if canonical != data:\n",
+        "    if False:\n",
+        "tests/test_canonical.py::test_can1_every_other_encoding_is_refused",
+    ),
+    Ablation(
+        "the channel: only the invitation's authority",
+        "fedstyle_secure/wire/tls.py",
+        "    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # checks the host, loads no authority\n",
+        "    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)\n"
+        "    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE\n",
+        "tests/wire/test_tls.py::test_tls1_another_authority_or_host_opens_none",
+    ),
+    Ablation(
         "one answer: the last request gets it again",
         "protocols/secagg/client.py",
         "if last is not None and last.request == request:",

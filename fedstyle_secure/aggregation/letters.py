@@ -12,8 +12,10 @@ from dataclasses import replace
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from protocols import Envelope, ProtocolError
-from protocols import Purpose as Purpose  # noqa: PLC0414  (whoever sends a letter gets it from here)
+from protocols import Envelope as Envelope  # noqa: PLC0414  (whoever sends a letter gets it, and the rest, from here)
+from protocols import ProtocolError as ProtocolError  # noqa: PLC0414
+from protocols import Purpose as Purpose  # noqa: PLC0414
+from protocols.envelope import ENVELOPE_SIZE as ENVELOPE_SIZE  # noqa: PLC0414
 
 from ..engines.memory import Engine
 

@@ -58,6 +58,24 @@ def test_an_envelope_is_from_one_to_one_for_one_purpose(house, changes, error, m
         opened(house, envelope(house).seal(house.identity(0)), **changes)
 
 
+@pytest.mark.parametrize("number", [0, len(Purpose) + 1, 255])
+def test_only_purposes_that_exist(house, number):
+    sealed = bytearray(envelope(house).seal(house.identity(0)))
+    sealed[1] = number
+    for read in (Envelope.claims, lambda data: opened(house, data)):
+        with pytest.raises(MalformedMessageError, match=f"purpose {number}, which there is not"):
+            read(bytes(sealed))
+
+
+def test_what_an_envelope_says_of_itself_is_read_before_its_body_is_there(house):
+    sent = envelope(house)
+    sealed = sent.seal(house.identity(0))
+    assert Envelope.claims(sealed) == sent
+    assert Envelope.claims(sealed[:ENVELOPE_SIZE]) == replace(sent, body=b"")
+    with pytest.raises(MalformedMessageError):
+        Envelope.claims(sealed[: ENVELOPE_SIZE - 1])
+
+
 @given(st.data())
 def test_one_altered_bit_anywhere_and_it_does_not_open(house, data):
     sealed = bytearray(envelope(house).seal(house.identity(0)))
