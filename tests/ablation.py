@@ -39,6 +39,7 @@ _AGGREGATION = "tests/aggregation/test_aggregation.py"
 _BLAME = "tests/protocols/secagg/test_blame.py"
 _CLIENT = "tests/protocols/secagg/test_client.py"
 _EVIL = "tests/protocols/secagg/test_evil_server.py"
+_LOG = "tests/transparency"
 _LEDGER = "tests/privacy/test_ledger.py"
 _LEDGERS = "tests/privacy/test_ledger_processes.py"
 _POLICY = "tests/protocols/test_policy.py"
@@ -1248,6 +1249,83 @@ ABLATIONS = (
         "        self._keep(after, answer)\n",
         "",
         "tests/protocols/speakonce/test_snapshot.py::test_what_is_not_kept_is_not_released",
+    ),
+    Ablation(
+        "log: no tree grew out of a larger one",
+        "protocols/primitives/merkle.py",
+        "    if not 1 <= count <= size:\n",
+        "    if False:\n",
+        f"{_LOG}/test_tree.py::test_tre2_a_log_does_not_shrink",
+    ),
+    Ablation(
+        "log: what a tree grew out of leads to its own root too",
+        "protocols/primitives/merkle.py",
+        "(before, after) != (root, new_root)",
+        "after != new_root",
+        "tests/protocols/primitives/test_merkle.py::test_mrk3_growth_is_proved_as_the_rfc_says_and_nothing_else_is_taken",
+    ),
+    Ablation(
+        "log: a place lies in the log",
+        "fedstyle_secure/transparency/tree.py",
+        "if not 0 <= place < size:",
+        "if False:",
+        f"{_LOG}/test_tree.py::test_tre2_a_place_outside_of_the_log_is_refused",
+    ),
+    Ablation(
+        "log: a checkpoint is signed",
+        "fedstyle_secure/transparency/checkpoints.py",
+        '            signing.verify(key, marked[_KEY_ID_BYTES:], b"", parts["text"].encode())\n',
+        "",
+        f"{_LOG}/test_checkpoints.py::test_chk1_no_bit_of_it_may_differ",
+    ),
+    Ablation(
+        "log: a checkpoint has one form",
+        "fedstyle_secure/transparency/checkpoints.py",
+        'if b64encode(root).decode() != parts["root"] or b64encode(marked).decode() != parts["signature"]:',
+        "if False:",
+        f"{_LOG}/test_checkpoints.py::test_chk1_the_same_bytes_in_another_base64_are_refused",
+    ),
+    Ablation(
+        "log: a checkpoint is of the pinned log",
+        "fedstyle_secure/transparency/checkpoints.py",
+        'if {parts["origin"], parts["name"]} != {origin}:',
+        "if False:",
+        f"{_LOG}/test_checkpoints.py::test_chk1_another_key_another_origin_and_another_log_are_refused",
+    ),
+    Ablation(
+        "log: a later checkpoint grew out of the one seen before",
+        "fedstyle_secure/transparency/watch.py",
+        "                verify_growth((seen.size, seen.root), (shown.size, shown.root), consistency)\n",
+        "                pass\n",
+        f"{_LOG}/test_watch.py::test_wat2_what_did_not_grow_out_of_what_was_seen_is_refused_and_kept_as_evidence",
+    ),
+    Ablation(
+        "log: an entry is believed where it stands",
+        "fedstyle_secure/transparency/watch.py",
+        "        verify_entry(entry.encode(), place.leaf, place.proof, size=newest.size, root=newest.root)\n",
+        "",
+        f"{_LOG}/test_watch.py::test_wat3_only_what_stands_in_a_checkpoint_that_was_taken_is_believed",
+    ),
+    Ablation(
+        "log: a whole log leads to its root",
+        "fedstyle_secure/transparency/watch.py",
+        "if len(data) != newest.size or Tree(data).root() != newest.root:",
+        "if len(data) != newest.size:",
+        f"{_LOG}/test_watch.py::test_wat3_a_whole_log_is_read_only_as_what_leads_to_its_root",
+    ),
+    Ablation(
+        "log: a signature is published and withdrawn once",
+        "fedstyle_secure/transparency/leaves.py",
+        "            case Published() | Withdrawn():\n",
+        "            case Epoch():\n",
+        f"{_LOG}/test_leaves.py::test_lea3_a_log_that_contradicts_itself_is_refused",
+    ),
+    Ablation(
+        "log: commitments are salted",
+        "fedstyle_secure/transparency/leaves.py",
+        "sha256(_IDENTITY_DOMAIN + salt + identity)",
+        "sha256(_IDENTITY_DOMAIN + identity)",
+        f"{_LOG}/test_leaves.py::test_lea2_without_its_salt_a_commitment_says_nothing_of_who_it_is",
     ),
 )
 

@@ -18,8 +18,6 @@ from protocols.primitives import signing
 from ..errors import InputError
 from .tree import HASH_BYTES
 
-NO_LOG: Final = bytes(HASH_BYTES)
-"""Stands for a checkpoint's digest where there is no log: all parties are in one process."""
 MAX_SIZE: Final = 1 << 48
 MAX_NOTE: Final = 1024
 """Bytes of the longest checkpoint."""
