@@ -42,13 +42,21 @@ class Announcement:
     receipt: bytes = NO_RECEIPT
 
     def encode(self, *, whitening: bool = True) -> bytes:
-        """The receipt, a length, that many bytes of JSON, and the model's own bytes, with or without its whitening."""
+        """The receipt, and the `body`."""
+        return self.receipt + self.body(whitening=whitening)
+
+    def body(self, *, whitening: bool = True) -> bytes:
+        """What is the same for all artists: a length, that many bytes of JSON, and the model's own bytes.
+
+        Args:
+            whitening: Whether the model comes with its whitening.
+        """
         return self._encode_facts() + self.model.encode(whitening=whitening)
 
     def _encode_facts(self) -> bytes:
         mechanism = asdict(self.mechanism) | {"rotation_seed": self.mechanism.rotation_seed.hex()}
         facts = json.dumps({"iteration": self.iteration, "mechanism": mechanism}, sort_keys=True).encode()
-        return self.receipt + len(facts).to_bytes(_LENGTH_BYTES, "big") + facts
+        return len(facts).to_bytes(_LENGTH_BYTES, "big") + facts
 
     @classmethod
     def decode(cls, data: bytes, whitening: Whitening | None = None) -> "Announcement":
@@ -74,7 +82,7 @@ class Announcement:
             raise InputError(f"an announced iteration is a whole number from 1 to 2^32 - 1, got {iteration!r:.40}")
         model = StyleModel.decode(data[end:], whitening)
         announcement = cls(iteration=iteration, mechanism=mechanism, model=model, receipt=data[:RECEIPT_BYTES])
-        if announcement._encode_facts() != data[:end]:
+        if announcement._encode_facts() != data[RECEIPT_BYTES:end]:
             raise InputError("not an announcement of an iteration: its bytes are not the ones it is written as")
         return announcement
 

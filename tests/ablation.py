@@ -205,8 +205,9 @@ ABLATIONS = (
     Ablation(
         "envelopes: the platform verifies replies",
         "fedstyle_secure/aggregation/letters.py",
-        "            reply = Envelope.open(data, sender=artists[name], recipient=own, purpose=purpose)\n",
-        "            reply = replace(letters[name], body=data[146:])\n",
+        "            reply = Envelope.open(data, sender=artists[mailbox], recipient=own, purpose=purpose)\n",
+        "            reply = Envelope(sender=own, recipient=own, purpose=purpose, session=session, round=round_,"
+        " body=data[146:])\n",
         f"{_AGGREGATION}::test_a_coordinate_that_was_forged_on_the_way_is_not_summed",
     ),
     Ablation(

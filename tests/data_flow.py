@@ -61,7 +61,7 @@ ELEMENTS = {
     "scales": Element(kind="process", name="scales", boundary="house", where="fedstyle_secure/privacy/pipeline.py"),
     "enrolment": Element(kind="store", name="identity key, roster", boundary="house"),
     "client": Element(kind="process", name="cloakroom", boundary="house", where="protocols/secagg/client.py"),
-    "engine": Element(kind="process", name="engine", boundary="wall", where="fedstyle_secure/engines/memory.py"),
+    "engine": Element(kind="process", name="engine", boundary="wall", where="fedstyle_secure/engines/courier.py"),
     "server": Element(kind="process", name="session", boundary="hall", where="protocols/secagg/server.py"),
     "loop": Element(kind="process", name="loop", boundary="hall", where="fedstyle_secure/server/iterations.py"),
     "stairs": Element(kind="process", name="alignment", boundary="hall", where="fedstyle_secure/server/alignment.py"),

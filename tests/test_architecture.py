@@ -2,7 +2,7 @@
 
 import ast
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import get_args, get_origin, get_type_hints
 
@@ -15,7 +15,8 @@ import protocols
 from fedstyle_secure.aggregation.summing import Aggregate
 from fedstyle_secure.aggregation.summing import aggregate as run_session
 from fedstyle_secure.announcement import ACKNOWLEDGMENT, RECEIPT_BYTES
-from fedstyle_secure.engines.memory import Engine, MemoryEngine
+from fedstyle_secure.engines.courier import Engine, Wait
+from fedstyle_secure.engines.memory import MemoryEngine
 from fedstyle_secure.privacy.sizing import Mode
 from fedstyle_secure.server.alignment import Alignment
 from protocols import Server, SessionParams, VectorSpec
@@ -106,7 +107,13 @@ def test_what_the_server_is_started_with_is_public_facts():
 def test_an_engine_moves_bytes_by_name():
     for kind in (Engine, MemoryEngine):
         hints = get_type_hints(kind.exchange)
-        assert hints == {"requests": Mapping[str, bytes], "return": dict[str, bytes]}
+        assert hints == {
+            "requests": Mapping[str, bytes],
+            "name": str,
+            "wait": Wait,
+            "return": Iterator[tuple[str, bytes]],
+        }
+    assert set(get_type_hints(Wait).values()) == {float, int}
 
 
 def test_the_session_hands_over_sums_and_alignment_takes_nothing_else():
@@ -196,10 +203,12 @@ class RecordingEngine:
         self._inner = inner
         self.exchanges: list[tuple[dict[str, bytes], dict[str, bytes]]] = []
 
-    def exchange(self, requests: Mapping[str, bytes]) -> dict[str, bytes]:
-        replies = self._inner.exchange(requests)
-        self.exchanges.append((dict(requests), dict(replies)))
-        return replies
+    def exchange(self, requests: Mapping[str, bytes], *, name: str, wait: Wait) -> Iterator[tuple[str, bytes]]:
+        replies: dict[str, bytes] = {}
+        for mailbox, reply in self._inner.exchange(requests, name=name, wait=wait):
+            replies[mailbox] = reply
+            yield mailbox, reply
+        self.exchanges.append((dict(requests), replies))
 
 
 @pytest.mark.parametrize("mode", list(Mode))

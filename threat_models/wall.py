@@ -1,6 +1,6 @@
 """TM-9 on the wall: somebody between the artists and the platform adds to a coordinate of a masked input."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,7 +10,7 @@ import numpy as np
 
 from fedstyle_secure.aggregation.summing import Aggregate
 from fedstyle_secure.announcement import RECEIPT_BYTES
-from fedstyle_secure.engines.memory import Engine
+from fedstyle_secure.engines.courier import Engine, Wait
 from protocols.envelope import ENVELOPE_SIZE
 from protocols.secagg.messages import MaskedInputResponse
 
@@ -35,13 +35,12 @@ class _Wall:
     mailbox: str
     change: Callable[[bytes], bytes]
 
-    def exchange(self, requests: Mapping[str, bytes]) -> dict[str, bytes]:
+    def exchange(self, requests: Mapping[str, bytes], *, name: str, wait: Wait) -> Iterator[tuple[str, bytes]]:
         """Delivers all replies but for that one as they are."""
-        replies = self.engine.exchange(requests)
-        reply = replies.get(self.mailbox, _NOTHING)
-        if reply[ENVELOPE_SIZE + RECEIPT_BYTES :][:1] == bytes((MaskedInputResponse.TAG,)):
-            replies[self.mailbox] = self.change(reply)
-        return {name: reply for name, reply in replies.items() if reply}
+        for mailbox, reply in self.engine.exchange(requests, name=name, wait=wait):
+            is_input = reply[ENVELOPE_SIZE + RECEIPT_BYTES :][:1] == bytes((MaskedInputResponse.TAG,))
+            if changed := self.change(reply) if mailbox == self.mailbox and is_input else reply:
+                yield mailbox, changed
 
 
 def forge_coordinates(artists: int) -> tuple[int, int]:

@@ -6,8 +6,7 @@ LET-2  An artist answers only what the platform whose key it pinned signed for i
        before the artist or its session sees it, and changes nothing.
 """
 
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -17,7 +16,7 @@ from protocols import ProtocolError as ProtocolError  # noqa: PLC0414
 from protocols import Purpose as Purpose  # noqa: PLC0414
 from protocols.envelope import ENVELOPE_SIZE as ENVELOPE_SIZE  # noqa: PLC0414
 
-from ..engines.memory import Engine
+from ..engines.courier import Engine, Letters, Wait
 
 
 def answering(
@@ -50,36 +49,47 @@ def exchange(
     artists: Mapping[str, bytes],
     purpose: Purpose,
     *,
+    name: str,
+    wait: Wait,
     identity: Ed25519PrivateKey,
     session: int = 0,
     round_: int = 0,
-) -> dict[str, bytes]:
-    """Send requests in envelopes, and return what comes back in envelopes that fit (LET-1).
+) -> Iterator[tuple[str, bytes]]:
+    """Send requests in envelopes, and yield what comes back in envelopes that fit, as it comes (LET-1).
 
     Args:
         engine: Moves the bytes.
         requests: By mailbox.
         artists: Whose mailbox each is: Ed25519 public keys, 32 bytes.
         purpose: What the requests are for.
+        name: The exchange's own (`Engine.exchange`).
+        wait: When to stop waiting.
         identity: The platform's signing key.
         session: Number of the session, 0 outside of any.
         round_: Round of the session; of an announcement, the iteration.
+
+    Yields:
+        A mailbox and its reply. Asking for the next acknowledges it, the end closes the exchange.
     """
     own = _public(identity)
-    letters = {
-        name: Envelope(
-            sender=own, recipient=artists[name], purpose=purpose, session=session, round=round_, body=request
-        )
-        for name, request in requests.items()
-    }
-    replies = engine.exchange({name: letter.seal(identity) for name, letter in letters.items()})
-    opened: dict[str, bytes] = {}
-    for name, data in replies.items():
-        with suppress(ProtocolError):
-            reply = Envelope.open(data, sender=artists[name], recipient=own, purpose=purpose)
-            if (reply.session, reply.round) == (session, round_):
-                opened[name] = reply.body
-    return opened
+
+    def seal(mailbox: str) -> bytes:
+        return Envelope(
+            sender=own,
+            recipient=artists[mailbox],
+            purpose=purpose,
+            session=session,
+            round=round_,
+            body=requests[mailbox],
+        ).seal(identity)
+
+    for mailbox, data in engine.exchange(Letters(requests, seal), name=name, wait=wait):
+        try:
+            reply = Envelope.open(data, sender=artists[mailbox], recipient=own, purpose=purpose)
+        except ProtocolError:
+            continue
+        if (reply.session, reply.round) == (session, round_):
+            yield mailbox, reply.body
 
 
 def _public(identity: Ed25519PrivateKey) -> bytes:

@@ -16,10 +16,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
 
 from protocols import FaultyClientError, Server, SessionAborted, SessionParams
-from protocols.audit import Exchange, Transcript, omit_input
+from protocols.audit import Exchange, OmittedInput, Transcript, omit_input
 from protocols.masking import from_ring, to_ring
 
-from ..engines.memory import Engine
+from ..engines.courier import FOREVER, Engine, Letters, Window
 from ..errors import FedStyleError, InputError
 from ..privacy.mechanism import Mechanism
 from ..privacy.quantization import dequantize
@@ -46,6 +46,10 @@ class Aggregate:
     survivors: int
 
 
+def _whole(_mailbox: str, reply: bytes) -> bytes:
+    return reply
+
+
 def aggregate(
     params: SessionParams,
     mechanism: Mechanism,
@@ -53,7 +57,8 @@ def aggregate(
     mailboxes: Sequence[str],
     *,
     identity: Ed25519PrivateKey,
-    take: Callable[[Mapping[str, bytes]], dict[str, bytes]] = dict,
+    take: Callable[[str, bytes], bytes] = _whole,
+    window: Window = FOREVER,
     transcripts: Path | None = None,
 ) -> Aggregate:
     """Run one session as the server: only protocol bytes come in, only the sum comes out (AGG-4).
@@ -65,7 +70,8 @@ def aggregate(
         mailboxes: The artists' mailbox names, in the order of `params.identities`.
         identity: The platform's signing key, whose public half the session names; every request and reply travels in
             a signed envelope (`letters`), and a reply that is not its artist's own is none.
-        take: Takes off what else artists put into their replies, and returns the session's own.
+        take: Of a mailbox and its reply, takes off what else its artist put into it, and returns the session's own.
+        window: How long artists have for each round; enough have replied when a sum may come of it.
         transcripts: Folder in which to write down all that was sent and received, masked vectors left out; None for
             nowhere. Aborted sessions are written down too.
 
@@ -82,24 +88,26 @@ def aggregate(
     requests = server.start()
     try:
         while requests:
-            sent = {mailboxes[index]: request for index, request in requests.items()}
-            replies = take(
-                exchange(
-                    engine,
-                    sent,
-                    artists,
-                    Purpose.SESSION,
-                    identity=identity,
-                    session=params.session,
-                    round_=next(rounds),
-                )
-            )
+            sent = _by_mailbox(requests, mailboxes)
+            responses: dict[str, bytes | OmittedInput | None] = {}
+            round_ = next(rounds)
+            for name, reply in exchange(
+                engine,
+                sent,
+                artists,
+                Purpose.SESSION,
+                name=f"session {params.session} round {round_}",
+                wait=window.until(params.min_survivors),
+                identity=identity,
+                session=params.session,
+                round_=round_,
+            ):
+                response = take(name, reply)
+                _receive(server, index_of[name], response)
+                if transcripts is not None:
+                    responses[name] = omit_input(response)
             if transcripts is not None:
-                exchanges += [
-                    Exchange(index_of[name], request, omit_input(replies.get(name))) for name, request in sent.items()
-                ]
-            for name, reply in replies.items():
-                _receive(server, index_of[name], reply)
+                exchanges += [Exchange(index_of[name], sent[name], responses.get(name)) for name in sent]
             requests = server.close_round()
     except SessionAborted as error:
         raise AggregationAborted(f"iteration {params.iteration}: {error}") from error
@@ -129,6 +137,11 @@ def ring_sum(uploads: Iterable[NDArray[np.int64]], mechanism: Mechanism) -> NDAr
     """
     bits = mechanism.modulus_bits
     return from_ring(reduce(iadd, (to_ring(upload, bits) for upload in uploads)), bits)
+
+
+def _by_mailbox(requests: Mapping[int, bytes], mailboxes: Sequence[str]) -> Letters:
+    index_of = {mailboxes[index]: index for index in requests}
+    return Letters(index_of, lambda name: requests[index_of[name]])
 
 
 def _receive(server: Server, index: int, reply: bytes) -> None:

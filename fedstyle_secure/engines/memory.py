@@ -1,20 +1,9 @@
-"""The embedded engine: mailboxes are functions in this process, and nobody waits.
+"""The embedded engine: mailboxes are functions in this process, nobody waits and nothing is kept."""
 
-ENG-1  Only bytes pass; an engine never looks inside them.
-"""
-
-from collections.abc import Callable, Mapping
-from typing import Protocol
+from collections.abc import Callable, Iterator, Mapping
 
 from ..errors import FedStyleError
-
-
-class Engine(Protocol):
-    """Moves bytes between a server and its clients."""
-
-    def exchange(self, requests: Mapping[str, bytes]) -> dict[str, bytes]:
-        """Put one request into each named mailbox; return the replies that came back before the deadline."""
-        ...
+from .courier import Wait
 
 
 class Unreachable(Exception):  # noqa: N818 - a circumstance, not a mistake
@@ -43,17 +32,22 @@ class MemoryEngine:
         self.bytes_to: dict[str, int] = dict.fromkeys(mailboxes, 0)
         self.bytes_from: dict[str, int] = dict.fromkeys(mailboxes, 0)
 
-    def exchange(self, requests: Mapping[str, bytes]) -> dict[str, bytes]:
-        """Deliver each request at once and collect the replies."""
-        replies: dict[str, bytes] = {}
-        for name, request in requests.items():
-            self.bytes_to[name] += len(request)
+    def exchange(
+        self,
+        requests: Mapping[str, bytes],
+        *,
+        name: str,  # noqa: ARG002  (nothing is kept under it)
+        wait: Wait,  # noqa: ARG002  (nobody waits)
+    ) -> Iterator[tuple[str, bytes]]:
+        """Deliver each request when the reply before it was taken."""
+        for mailbox, request in requests.items():
+            self.bytes_to[mailbox] += len(request)
             try:
-                replies[name] = self._mailboxes[name](request)
+                reply = self._mailboxes[mailbox](request)
             except Unreachable:
                 continue
             except self._refusing as error:
-                self.refusals[name] = str(error)
+                self.refusals[mailbox] = str(error)
                 continue
-            self.bytes_from[name] += len(replies[name])
-        return replies
+            self.bytes_from[mailbox] += len(reply)
+            yield mailbox, reply

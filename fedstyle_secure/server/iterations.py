@@ -8,9 +8,9 @@ ITE-2  A cohort and its buckets are the same for all iterations of a run, and ar
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
 from itertools import count
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from ..aggregation.session import Cohorts, Subject, check_cohort, session_params
 from ..aggregation.summing import Aggregate, AggregationAborted, aggregate
 from ..announcement import ACKNOWLEDGMENT, NO_RECEIPT, Announcement
 from ..encoder.model import StyleModel
-from ..engines.memory import Engine
+from ..engines.courier import FOREVER, Engine, Letters, Window
 from ..privacy.clipping import Unit
 from ..privacy.mechanism import Mechanism, plan
 from ..privacy.sizing import Mode, Noise
@@ -101,6 +101,23 @@ class CohortPlan:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Windows:
+    """How long artists have to answer.
+
+    Attributes:
+        announcement: An announcement: their machines may be asleep.
+        round: A round of a session.
+    """
+
+    announcement: Window
+    round: Window
+
+
+IN_ONE_PROCESS = Windows(announcement=FOREVER, round=FOREVER)
+"""Where nobody can be silent for long."""
+
+
 def training_shares(iterations: int) -> list[float]:
     """Each iteration's share of the training budget, in mu squared; they sum to 1."""
     if iterations == 1:
@@ -140,6 +157,7 @@ def run(
     engine: Engine,
     artists: Sequence[str],
     on_session: Callable[[], None] = lambda: None,
+    windows: Windows = IN_ONE_PROCESS,
     transcripts: Path | None = None,
     register: Cohorts | None = None,
     last_iteration: int = 0,
@@ -157,6 +175,7 @@ def run(
         engine: Has a mailbox ``NAME/announcement`` and one ``NAME/session`` for each artist.
         artists: Mailbox names, in the order of `identities`.
         on_session: Called when all artists have heard of an iteration and its sessions begin.
+        windows: How long artists have to answer.
         transcripts: Folder in which every session is written down as the server saw it; None for nowhere.
         register: All cohorts there ever were; those of this run are added. None for none before.
         last_iteration: The highest number that any of these artists was ever shown, 0 for none; numbers go on from it.
@@ -190,19 +209,15 @@ def run(
         announcement = Announcement(iteration=iteration, mechanism=mechanism, model=model)
         replies = exchange(
             engine,
-            {
-                # Whoever agreed to the last announcement holds the whitening; who did not is sent it again.
-                f"{name}/announcement": replace(
-                    announcement, receipt=desk.receipts.get(f"{name}/session", NO_RECEIPT)
-                ).encode(whitening=name not in informed)
-                for name in artists
-            },
+            _announcements(announcement, artists, informed=informed, desk=desk),
             dict(zip((f"{name}/announcement" for name in artists), identities, strict=True)),
             Purpose.ANNOUNCEMENT,
+            name=f"announcement {iteration}",
+            wait=windows.announcement.until(cohort.min_survivors * cohort.buckets),
             identity=identity,
             round_=iteration,
         )
-        informed = {name for name in artists if replies.get(f"{name}/announcement") == ACKNOWLEDGMENT}
+        informed = {mailbox for mailbox, reply in replies if reply == ACKNOWLEDGMENT}
         on_session()
         session = partial(
             _run_session,
@@ -214,6 +229,7 @@ def run(
             engine=engine,
             desk=desk,
             artists=artists,
+            window=windows.round,
             transcripts=transcripts,
         )
         try:
@@ -225,6 +241,22 @@ def run(
         yield Outcome(
             iteration=iteration, model=model, aggregate=summed, problem="", mechanism=mechanism, left_out=left_out
         )
+
+
+def _announcements(
+    announcement: Announcement, artists: Sequence[str], *, informed: Collection[str], desk: ReceiptDesk
+) -> Letters:
+    """One body for all, and each artist's own receipt before it.
+
+    Whoever agreed to the last announcement holds the whitening; who did not is sent it again.
+    """
+    body = cache(lambda whitening: announcement.body(whitening=whitening))
+
+    def write(mailbox: str) -> bytes:
+        receipt = desk.receipts.get(f"{mailbox.removesuffix('/announcement')}/session", NO_RECEIPT)
+        return receipt + body(mailbox not in informed)
+
+    return Letters((f"{name}/announcement" for name in artists), write)
 
 
 def _run_session(
@@ -239,6 +271,7 @@ def _run_session(
     engine: Engine,
     desk: ReceiptDesk,
     artists: Sequence[str],
+    window: Window,
     transcripts: Path | None,
 ) -> Aggregate:
     """The session of one bucket; the transcripts of each but the first go to a folder of their own."""
@@ -250,4 +283,6 @@ def _run_session(
         cohort, subject, mechanism, session=next(numbers), server_key=identity.public_key().public_bytes_raw()
     )
     mailboxes = [f"{artists[index]}/session" for index in bucket]
-    return aggregate(params, mechanism, engine, mailboxes, identity=identity, take=desk.take, transcripts=transcripts)
+    return aggregate(
+        params, mechanism, engine, mailboxes, identity=identity, take=desk.take, window=window, transcripts=transcripts
+    )

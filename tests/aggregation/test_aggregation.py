@@ -12,6 +12,7 @@ from fedstyle_secure.aggregation.masking import REFUSALS, mask
 from fedstyle_secure.aggregation.session import SupportError, check_support, fewest_survivors, session_params
 from fedstyle_secure.aggregation.summing import AggregationAborted, aggregate
 from fedstyle_secure.artist.rows import contribute
+from fedstyle_secure.engines.courier import FOREVER
 from fedstyle_secure.engines.memory import MemoryEngine, Unreachable
 from fedstyle_secure.errors import InputError
 from fedstyle_secure.privacy.clipping import Unit, clip
@@ -567,11 +568,12 @@ def test_what_the_artist_did_not_sign_for_this_round_is_no_reply(cohort, reply):
     """LET-1."""
     town = cohort.town
     artists = {NAMES[0]: town.public_key(0)}
-    arguments = {"identity": town.PLATFORM, "session": 1, "round_": 0}
+    arguments = {"name": "a", "wait": FOREVER.until(1), "identity": town.PLATFORM, "session": 1, "round_": 0}
     forged = MemoryEngine({NAMES[0]: lambda request: reply(town, request)})
-    assert exchange(forged, {NAMES[0]: b"request"}, artists, Purpose.SESSION, **arguments) == {}
+    assert list(exchange(forged, {NAMES[0]: b"request"}, artists, Purpose.SESSION, **arguments)) == []
     honest = MemoryEngine({NAMES[0]: lambda _: answer_of(town)})
-    assert exchange(honest, {NAMES[0]: b"request"}, artists, Purpose.SESSION, **arguments) == {NAMES[0]: b"reply"}
+    replies = exchange(honest, {NAMES[0]: b"request"}, artists, Purpose.SESSION, **arguments)
+    assert list(replies) == [(NAMES[0], b"reply")]
 
 
 def answer_of(town, *, signer=None, **changes):

@@ -291,7 +291,11 @@ def test_announcements_differ_by_nothing_but_the_receipt_they_bring_back(town, m
     federation = town.federation(multipliers=(0.0, 0.0))
     sent = []
     exchange = federation.engine.exchange
-    monkeypatch.setattr(federation.engine, "exchange", lambda requests: sent.append(requests) or exchange(requests))
+    monkeypatch.setattr(
+        federation.engine,
+        "exchange",
+        lambda requests, **named: sent.append(dict(requests)) or exchange(requests, **named),
+    )
     federation.run()
     assert list(sent[0]) == [f"{name}/announcement" for name in federation.names]
     (data,) = {letter[ENVELOPE_SIZE:] for letter in sent[0].values()}
@@ -309,10 +313,10 @@ def sizes_of_announcements(federation, monkeypatch):
     found = []
     exchange = federation.engine.exchange
 
-    def note(requests):
+    def note(requests, **named):
         if all(mailbox.endswith("/announcement") for mailbox in requests):
             found.append([len(data) for data in requests.values()])
-        return exchange(requests)
+        return exchange(requests, **named)
 
     monkeypatch.setattr(federation.engine, "exchange", note)
     return found
