@@ -1189,6 +1189,22 @@ ABLATIONS = (
         f"{_WINDOW_CLIENT}::test_a_window_that_breaks_a_line_of_the_policy_is_refused",
     ),
     Ablation(
+        "command line: a signal that a library loses is raised again",
+        "fedstyle_secure/cli/main.py",
+        "signal.setitimer(signal.ITIMER_REAL, _AGAIN, _AGAIN)",
+        "pass",
+        "tests/cli/test_endings.py::"
+        "test_end1_a_signal_is_heard_though_a_library_loses_it_and_taking_back_is_not_cut_short",
+    ),
+    Ablation(
+        "command line: taking back is not cut short",
+        "fedstyle_secure/cli/main.py",
+        "if not _is_unwinding(error):",
+        "if True:",
+        "tests/cli/test_endings.py::"
+        "test_end1_a_signal_is_heard_though_a_library_loses_it_and_taking_back_is_not_cut_short",
+    ),
+    Ablation(
         "speaking once: the roster is frozen before the beacon",
         "protocols/speakonce/policy.py",
         "params.frozen_digest == self.frozen_digest,",

@@ -8,7 +8,7 @@ import signal
 import sys
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated, Final, NoReturn
 
 import typer
 
@@ -36,6 +36,8 @@ app = typer.Typer(
 for command in (train, demo):
     app.command()(command)
 
+_AGAIN: Final = 0.2  # seconds
+
 
 def main() -> NoReturn:
     """Run the command line and turn every expected failure into one sentence and an exit code."""
@@ -46,6 +48,7 @@ def main() -> NoReturn:
         screen.finish()
         sys.exit(code or 0)
     except EndedError as error:
+        signal.setitimer(signal.ITIMER_REAL, 0)
         _fail(str(error), error.code)
     except InputError as error:
         _fail(str(error), 2)
@@ -64,9 +67,28 @@ def main() -> NoReturn:
 
 
 def _end(number: int, _frame: FrameType | None) -> NoReturn:
-    """Unwind what was begun; whoever is impatient and asks again is not heard in between."""
+    """Unwind what was begun; whoever is impatient and asks again is not heard in between.
+
+    What is raised while a library runs a destructor or clears errors of its own is lost, so it is raised again until
+    something is being unwound.
+    """
     catch(signal.SIG_IGN)
-    raise EndedError(number)
+    error = EndedError(number)
+
+    def again(_number: int, _frame: FrameType | None) -> None:
+        if not _is_unwinding(error):
+            raise error
+
+    signal.signal(signal.SIGALRM, again)
+    signal.setitimer(signal.ITIMER_REAL, _AGAIN, _AGAIN)
+    raise error
+
+
+def _is_unwinding(error: EndedError) -> bool:
+    handled = sys.exception()
+    while handled is not None and handled is not error:
+        handled = handled.__context__
+    return handled is error
 
 
 def _fail(message: str, code: int) -> NoReturn:

@@ -98,6 +98,32 @@ def test_end1_a_signal_ends_a_start_in_a_sentence(number: int, after: float, art
     assert listing(tmp_path) == {}
 
 
+@pytest.mark.parametrize("number", ENDINGS, ids=lambda number: signal.Signals(number).name)
+def test_end1_a_signal_is_heard_though_a_library_loses_it_and_taking_back_is_not_cut_short(number: int) -> None:
+    program = f"""
+import os, signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from fedstyle_secure.cli.main import app, main
+class Library:
+    def __del__(self):
+        os.kill(os.getpid(), {int(number)})
+        time.sleep(0.01)
+@app.command()
+def lose() -> None:
+    try:
+        Library()
+        time.sleep(30)
+    finally:
+        time.sleep(0.6)
+        print("taken back")
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", program, "lose"], capture_output=True, text=True, check=False)
+    word, code = ENDINGS[number]
+    assert (done.returncode, done.stdout) == (code, "taken back\n")
+    assert done.stderr.splitlines()[-1] == f"fedstyle: {word}; nothing half-written is left"
+
+
 def test_end1_a_terminal_that_goes_away_leaves_nothing(art: Path, tmp_path: Path) -> None:
     terminal, other_end = pty.openpty()
     arguments = [
