@@ -10,6 +10,8 @@ FCA-2  An entry is written whole or not at all, and says by its digest what it i
 FCA-3  Whatever folder it makes has mode 0700.
 FCA-4  The folder stays near LIMIT bytes: when it is opened, and whenever a sixteenth of that was added, the entries
        that were not used for longest go. Nothing but entries is ever removed.
+FCA-5  A folder with a key shows nothing without it: entries are encrypted, and even their names tell nobody which
+       artworks they are of.
 """
 
 import os
@@ -21,6 +23,10 @@ from threading import Lock
 from typing import Final
 
 import numpy as np
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
 from numpy.typing import NDArray
 
 from ..artworks.artwork import Artwork
@@ -35,7 +41,7 @@ LIMIT: Final = 2 << 30
 """Bytes: some 57,000 artworks with four crops each, by the default encoder."""
 
 _DIGEST, _COUNT = 32, 4  # bytes before the numbers of an entry: their digest, and how many views there are
-
+_NONCE_SIZE: Final = 12
 
 _ENTRY: Final = re.compile(r"[0-9a-f]{62}|\.[0-9a-f]{62}\.\d+")  # a draft stays behind where a process was killed
 
@@ -46,13 +52,14 @@ class FeatureCache:
     Args:
         folder: Made if missing; None for the one in the user's cache folder.
         limit: Bytes to keep.
+        key: 32 secret bytes that entries are encrypted under (FCA-5); None to write them plainly.
 
     Raises:
         InputError: It cannot be made.
     """
 
-    def __init__(self, folder: Path | None = None, *, limit: int = LIMIT) -> None:
-        self.folder, self._limit = user_cache() / "features" if folder is None else folder, limit
+    def __init__(self, folder: Path | None = None, *, limit: int = LIMIT, key: bytes | None = None) -> None:
+        self.folder, self._limit, self._secret = user_cache() / "features" if folder is None else folder, limit, key
         self._added, self._lock = 0, Lock()
         try:
             make_private(self.folder)
@@ -64,27 +71,37 @@ class FeatureCache:
 
     def load(self, artwork: Artwork, encoder: Encoder) -> NDArray[np.float32] | None:
         """Features of an artwork's first views, float32 [views, features]; None if there are none (FCA-2)."""
-        key = _key(artwork, encoder)
+        return self.find(artwork.digest, encoder.name, encoder.runtime)
+
+    def find(self, digest: bytes, encoder: str, runtime: str) -> NDArray[np.float32] | None:
+        """What `load` finds, for those who no longer hold the artwork.
+
+        Args:
+            digest: The artwork's.
+            encoder: The encoder's name.
+            runtime: What computed.
+        """
+        key = self._key(digest, encoder, runtime)
         path = self._path(key)
         try:
-            content = path.read_bytes()
+            content = self._open(key, path.read_bytes())
             os.utime(path)
         except OSError:
             return None
-        digest, rest = content[:_DIGEST], content[_DIGEST:]
-        if digest != _seal(key, rest):
+        sealed, rest = content[:_DIGEST], content[_DIGEST:]
+        if sealed != _seal(key, rest):
             return None
         views = int.from_bytes(rest[:_COUNT], "little")
         return np.frombuffer(rest, dtype="<f4", offset=_COUNT).reshape(views, -1).astype(np.float32)
 
     def store(self, artwork: Artwork, encoder: Encoder, rows: NDArray[np.float32]) -> None:
         """Keep features [views, features]; a disk that is full costs time at the next run, and no more."""
-        key = _key(artwork, encoder)
+        key = self._key(artwork.digest, encoder.name, encoder.runtime)
         path = self._path(key)
         rest = len(rows).to_bytes(_COUNT, "little") + np.ascontiguousarray(rows, dtype="<f4").tobytes()
         with suppress(OSError):
             make_private(path.parent)
-            write_whole(path, _seal(key, rest) + rest)
+            write_whole(path, self._encrypt(key, _seal(key, rest) + rest))
         with self._lock:
             self._added += len(rest)
             if self._added > self._limit // 16:
@@ -106,15 +123,33 @@ class FeatureCache:
             path.unlink(missing_ok=True)
             surplus -= size
 
+    def _key(self, digest: bytes, encoder: str, runtime: str) -> bytes:
+        """What decides an entry's bits (FCA-1), 32 bytes; without the secret nobody computes it (FCA-5)."""
+        facts = "\0".join([FORMAT, encoder, runtime]).encode() + b"\0" + digest
+        if self._secret is None:
+            return sha256(facts).digest()
+        mac = HMAC(self._secret, SHA256())
+        mac.update(facts)
+        return mac.finalize()
+
+    def _encrypt(self, key: bytes, content: bytes) -> bytes:
+        if self._secret is None:
+            return content
+        nonce = os.urandom(_NONCE_SIZE)
+        return nonce + AESGCM(self._secret).encrypt(nonce, content, key)
+
+    def _open(self, key: bytes, content: bytes) -> bytes:
+        """The content that was written; nothing where it was altered, or written under another key."""
+        if self._secret is None:
+            return content
+        try:
+            return AESGCM(self._secret).decrypt(content[:_NONCE_SIZE], content[_NONCE_SIZE:], key)
+        except (InvalidTag, ValueError):
+            return b""
+
     def _path(self, key: bytes) -> Path:
         name = key.hex()
         return self.folder / name[:2] / name[2:]
-
-
-def _key(artwork: Artwork, encoder: Encoder) -> bytes:
-    """What decides an entry's bits (FCA-1), 32 bytes."""
-    facts = "\0".join([FORMAT, encoder.name, encoder.runtime])
-    return sha256(facts.encode() + b"\0" + artwork.digest).digest()
 
 
 def _seal(key: bytes, rest: bytes) -> bytes:

@@ -15,10 +15,7 @@ from .encoder import Encoder, GraphEncoder
 from .folders import make_private, user_cache
 from .graphs import digest_of, draw_graph
 from .layers import Weights
-from .spec import LITE0, BackboneSpec
-
-LITE0_WEIGHTS: Final = "b1a41a9241a4405da1e481435f23df78a0b943643193ab7a0023ba560ec40315"
-"""Digest of the packaged weights of EfficientNet-Lite0, as `digest_of` takes it."""
+from .spec import LITE0, LITE0_WEIGHTS, BackboneSpec
 
 LITE0_GRAPH: Final = "8bfb4ca9754981f6c47b0749114093ead403e168aab0cb95c22cacba507943ff"
 """SHA-256 of their graph, which is the same file everywhere."""

@@ -17,6 +17,9 @@ VARIANCE_FLOOR: Final = 1e-6
 LITE0: Final = "lite0"
 """EfficientNet-Lite0, whose weights come as a package."""
 
+LITE0_WEIGHTS: Final = "b1a41a9241a4405da1e481435f23df78a0b943643193ab7a0023ba560ec40315"
+"""Digest of the packaged weights of EfficientNet-Lite0, as `graphs.digest_of` takes it."""
+
 SMALL: Final = "small"
 """The small encoder that is trained from scratch on public artists."""
 

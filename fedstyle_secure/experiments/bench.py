@@ -22,7 +22,8 @@ from ..runs.budget import plan_budget
 from ..runs.dataset import Dataset, divide, read_galleries
 from ..runs.progress import Progress, Silent
 from ..runs.stages import Prepared
-from ..runs.train import DIMENSIONS, OUTPUTS, new_codebook
+from ..runs.train import DIMENSIONS, OUTPUTS
+from ..training.codebook import new_codebook
 from .cells import Cell
 
 

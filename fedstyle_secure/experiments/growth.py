@@ -33,7 +33,8 @@ from ..runs.progress import Progress, Silent
 from ..runs.spending import finite
 from ..runs.stages import Prepared
 from ..runs.summary import evaluate
-from ..runs.train import DIMENSIONS, OUTPUTS, new_codebook, walk
+from ..runs.train import DIMENSIONS, OUTPUTS, walk
+from ..training.codebook import new_codebook
 from ..writing import write_whole
 from .studio import Painter, Studio, StudioPlan
 

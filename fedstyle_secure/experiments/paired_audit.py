@@ -34,7 +34,8 @@ from ..runs.budget import Budget
 from ..runs.dataset import Dataset
 from ..runs.progress import Silent
 from ..runs.stages import Prepared
-from ..runs.train import new_codebook, walk
+from ..runs.train import walk
+from ..training.codebook import new_codebook
 from ..training.updates import Contributions
 
 PICTURES: Final = 21

@@ -34,6 +34,7 @@ from ..privacy.ledger import BudgetExceededError, Ledger
 from ..privacy.mechanism import Mechanism, View
 from ..privacy.sizing import Mode
 from ..report import make_page
+from ..training.codebook import new_codebook
 from .agreement import agree
 from .budget import Budget, plan_budget
 from .dataset import bound
@@ -44,7 +45,7 @@ from .progress import Progress, Silent
 from .register import Register
 from .search import OpenRun, open_run, read_settings
 from .spending import finite, ledgers_folder, read_listing
-from .train import DIMENSIONS, OUTPUTS, new_codebook
+from .train import DIMENSIONS, OUTPUTS
 
 
 @dataclass(frozen=True, slots=True, eq=False)

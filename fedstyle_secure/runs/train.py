@@ -41,7 +41,8 @@ from ..privacy.releases import Release
 from ..report import make_page
 from ..server.alignment import Alignment
 from ..server.iterations import run
-from ..training.codebook import Codebook
+from ..training.codebook import OUTPUTS as OUTPUTS  # noqa: PLC0414  (whoever plans a run gets it from here)
+from ..training.codebook import new_codebook
 from ..training.moments import Prototype
 from .agreement import agree
 from .budget import plan_budget
@@ -63,8 +64,8 @@ from .signing import sign
 from .stages import Prepared, Trained, stopwatch
 from .summary import summarize
 
-DIMENSIONS, OUTPUTS = 468, 44
-"""Sizes of the style space and of the head: their moments and gradient together just fill 2^17 coordinates."""
+DIMENSIONS = 468
+"""Of the style space: its moments, and a gradient of the head with OUTPUTS, together just fill 2^17 coordinates."""
 
 RESIDUAL = 0.25
 """Weight of the head's output beside the aligned features."""
@@ -139,11 +140,6 @@ def _prepare(
         pooled_size=encoder.pooled_size,
         seconds=seconds,
     )
-
-
-def new_codebook() -> Codebook:
-    """The public anchors of every run."""
-    return Codebook.from_seed(b"fedstyle-secure codebook", dimensions=OUTPUTS)
 
 
 def choose_encoder(settings: Settings, public: Sequence[Portfolio], folder: Path, progress: Progress) -> Encoder:

@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 
+OUTPUTS = 44
+"""Dimensions of the public anchors of every run, h."""
+
 CODEWORDS_PER_DIMENSION = 8
 """Codewords are drawn independently, so there must be many more of them than artists for collisions to stay rare."""
 
@@ -53,3 +56,8 @@ class Codebook:
     def digest(self) -> bytes:
         """SHA-256 of the anchors: bound into every session, so that all artists train towards the same ones."""
         return hashlib.sha256(np.ascontiguousarray(self.anchors, "<f4").tobytes()).digest()
+
+
+def new_codebook() -> Codebook:
+    """The public anchors of every run and every training, the same on every machine."""
+    return Codebook.from_seed(b"fedstyle-secure codebook", dimensions=OUTPUTS)

@@ -15,9 +15,8 @@ from torchvision.models.swin_transformer import SwinTransformer
 from fedstyle_secure.encoder.backbones import Backbone, _find_maps, load_backbone, style_statistics, wrap_small
 from fedstyle_secure.encoder.features import extract, to_image, to_square
 from fedstyle_secure.encoder.network import NetworkEncoder
-from fedstyle_secure.encoder.opening import LITE0_WEIGHTS
 from fedstyle_secure.encoder.small import SmallEncoder
-from fedstyle_secure.encoder.spec import IMAGE_SIZE, STAGES, BackboneSpec
+from fedstyle_secure.encoder.spec import IMAGE_SIZE, LITE0_WEIGHTS, STAGES, BackboneSpec
 from fedstyle_secure.errors import InputError
 
 

@@ -254,3 +254,24 @@ def test_several_processes_may_fill_one_folder_at_once(processes: list[subproces
     eye = Counting()
     look(tmp_path, eye, artworks=make_artworks(25))
     assert eye.calls == 0
+
+
+def test_fca5_a_folder_with_a_key_shows_nothing_without_it(tmp_path: Path) -> None:
+    """Neither the features, nor of which artworks they are; and what another key wrote counts as missing."""
+    artworks, key = make_artworks(), bytes(range(32))
+    eye = Counting()
+    features = extract(artworks, eye, views=2, cache=FeatureCache(tmp_path / "sealed", key=key)).views
+    plain = look(tmp_path / "plain", eye, artworks=artworks)
+    assert [path.name for path in entries(tmp_path / "sealed")] != [path.name for path in entries(tmp_path / "plain")]
+    for path in entries(tmp_path / "sealed"):
+        assert not any(rows.tobytes()[:8] in path.read_bytes() for rows in plain)
+    calls = eye.calls
+    cache = FeatureCache(tmp_path / "sealed", key=key)
+    np.testing.assert_array_equal(extract(artworks, eye, views=2, cache=cache).views, features)
+    found = [cache.find(artwork.digest, eye.name, eye.runtime) for artwork in artworks]
+    np.testing.assert_array_equal(np.stack(found), features)
+    assert eye.calls == calls
+    assert FeatureCache(tmp_path / "sealed", key=bytes(32)).find(artworks[0].digest, eye.name, eye.runtime) is None
+    (entry, *_) = entries(tmp_path / "sealed")
+    entry.write_bytes(entry.read_bytes()[:-1] + b"?")
+    assert [cache.find(each.digest, eye.name, eye.runtime) is None for each in artworks].count(True) == 1

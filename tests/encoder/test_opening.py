@@ -15,8 +15,8 @@ from fedstyle_secure.encoder.device import TOLERANCE, Device
 from fedstyle_secure.encoder.encoder import Encoder, GraphEncoder
 from fedstyle_secure.encoder.folders import user_cache
 from fedstyle_secure.encoder.network import NetworkEncoder
-from fedstyle_secure.encoder.opening import LITE0_GRAPH, LITE0_WEIGHTS, open_encoder, open_weights
-from fedstyle_secure.encoder.spec import IMAGE_SIZE, BackboneSpec
+from fedstyle_secure.encoder.opening import LITE0_GRAPH, open_encoder, open_weights
+from fedstyle_secure.encoder.spec import IMAGE_SIZE, LITE0_WEIGHTS, BackboneSpec
 from fedstyle_secure.errors import InputError
 
 LITE0 = BackboneSpec(name="lite0")

@@ -1,0 +1,92 @@
+"""What an artist holds on to from the day it joined: the platform, its log, its style space, and who it is there.
+
+PIN-1  Pins come from the invitation and from the platform's first signed answer, and never change afterwards: whoever
+       answers later with another key, space or architecture is not the platform that was joined.
+"""
+
+from dataclasses import dataclass
+from hashlib import sha256
+
+from .. import canonical
+from ..errors import InputError
+from ..names import check_name
+from ..wire.messages import Invitation, Pins, check_link
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlatformPins:
+    """One platform, as one artist joined it.
+
+    Attributes:
+        address: ``https://HOST:PORT``.
+        certificates: Of the only authority that is trusted, PEM.
+        platform_key: Its Ed25519 public key, 32 bytes.
+        log_key: The log's, 32 bytes.
+        identity: The artist's own public key, 32 bytes.
+        name: Under which buyers find the artist.
+        link: Public address to show with it; None for none.
+        space: What the platform answered: style space, architecture, encoder, log.
+
+    Raises:
+        InputError: A part is not what it says.
+    """
+
+    address: str
+    certificates: str
+    platform_key: bytes
+    log_key: bytes
+    identity: bytes
+    name: str
+    link: str | None
+    space: Pins
+
+    def __post_init__(self) -> None:
+        check_name(self.name)
+        check_link(self.link)
+
+    @classmethod
+    def of(cls, invitation: Invitation, space: Pins, *, identity: bytes, name: str, link: str | None) -> "PlatformPins":
+        """What is pinned when the platform has answered.
+
+        Raises:
+            InputError: The answer names another log than the invitation.
+        """
+        if space.log_origin != invitation.log_origin:
+            raise InputError(
+                f"the platform answers for the log {space.log_origin!r}, the invitation names "
+                f"{invitation.log_origin!r}: ask the operator for a new invitation"
+            )
+        return cls(
+            address=invitation.address,
+            certificates=invitation.certificates,
+            platform_key=invitation.platform_key,
+            log_key=invitation.log_key,
+            identity=identity,
+            name=name,
+            link=link,
+            space=space,
+        )
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the platform's key, to be compared by people."""
+        return fingerprint(self.platform_key)
+
+    def encode(self) -> bytes:
+        """Canonical JSON and a newline."""
+        return canonical.encode(self) + b"\n"
+
+    @classmethod
+    def decode(cls, data: bytes) -> "PlatformPins":
+        """The inverse of `encode`.
+
+        Raises:
+            InputError: Other bytes.
+        """
+        return canonical.decode(cls, data.removesuffix(b"\n"))
+
+
+def fingerprint(key: bytes) -> str:
+    """A key as people compare it: the first 128 bits of its SHA-256, in eight groups of four digits."""
+    digits = sha256(key).hexdigest()[:32]
+    return " ".join(digits[at : at + 4] for at in range(0, len(digits), 4))
