@@ -1028,6 +1028,20 @@ ABLATIONS = (
         f"{_CACHE}::test_fca5_a_folder_with_a_key_shows_nothing_without_it",
     ),
     Ablation(
+        "artist: what was charged and lost is paid for already",
+        "fedstyle_secure/artist/artist.py",
+        "if release not in self.ledger.releases_since(self._memory.begin_release(name, self.ledger.head)):",
+        "if True:",
+        "tests/artist/test_kills.py::test_agt12_what_was_paid_for_and_lost_is_made_again_for_the_same_charge[prototype]",
+    ),
+    Ablation(
+        "artist: a signature is made once for each publication",
+        "fedstyle_secure/artist/artist.py",
+        "        if kept is not None:\n            return kept\n        signature =",
+        "        signature =",
+        "tests/artist/test_kills.py::test_agt12_what_was_paid_for_and_lost_is_made_again_for_the_same_charge[signature]",
+    ),
+    Ablation(
         "features: a cache removes its own entries alone",
         "fedstyle_secure/encoder/feature_cache.py",
         "if _ENTRY.fullmatch(path.name):",

@@ -17,6 +17,8 @@ AGT-8  A session in flight ends by its own requests, or when a newer iteration, 
 AGT-9  Killed between any two instructions, an artist that is made again on the same store and ledger goes on where it
        was: what it had answered it answers again, byte for byte; what it had not, it is not charged for twice.
 AGT-10 Whatever arrives is answered or refused with a `FedStyleError` or one of `REFUSALS`.
+AGT-12 A prototype is made once, and a signature once for each publication: killed between charge and keeping, an artist
+       pays for neither again, since nobody saw what was lost.
 """
 
 import logging
@@ -295,7 +297,8 @@ class Artist:
     def release_prototype(self, model: StyleModel, mechanism: Mechanism) -> None:
         """Make a private prototype in the public style space, to be taken out of artworks before their moments.
 
-        It never leaves the artist. It is noisy and charged for all the same, because everything made with it does.
+        It never leaves the artist. It is noisy and charged for all the same, because everything made with it does. Who
+        has one keeps it (AGT-12).
 
         Args:
             model: Its whitening makes the style space, of d dimensions.
@@ -306,13 +309,19 @@ class Artist:
                 style space (AGT-7).
         """
         self._check_whitening(model)
+        if self._prototype is not None:
+            return
         noisy = self._release_alone(PROTOTYPE, model.whiten, mechanism)
         noise = (mechanism.sigma_share / mechanism.scale) ** 2 * noisy.size
         self._prototype = Prototype(to_unit(noisy.astype(np.float32)), kept_fraction(noisy, noise))
-        self._memory.keep_prototype(self._prototype)
+        self._memory.keep_prototype(self._prototype, PROTOTYPE)
 
     def publish_signature(
-        self, embed: Callable[[NDArray[np.float32]], NDArray[np.float32]], mechanism: Mechanism
+        self,
+        embed: Callable[[NDArray[np.float32]], NDArray[np.float32]],
+        mechanism: Mechanism,
+        *,
+        publication: str = "",
     ) -> NDArray[np.float32]:
         """Release a private mean of this artist's embeddings, in the clear, for the catalogue.
 
@@ -320,6 +329,7 @@ class Artist:
             embed: Maps raw features [1, features] to the signature space, float32 [1, d]; called after the charge, for
                 one artwork at a time.
             mechanism: A release of one artist alone: one tensor, one client.
+            publication: Names it: asked again by the same name, the same signature is given (AGT-12); "" for a new one.
 
         Returns:
             A unit vector, float32 [d]; its noise is this artist's own, whoever else is honest.
@@ -327,7 +337,12 @@ class Artist:
         Raises:
             PrivacyError: It would exceed the ledger's limit, or promises another privacy than agreed.
         """
-        return to_unit(self._release_alone(SIGNATURE, embed, mechanism).astype(np.float32))
+        kept = self._memory.signature(publication) if publication else None
+        if kept is not None:
+            return kept
+        signature = to_unit(self._release_alone(SIGNATURE, embed, mechanism).astype(np.float32))
+        self._memory.keep_signature(signature, publication, SIGNATURE)
+        return signature
 
     def _release_alone(
         self, name: str, embed: Callable[[NDArray[np.float32]], NDArray[np.float32]], mechanism: Mechanism
@@ -337,7 +352,9 @@ class Artist:
         if (mechanism.mode, mechanism.unit, mechanism.clients) != (terms.mode, terms.unit, 1):
             raise PrivacyError(f"a {name} is released by one artist alone, in mode {terms.mode} per {terms.unit}")
         iteration = self.ledger.last_iteration(terms.platform_key)
-        self.ledger.charge(Release.of(mechanism, name=name, iteration=iteration))
+        release = Release.of(mechanism, name=name, iteration=iteration)
+        if release not in self.ledger.releases_since(self._memory.begin_release(name, self.ledger.head)):
+            self.ledger.charge(release)
         embeddings = one_by_one(embed, self.features.views[:, 0])
         update = protect(Contributions(embeddings, mechanism.layout), mechanism, self.random)
         return dequantize(update.values, mechanism)

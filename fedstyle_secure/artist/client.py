@@ -1,10 +1,10 @@
 """The line to a platform: one connection at a time, outwards, by the standard library alone.
 
-CLI-1  The authority of the invitation is trusted and nobody else (TLS-1); who answers is known by the signature of what
+LIN-1  The authority of the invitation is trusted and nobody else (TLS-1); who answers is known by the signature of what
        it answers, not by the line.
-CLI-2  What was sent is sent again, byte for byte, until the platform has answered it: a line that fails, a platform
+LIN-2  What was sent is sent again, byte for byte, until the platform has answered it: a line that fails, a platform
        that is busy or away (429, 503) ask for patience, never for another answer.
-CLI-3  No more is read of an answer than it may be long, and nothing is waited for without an end.
+LIN-3  No more is read of an answer than it may be long, and nothing is waited for without an end.
 """
 
 import http.client
@@ -97,7 +97,7 @@ class Line:
             self._connection = None
 
     def post(self, route: Route, envelope: bytes) -> Answer:
-        """Send an envelope until the platform has answered it (CLI-2).
+        """Send an envelope until the platform has answered it (LIN-2).
 
         Returns:
             An answer that repeating does not change.
@@ -136,7 +136,7 @@ class Line:
             failures += 1
 
     def _call(self, method: str, path: str, body: bytes | None) -> Answer:
-        """One request and its answer (CLI-3)."""
+        """One request and its answer (LIN-3)."""
         if self._connection is None:
             self._connection = http.client.HTTPSConnection(
                 self._host, self._port, timeout=_SILENCE, context=self._context
@@ -151,7 +151,7 @@ class Line:
 
     def _pause(self, failures: int, wait: float) -> float:
         """At least what the platform asks for; beyond it anything up to a bound that doubles: no two agents alike."""
-        most = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(failures, 16))
+        most = min(LONGEST_WAIT, FIRST_WAIT * (1 << min(failures, 16)))
         return min(wait, LONGEST_WAIT) + most * int.from_bytes(self._random(4), "big") / (1 << 32)
 
     def _trouble(self, sentence: str) -> None:
@@ -168,8 +168,8 @@ class Line:
             )
         return (
             f"{self._address} shows a certificate that the authority of your invitation did not make "
-            f"({error.verify_message}): somebody else answers there, or the platform was set up anew; ask the operator, "
-            "and join again only with an invitation from them"
+            f"({error.verify_message}): somebody else answers there, or the platform was set up anew; ask the "
+            "operator, and join again only with an invitation from them"
         )
 
 

@@ -2,6 +2,8 @@
 
 MMR-1  What an answer rests on is in the store before the answer leaves, in one write: the session's state with the
        answer itself, and with an upload its cohort and its receipt.
+MMR-2  What an artist releases alone is begun here before it is charged, and finished in one write with what was paid
+       for: what was charged since it began, and not finished, is paid for already.
 """
 
 from hashlib import sha256
@@ -20,7 +22,7 @@ from ..training.moments import Prototype
 from .store import Store, StoreError
 
 _IDENTITY_BYTES: Final = 32
-_COHORT, _SUMMED = "cohort/", "summed/"
+_COHORT, _SUMMED, _BEGUN, _SIGNATURE = "cohort/", "summed/", "begun/", "signature/"
 
 
 class Memory:
@@ -46,9 +48,28 @@ class Memory:
         tensors = self._tensors("prototype")
         return None if tensors is None else Prototype(tensors["direction"], float(tensors["trust"][0]))
 
-    def keep_prototype(self, prototype: Prototype) -> None:
-        """Remember it."""
-        self._store.write({"prototype": save({"direction": prototype.direction, "trust": np.array([prototype.trust])})})
+    def keep_prototype(self, prototype: Prototype, name: str) -> None:
+        """Remember it, and that the release of this name is finished (MMR-2)."""
+        data = save({"direction": prototype.direction, "trust": np.array([prototype.trust])})
+        self._store.write({"prototype": data, _BEGUN + name: None})
+
+    def signature(self, publication: str) -> NDArray[np.float32] | None:
+        """The one that was made for a publication."""
+        tensors = self._tensors(_SIGNATURE + publication)
+        return None if tensors is None else tensors["vector"].astype(np.float32)
+
+    def keep_signature(self, vector: NDArray[np.float32], publication: str, name: str) -> None:
+        """Remember it under its publication, if that has a name, and that its release is finished (MMR-2)."""
+        kept: dict[str, bytes | None] = {_SIGNATURE + publication: save({"vector": vector})} if publication else {}
+        self._store.write({**kept, _BEGUN + name: None})
+
+    def begin_release(self, name: str, head: str) -> str:
+        """The ledger's head when a release of this name began that is not finished yet; `head` for one that begins."""
+        kept = self._store.read(_BEGUN + name)
+        if kept is not None:
+            return kept.decode()
+        self._store.write({_BEGUN + name: head.encode()})
+        return head
 
     def whitening(self) -> Whitening | None:
         """The style space that was pinned."""

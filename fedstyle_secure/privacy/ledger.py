@@ -139,6 +139,10 @@ class Ledger:
         """The releases up to a head that this ledger reaches; all of them up to one that it does not know."""
         return tuple(self._releases[: self._heads.index(head)]) if head in self._heads else self.releases
 
+    def releases_since(self, head: str) -> tuple[Release, ...]:
+        """The releases after a head that this ledger reaches; none after one that it does not know."""
+        return tuple(self._releases[self._heads.index(head) :]) if head in self._heads else ()
+
     def last_iteration(self, platform: bytes) -> int:
         """The highest iteration with this platform that anything was charged in; 0 for none."""
         marked = (release for release in self._releases if release.session and release.session.platform == platform)

@@ -15,12 +15,14 @@ import torch
 
 from fedstyle_secure.announcement import ACKNOWLEDGMENT
 from fedstyle_secure.artist.artist import Artist
+from fedstyle_secure.artist.memory import Memory
 from fedstyle_secure.artist.store import FileStore, StoreError
 from fedstyle_secure.errors import PrivacyError
 from fedstyle_secure.privacy.ledger import Ledger
 from fedstyle_secure.privacy.mechanism import View
 from fedstyle_secure.privacy.quantization import dequantize
 from fedstyle_secure.privacy.sizing import Mode
+from fedstyle_secure.training.updates import Layout, Segment, Support
 from protocols import PolicyViolationError
 from tests.artist.hall import Hall
 
@@ -223,3 +225,40 @@ def test_a_session_whose_terms_changed_meanwhile_does_not_go_on(town, tmp_path, 
         again.receive_request(request)
     assert "the announcement that was in hand is refused now" in caplog.text
     assert charged(tmp_path) == []
+
+
+class Killed(BaseException):
+    """Stands for a SIGKILL between a charge and the keeping of what was paid for."""
+
+
+@pytest.mark.parametrize("release", ["prototype", "signature"])
+def test_agt12_what_was_paid_for_and_lost_is_made_again_for_the_same_charge(town, tmp_path, monkeypatch, release):
+    mechanism = alone(town, release)
+
+    def make(artist):
+        if release == "prototype":
+            return artist.release_prototype(town.model(), mechanism)
+        return artist.publish_signature(town.model().whiten, mechanism, publication="first")
+
+    def die(*_arguments):
+        raise Killed
+
+    artist = make_artist(town, tmp_path)
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(Memory, f"keep_{release}", die)
+        make(artist)
+    artist.store.close()
+    again = make_artist(town, tmp_path)
+    with closing(again.store):
+        first = make(again)
+        np.testing.assert_array_equal(first, make(again))
+        assert [each.name for each in again.ledger.releases] == [release]
+        if release == "signature":
+            again.publish_signature(town.model().whiten, mechanism, publication="second")
+            assert len(again.ledger.releases) == 2
+
+
+def alone(town, name):
+    """A release of one artist alone."""
+    segment = Segment(name=name, length=town.D, support=Support.ARTIST, clip_norm=1.0, share=1.0)
+    return town.mechanism(Layout((segment,)), mode=Mode.NONE, clients=1, corrupt=0, min_survivors=1)
