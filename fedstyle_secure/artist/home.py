@@ -8,8 +8,8 @@
     status.json       what the agent did last, for `fedstyle artist status`
     evidence/         what was refused because somebody lied
 
-HOM-1  The folder belongs to its owner: folders are made with mode 0700 and files with 0600, and a folder that others
-       can look into is not used.
+HOM-1  The folder belongs to its owner: folders are made with mode 0700, what is not encrypted in them with 0600, and a
+       folder that others can look into is not used.
 HOM-2  One process at a time: whoever opens a home holds its store (STO-3), and a second is told so.
 HOM-3  A home is whole or unfinished: before `pins.json` is there nobody was joined, and `join` goes on with the same
        key.

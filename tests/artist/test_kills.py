@@ -244,9 +244,10 @@ def test_agt12_what_was_paid_for_and_lost_is_made_again_for_the_same_charge(town
         raise Killed
 
     artist = make_artist(town, tmp_path)
-    with monkeypatch.context() as patched, pytest.raises(Killed):
+    with monkeypatch.context() as patched:
         patched.setattr(Memory, f"keep_{release}", die)
-        make(artist)
+        with pytest.raises(Killed):
+            make(artist)
     artist.store.close()
     again = make_artist(town, tmp_path)
     with closing(again.store):
