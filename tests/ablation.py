@@ -538,8 +538,8 @@ ABLATIONS = (
     Ablation(
         "a prototype and a signature are charged first",
         "fedstyle_secure/artist/artist.py",
-        "self.ledger.charge(Release.of(mechanism, name=name, iteration=iteration))",
-        "pass",
+        "            self.ledger.charge(release)\n        embeddings",
+        "            pass\n        embeddings",
         "tests/artist/test_artist.py::test_a_prototype_over_the_limit_is_refused_before_it_is_made",
     ),
     Ablation(
