@@ -1081,14 +1081,14 @@ ABLATIONS = (
         "fedstyle_secure/artist/artist.py",
         "if release not in self.ledger.releases_since(self._memory.begin_release(name, self.ledger.head)):",
         "if True:",
-        "tests/artist/test_kills.py::test_agt12_what_was_paid_for_and_lost_is_made_again_for_the_same_charge[prototype]",
+        "tests/artist/test_kills.py::test_agt12_what_was_paid_for_and_lost_is_made_again_for_the_same_charge",
     ),
     Ablation(
         "artist: a signature is made once for each publication",
         "fedstyle_secure/artist/artist.py",
         "        if kept is not None:\n            return kept\n        signature =",
         "        signature =",
-        "tests/artist/test_kills.py::test_agt12_what_was_paid_for_and_lost_is_made_again_for_the_same_charge[signature]",
+        "tests/artist/test_kills.py::test_agt12_what_was_paid_for_and_lost_is_made_again_for_the_same_charge",
     ),
     Ablation(
         "features: a cache removes its own entries alone",
