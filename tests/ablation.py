@@ -981,15 +981,15 @@ ABLATIONS = (
     Ablation(
         "features: a cache keeps encoders apart",
         "fedstyle_secure/encoder/feature_cache.py",
-        "[FORMAT, encoder, runtime]",
-        "[FORMAT, runtime]",
+        "[FEATURES_FORMAT, encoder, runtime]",
+        "[FEATURES_FORMAT, runtime]",
         f"{_CACHE}::test_another_encoder_or_runtime_finds_nothing",
     ),
     Ablation(
         "features: a cache keeps devices apart",
         "fedstyle_secure/encoder/feature_cache.py",
-        "[FORMAT, encoder, runtime]",
-        "[FORMAT, encoder]",
+        "[FEATURES_FORMAT, encoder, runtime]",
+        "[FEATURES_FORMAT, encoder]",
         f"{_CACHE}::test_another_encoder_or_runtime_finds_nothing",
     ),
     Ablation(

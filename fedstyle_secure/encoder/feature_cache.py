@@ -34,8 +34,7 @@ from ..errors import InputError
 from ..writing import write_whole
 from .encoder import Encoder
 from .folders import make_private, user_cache
-
-FORMAT: Final = "fedstyle-features-3"
+from .spec import FEATURES_FORMAT
 
 LIMIT: Final = 2 << 30
 """Bytes: some 57,000 artworks with four crops each, by the default encoder."""
@@ -125,7 +124,7 @@ class FeatureCache:
 
     def _key(self, digest: bytes, encoder: str, runtime: str) -> bytes:
         """What decides an entry's bits (FCA-1), 32 bytes; without the secret nobody computes it (FCA-5)."""
-        facts = "\0".join([FORMAT, encoder, runtime]).encode() + b"\0" + digest
+        facts = "\0".join([FEATURES_FORMAT, encoder, runtime]).encode() + b"\0" + digest
         if self._secret is None:
             return sha256(facts).digest()
         mac = HMAC(self._secret, SHA256())

@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from ..errors import InputError
+from .spec import FEATURES_FORMAT
 from .whitening import Whitening, to_unit
 
 FORMAT = "fedstyle-model-1"
@@ -127,6 +128,15 @@ class StyleModel:
     def digest(self) -> bytes:
         """SHA-256 of the canonical bytes, whitening included: what a client binds its masks to."""
         return hashlib.sha256(self.encode()).digest()
+
+    @property
+    def style_space_digest(self) -> bytes:
+        """SHA-256 of what makes features and brings them into the public style space: backbone and weights, whitening.
+
+        It keys what artists pin when they join, trainings and catalogues: another space is another platform's.
+        """
+        facts = [FEATURES_FORMAT, self.encoder, self.whitening.digest.hex()]
+        return hashlib.sha256(json.dumps(facts).encode()).digest()
 
     @property
     def architecture_digest(self) -> bytes:

@@ -8,6 +8,9 @@ IMAGE_SIZE: Final = 192
 """Side in pixels at which backbones that take any size see an artwork; 192 kept two points more accuracy than 128 on
 paintings."""
 
+FEATURES_FORMAT: Final = "fedstyle-features-3"
+"""How an artwork becomes an encoder's input and its output features: another number where any of it changes."""
+
 STAGES: Final = 5
 """Feature maps whose statistics are taken, at most; deeper maps of a classifier speak of objects, not of style."""
 

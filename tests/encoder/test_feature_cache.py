@@ -90,7 +90,7 @@ def test_another_encoder_or_runtime_finds_nothing(changes: dict[str, str], tmp_p
 
 def test_another_format_finds_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     look(tmp_path, Counting())
-    monkeypatch.setattr(feature_cache, "FORMAT", "another")
+    monkeypatch.setattr(feature_cache, "FEATURES_FORMAT", "another")
     other = Counting()
     look(tmp_path, other)
     assert other.calls == 3 * COUNT

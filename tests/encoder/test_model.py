@@ -205,6 +205,15 @@ def test_the_architecture_digest_ignores_what_training_changes_and_nothing_else(
     assert len({model.architecture_digest for model in others}) == len(others)
 
 
+def test_a_style_space_is_known_by_its_encoder_and_its_whitening():
+    trained = make_model(head=change_one(MODEL.head), alignment=change_one(MODEL.alignment), residual=0.5)
+    assert trained.style_space_digest == MODEL.style_space_digest
+    white = MODEL.whitening
+    moved = Whitening(center=white.center + 1, projection=white.projection)
+    others = [MODEL, make_model(encoder="test@1"), make_model(whitening=moved)]
+    assert len({model.style_space_digest for model in others}) == len(others)
+
+
 @pytest.mark.parametrize("residual", [float("nan"), float("inf"), -0.1])
 def test_a_residual_weight_is_a_number_from_0(residual):
     with pytest.raises(InputError, match="residual"):
