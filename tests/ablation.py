@@ -1421,6 +1421,34 @@ ABLATIONS = (
         "sha256(_IDENTITY_DOMAIN + identity)",
         f"{_LOG}/test_leaves.py::test_lea2_without_its_salt_a_commitment_says_nothing_of_who_it_is",
     ),
+    Ablation(
+        "sessions: an artist checks the training",
+        "fedstyle_secure/aggregation/masking.py",
+        "        training_digest=subject.agreed.training_digest,\n",
+        "",
+        "tests/artist/test_agreed.py::test_agt11_a_session_of_another_training_or_log_is_refused_and_costs_nothing",
+    ),
+    Ablation(
+        "sessions: an artist checks the log's checkpoint",
+        "fedstyle_secure/aggregation/masking.py",
+        "        checkpoint_digest=subject.agreed.checkpoint_digest,\n",
+        "",
+        "tests/artist/test_agreed.py::test_agt11_a_session_of_another_training_or_log_is_refused_and_costs_nothing",
+    ),
+    Ablation(
+        "sessions: what they stand on is the artist's own",
+        "fedstyle_secure/artist/artist.py",
+        "                agreed=self.agreed,\n",
+        "                agreed=Agreed(training_digest=bytes(32), checkpoint_digest=bytes(32)),\n",
+        "tests/artist/test_agreed.py::test_agt11_a_session_of_another_training_or_log_is_refused_and_costs_nothing",
+    ),
+    Ablation(
+        "sessions: the log's checkpoint is in the session id",
+        "protocols/params.py",
+        "sha256(Domain.SESSION.value + self._encode_fields() + self.roster_root)",
+        "sha256(Domain.SESSION.value + self._encode_fields().replace(self.checkpoint_digest, b'') + self.roster_root)",
+        "tests/artist/test_agreed.py::test_agg8_artists_who_were_shown_two_logs_share_no_session",
+    ),
 )
 
 

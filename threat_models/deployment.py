@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from fedstyle_secure.aggregation.session import Subject, session_params
+from fedstyle_secure.aggregation.session import NO_LOG, Subject, session_params
 from fedstyle_secure.config import Settings
 from fedstyle_secure.privacy.sizing import Mode, Noise
 from fedstyle_secure.runs.budget import plan_budget
@@ -57,7 +57,9 @@ class Deployment:
         nothing = bytes(32)
         session = session_params(
             [number.to_bytes(32, "big") for number in range(cohort.clients)],
-            Subject(iteration=1, model_digest=nothing, architecture_digest=nothing, anchors_digest=nothing),
+            Subject(
+                iteration=1, model_digest=nothing, architecture_digest=nothing, anchors_digest=nothing, agreed=NO_LOG
+            ),
             cohort.mechanism(1, dimensions=DIMENSIONS, outputs=OUTPUTS),
             session=1,
             server_key=nothing,

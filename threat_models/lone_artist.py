@@ -3,6 +3,7 @@
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from fedstyle_secure.aggregation.masking import Enrolment
+from fedstyle_secure.aggregation.session import NO_LOG
 from fedstyle_secure.artist.artist import Artist
 from fedstyle_secure.artist.store import MemoryStore
 from fedstyle_secure.encoder.features import StyleFeatures
@@ -26,6 +27,7 @@ def lone_artist(
         codeword=codeword,
         enrolment=Enrolment(identity=key, roster=frozenset()),
         terms=make_terms(mode=mode, unit=unit, architectures=frozenset(), max_artworks=MAX_ARTWORKS),
+        agreed=NO_LOG,
         ledger=ledger,
         store=MemoryStore(),
         random=scripted(name),

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from fedstyle_secure.aggregation.letters import Purpose, answering
 from fedstyle_secure.aggregation.masking import IN_PROCESS, REFUSALS, Conditions, Enrolment, mask
-from fedstyle_secure.aggregation.session import Subject, session_params
+from fedstyle_secure.aggregation.session import NO_LOG, Subject, session_params
 from fedstyle_secure.aggregation.summing import Aggregate, aggregate
 from fedstyle_secure.config import Settings
 from fedstyle_secure.engines.memory import MemoryEngine
@@ -58,7 +58,9 @@ def masked_sum(
     if NOISE in without:
         mechanism = noiseless(mechanism)
     digest = shake_256(b"threat model").digest(32)
-    subject = Subject(iteration=1, model_digest=digest, architecture_digest=digest, anchors_digest=digest)
+    subject = Subject(
+        iteration=1, model_digest=digest, architecture_digest=digest, anchors_digest=digest, agreed=NO_LOG
+    )
     keys = [Ed25519PrivateKey.from_private_bytes(scripted(f"key {number}")(32)) for number in range(len(cohort))]
     identities = [key.public_key().public_bytes_raw() for key in keys]
     conditions = Conditions(

@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from fedstyle_secure.aggregation.session import Subject, session_params
+from fedstyle_secure.aggregation.session import NO_LOG, Subject, session_params
 from fedstyle_secure.announcement import RECEIPT_BYTES, Announcement
 from fedstyle_secure.artist.rows import contribute
 from fedstyle_secure.encoder.model import StyleModel
@@ -149,5 +149,6 @@ def _params(federation: Federation, mechanism: Mechanism, model: StyleModel) -> 
         model_digest=model.digest,
         architecture_digest=model.architecture_digest,
         anchors_digest=codebook().digest,
+        agreed=NO_LOG,
     )
     return session_params(federation.identities, subject, mechanism, session=1, server_key=SERVER_KEY)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from fedstyle_secure.aggregation.letters import Purpose, answering
 from fedstyle_secure.aggregation.masking import IN_PROCESS, REFUSALS, Conditions, Enrolment, MaskedSession, mask
-from fedstyle_secure.aggregation.session import Subject, session_params
+from fedstyle_secure.aggregation.session import NO_LOG, Subject, session_params
 from fedstyle_secure.aggregation.summing import AggregationAborted, aggregate, ring_sum
 from fedstyle_secure.engines.memory import MemoryEngine, Unreachable
 from fedstyle_secure.errors import PrivacyError
@@ -186,7 +186,9 @@ def _completes(release: Mechanism, survivors: int, corrupt: int) -> bool:
     """Whether a session completes that announces these numbers, whatever the noise and the digests were made for."""
     names = [f"artist {number}" for number in range(CLIENTS)]
     identities = [key.public_key().public_bytes_raw() for key in _keys()]
-    subject = Subject(iteration=1, model_digest=bytes(32), architecture_digest=bytes(32), anchors_digest=bytes(32))
+    subject = Subject(
+        iteration=1, model_digest=bytes(32), architecture_digest=bytes(32), anchors_digest=bytes(32), agreed=NO_LOG
+    )
     honest = session_params(identities, subject, release, session=1, server_key=SERVER_KEY)
     threshold = (honest.degree + corrupt) // 2 + 1
     params = crafted(honest, min_survivors=survivors, corrupt=corrupt, threshold=threshold)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from fedstyle_secure.aggregation.letters import Purpose
 from fedstyle_secure.aggregation.masking import REFUSALS
-from fedstyle_secure.aggregation.session import Subject, session_params
+from fedstyle_secure.aggregation.session import NO_LOG, Subject, session_params
 from fedstyle_secure.aggregation.summing import Aggregate, AggregationAborted, aggregate
 from fedstyle_secure.announcement import Announcement
 from fedstyle_secure.engines.memory import MemoryEngine, Unreachable
@@ -169,6 +169,7 @@ class _Hall:
             model_digest=model.digest,
             architecture_digest=model.architecture_digest,
             anchors_digest=codebook().digest,
+            agreed=NO_LOG,
         )
         identities = [self.federation.identities[number] for number in cohort]
         try:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from fedstyle_secure.aggregation.letters import Purpose
 from fedstyle_secure.aggregation.masking import REFUSALS, Enrolment
+from fedstyle_secure.aggregation.session import NO_LOG
 from fedstyle_secure.announcement import Announcement
 from fedstyle_secure.artist import artist as artist_module
 from fedstyle_secure.artist.artist import Artist
@@ -253,6 +254,7 @@ def _train(poison: Poison | None, *, buckets: int, iterations: int, poisoner: in
             alignment=_WORLD.alignment,
             cohort=cohort,
             anchors_digest=_WORLD.codebook.digest,
+            agreed=NO_LOG,
             identity=PLATFORM,
             identities=[key.public_key().public_bytes_raw() for key in _keys()],
             engine=engine,
@@ -282,6 +284,7 @@ def _enrol(number: int, folder: Path, kind: type[Kind]) -> Kind:
         codeword=_WORLD.codebook.draw(random),
         enrolment=enrolment,
         terms=terms,
+        agreed=NO_LOG,
         ledger=Ledger.open(folder / f"{number}.jsonl", limit=float("inf"), delta=1e-5, view=View.AGGREGATE),
         store=MemoryStore(),
         random=random,

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fedstyle_secure.aggregation.masking import Enrolment
+from fedstyle_secure.aggregation.session import NO_LOG
 from fedstyle_secure.aggregation.summing import Aggregate
 from fedstyle_secure.announcement import Announcement
 from fedstyle_secure.artist.artist import Artist
@@ -311,6 +312,7 @@ def is_trained(without: frozenset[str]) -> bool:
                 corrupt=0,
                 max_artworks=mechanism.max_artworks,
             ),
+            agreed=NO_LOG,
             ledger=Ledger.open(Path(folder) / "artist.jsonl", limit=8.0, delta=1e-5, view=View.AGGREGATE),
             store=MemoryStore(),
             random=scripted("random"),

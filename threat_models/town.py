@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fedstyle_secure.aggregation.letters import Purpose, answering
 from fedstyle_secure.aggregation.masking import IN_PROCESS, REFUSALS, Enrolment
-from fedstyle_secure.aggregation.session import Subject
+from fedstyle_secure.aggregation.session import NO_LOG, Subject
 from fedstyle_secure.announcement import Announcement
 from fedstyle_secure.artist.artist import Artist
 from fedstyle_secure.artist.store import MemoryStore
@@ -157,6 +157,7 @@ def make_subject(**changes: Any) -> Subject:
         "model_digest": model.digest,
         "architecture_digest": model.architecture_digest,
         "anchors_digest": codebook().digest,
+        "agreed": NO_LOG,
     }
     return Subject(**(facts | changes))
 
@@ -243,6 +244,7 @@ class Federation:
             codeword=codebook().draw(scripted(f"anchor {number}")),
             enrolment=make_enrolment(number, artists=self.clients),
             terms=self.terms,
+            agreed=NO_LOG,
             ledger=Ledger.open(self.folder / f"{number}.jsonl", limit=self.limit, delta=1e-5, view=view),
             store=MemoryStore(),
             random=random,
@@ -255,6 +257,7 @@ class Federation:
             "alignment": first_alignment(),
             "cohort": self.cohort,
             "anchors_digest": codebook().digest,
+            "agreed": NO_LOG,
             "identity": PLATFORM,
             "identities": self.identities,
             "engine": self.engine,

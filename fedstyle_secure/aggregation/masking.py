@@ -206,6 +206,8 @@ def mask(
         model_digest=subject.model_digest,
         anchors_digest=subject.anchors_digest,
         privacy_digest=mechanism.digest,
+        training_digest=subject.agreed.training_digest,
+        checkpoint_digest=subject.agreed.checkpoint_digest,
     )
     client = Client(
         identity=enrolment.identity,

@@ -5,6 +5,8 @@ AGG-2  Nothing is masked whose layout has a tensor with fewer artists behind a c
 AGG-5  A cohort stays together: where cohorts are chosen, over a register of all there ever were, and again by each
        client over those that it uploaded to, one is refused that fewer artists than the minimum cohort joined or left
        since an earlier one (threat TM-7).
+AGG-8  A session belongs to one training and stands on one checkpoint of the platform's log: an artist takes part in it
+       only if both are those that it checked, and artists who were shown different logs share no session (TM-23).
 """
 
 from collections.abc import Collection, Sequence
@@ -13,6 +15,7 @@ from typing import Final
 
 from protocols import ProtocolError, SessionParams, VectorSpec, parameters
 from protocols.cohorts import Cohorts as Cohorts  # noqa: PLC0414  (whoever keeps one gets it from here)
+from protocols.params import NOTHING
 
 from ..errors import InputError, PrivacyError
 from ..privacy.mechanism import Mechanism
@@ -28,6 +31,23 @@ class SupportError(PrivacyError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Agreed:
+    """What all sessions of a training stand on, as whoever takes part in them checked it before the first.
+
+    Attributes:
+        training_digest: SHA-256 of the training, 32 bytes.
+        checkpoint_digest: SHA-256 of the checkpoint of the platform's log in which the training stands, 32 bytes.
+    """
+
+    training_digest: bytes
+    checkpoint_digest: bytes
+
+
+NO_LOG: Final = Agreed(training_digest=NOTHING, checkpoint_digest=NOTHING)
+"""Where all roles are in one process: nobody is shown a log, and nobody could be shown another."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
     """What a session is about. Each side computes it from what it holds, never from what it is told.
 
@@ -36,12 +56,14 @@ class Subject:
         model_digest: SHA-256 of the model.
         architecture_digest: SHA-256 of what training may not change.
         anchors_digest: SHA-256 of the style codebook.
+        agreed: The training that it belongs to, and where that stands in the platform's log (AGG-8).
     """
 
     iteration: int
     model_digest: bytes
     architecture_digest: bytes
     anchors_digest: bytes
+    agreed: Agreed
 
 
 def fewest_survivors(clients: int, corrupt: int) -> int:
@@ -134,6 +156,8 @@ def session_params(
             architecture_digest=subject.architecture_digest,
             anchors_digest=subject.anchors_digest,
             privacy_digest=mechanism.digest,
+            training_digest=subject.agreed.training_digest,
+            checkpoint_digest=subject.agreed.checkpoint_digest,
         )
     except ProtocolError as error:
         raise InputError(f"no secure session fits this cohort: {error}") from error

@@ -17,6 +17,8 @@ AGT-8  A session in flight ends by its own requests, or when a newer iteration, 
 AGT-9  Killed between any two instructions, an artist that is made again on the same store and ledger goes on where it
        was: what it had answered it answers again, byte for byte; what it had not, it is not charged for twice.
 AGT-10 Whatever arrives is answered or refused with a `FedStyleError` or one of `REFUSALS`.
+AGT-11 An artist takes part in sessions of the training that it agreed to, on the log that it was shown, and in no
+       others: both are its own (`agreed`), and no announcement or request changes them.
 AGT-12 A prototype is made once, and a signature once for each publication: killed between charge and keeping, an artist
        pays for neither again, since nobody saw what was lost.
 """
@@ -44,7 +46,7 @@ from ..aggregation.masking import (
     number_of,
     resume,
 )
-from ..aggregation.session import Cohorts, Subject
+from ..aggregation.session import Agreed, Cohorts, Subject
 from ..announcement import ACKNOWLEDGMENT, NO_RECEIPT, Announcement
 from ..encoder.features import StyleFeatures
 from ..encoder.model import StyleModel
@@ -85,6 +87,7 @@ class Artist:
         codeword: The anchor this artist trains towards; secret. A store that holds one has the last word.
         enrolment: Key and roster.
         terms: What the artist insists on.
+        agreed: The training that this artist takes part in, and the checkpoint of the log in which it saw that.
         ledger: What was spent, and the limit.
         store: What the artist remembers.
         random: Source of secret random bytes.
@@ -102,6 +105,7 @@ class Artist:
     codeword: int = field(repr=False)
     enrolment: Enrolment = field(repr=False)
     terms: Terms
+    agreed: Agreed
     ledger: Ledger
     store: Store = field(repr=False)
     random: RandomBytes = field(repr=False)
@@ -234,6 +238,7 @@ class Artist:
                 model_digest=model.digest,
                 architecture_digest=model.architecture_digest,
                 anchors_digest=self.codebook.digest,
+                agreed=self.agreed,
             ),
             last_session=self._last_session,
             enrolment=self.enrolment,

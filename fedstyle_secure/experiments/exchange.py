@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..aggregation.letters import Purpose, answering
 from ..aggregation.masking import IN_PROCESS, REFUSALS, Conditions, Enrolment, mask
-from ..aggregation.session import Subject, session_params
+from ..aggregation.session import NO_LOG, Subject, session_params
 from ..aggregation.summing import aggregate
 from ..engines.memory import MemoryEngine
 from ..privacy.clipping import Unit
@@ -107,7 +107,11 @@ class MaskedExchange:
         mechanism = updates[0].mechanism
         architecture = hashlib.sha256(repr(mechanism.layout).encode()).digest()
         subject = Subject(
-            iteration=self._round, model_digest=_NOTHING, architecture_digest=architecture, anchors_digest=_NOTHING
+            iteration=self._round,
+            model_digest=_NOTHING,
+            architecture_digest=architecture,
+            anchors_digest=_NOTHING,
+            agreed=NO_LOG,
         )
         conditions = Conditions(
             platform_key=server_key,

@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 
 from ..aggregation.letters import Purpose, answering
 from ..aggregation.masking import IN_PROCESS, REFUSALS, Conditions, Enrolment, MaskedSession, mask
-from ..aggregation.session import Subject, session_params
+from ..aggregation.session import NO_LOG, Subject, session_params
 from ..aggregation.summing import aggregate, ring_sum
 from ..artist.rows import contribute
 from ..config import Settings
@@ -364,7 +364,9 @@ def compare_with_masks(probe: Probe, *, min_cohort: int) -> dict[str, Any]:
     identities = [key.public_key().public_bytes_raw() for key in keys]
     digest, platform = bytes(32), Ed25519PrivateKey.generate()
     server_key = platform.public_key().public_bytes_raw()
-    subject = Subject(iteration=1, model_digest=digest, architecture_digest=digest, anchors_digest=digest)
+    subject = Subject(
+        iteration=1, model_digest=digest, architecture_digest=digest, anchors_digest=digest, agreed=NO_LOG
+    )
     names = [f"artist {number}" for number in range(mechanism.clients)]
     conditions = Conditions(
         platform_key=server_key,

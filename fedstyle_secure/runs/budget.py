@@ -8,7 +8,7 @@ from typing import Final
 
 from dp_accounting import DpEvent
 
-from ..aggregation.session import Subject, check_support, fewest_survivors, session_params
+from ..aggregation.session import NO_LOG, Subject, check_support, fewest_survivors, session_params
 from ..artist.artist import PROTOTYPE, SIGNATURE
 from ..config import Settings
 from ..errors import InputError, PrivacyError
@@ -282,7 +282,9 @@ def _meets(settings: Settings, budget: Budget, mechanisms: Sequence[Mechanism], 
 def _check_session(mechanism: Mechanism) -> None:
     """Whether the protocol bears such a cohort; names and digests do not matter for that."""
     nothing = bytes(32)
-    subject = Subject(iteration=1, model_digest=nothing, architecture_digest=nothing, anchors_digest=nothing)
+    subject = Subject(
+        iteration=1, model_digest=nothing, architecture_digest=nothing, anchors_digest=nothing, agreed=NO_LOG
+    )
     cohort = [number.to_bytes(32, "big") for number in range(mechanism.clients)]
     session_params(cohort, subject, mechanism, session=1, server_key=nothing)
 

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
 
 from ..aggregation.masking import Enrolment
+from ..aggregation.session import NO_LOG
 from ..artist.artist import Artist
 from ..artist.store import MemoryStore
 from ..artworks.artwork import Portfolio
@@ -87,6 +88,7 @@ class Newcomer:
             codeword=codebook.draw(os.urandom),
             enrolment=Enrolment(identity=identity, roster=frozenset({public})),
             terms=agree(self.settings, self.budget, model, public),
+            agreed=NO_LOG,
             ledger=self.ledger,
             store=MemoryStore(),
             random=os.urandom,

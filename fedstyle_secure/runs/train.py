@@ -22,6 +22,7 @@ from safetensors.numpy import save_file
 
 from ..aggregation.letters import Purpose, answering
 from ..aggregation.masking import REFUSALS, Enrolment
+from ..aggregation.session import NO_LOG
 from ..artist.artist import Artist
 from ..artist.store import MemoryStore
 from ..artworks.artwork import Portfolio
@@ -245,6 +246,7 @@ def _iterate(
         alignment=Alignment.start(start, public),
         cohort=cohort,
         anchors_digest=prepared.codebook.digest,
+        agreed=NO_LOG,
         identity=platform,
         identities=[artist.enrolment.identity.public_key().public_bytes_raw() for artist in artists.values()],
         engine=engine,
@@ -284,6 +286,7 @@ def _enrol(
             codeword=prepared.codebook.draw(rng.bytes),
             enrolment=Enrolment(identity=keys[name], roster=roster),
             terms=terms,
+            agreed=NO_LOG,
             ledger=ledgers[name],
             store=MemoryStore(),
             random=os.urandom,

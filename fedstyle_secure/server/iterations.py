@@ -17,7 +17,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ..aggregation.letters import Purpose, exchange
-from ..aggregation.session import Cohorts, Subject, check_cohort, session_params
+from ..aggregation.session import Agreed, Cohorts, Subject, check_cohort, session_params
 from ..aggregation.summing import Aggregate, AggregationAborted, aggregate
 from ..announcement import ACKNOWLEDGMENT, NO_RECEIPT, Announcement
 from ..encoder.model import StyleModel
@@ -152,6 +152,7 @@ def run(
     alignment: Alignment,
     cohort: CohortPlan,
     anchors_digest: bytes,
+    agreed: Agreed,
     identity: Ed25519PrivateKey,
     identities: Sequence[bytes],
     engine: Engine,
@@ -170,6 +171,7 @@ def run(
         alignment: The server's state at the start.
         cohort: Promises and noise.
         anchors_digest: SHA-256 of the style codebook.
+        agreed: The training, and the checkpoint of the log in which the artists were shown it.
         identity: The platform's own signing key; every artist pinned its public half.
         identities: The artists' Ed25519 public keys.
         engine: Has a mailbox ``NAME/announcement`` and one ``NAME/session`` for each artist.
@@ -205,6 +207,7 @@ def run(
             model_digest=model.digest,
             architecture_digest=model.architecture_digest,
             anchors_digest=anchors_digest,
+            agreed=agreed,
         )
         announcement = Announcement(iteration=iteration, mechanism=mechanism, model=model)
         replies = exchange(

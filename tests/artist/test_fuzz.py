@@ -12,6 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fedstyle_secure.aggregation.masking import REFUSALS
+from fedstyle_secure.aggregation.session import NO_LOG
 from fedstyle_secure.announcement import RECEIPT_BYTES, Announcement
 from fedstyle_secure.artist.artist import Artist
 from fedstyle_secure.artist.store import MemoryStore
@@ -63,6 +64,7 @@ def make_artist(world):
             codeword=0,
             enrolment=make_enrolment(0, artists=8),
             terms=make_terms(**terms),
+            agreed=NO_LOG,
             ledger=Ledger.open(world.folder / f"{ledger}.jsonl", limit=math.inf, delta=1e-5, view=View.AGGREGATE),
             store=store,
             random=world.scripted("fuzz"),

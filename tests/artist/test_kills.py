@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+from fedstyle_secure.aggregation.session import NO_LOG
 from fedstyle_secure.announcement import ACKNOWLEDGMENT
 from fedstyle_secure.artist.artist import Artist
 from fedstyle_secure.artist.memory import Memory
@@ -84,6 +85,7 @@ def make_artist(town, folder, **terms):
         codeword=town.codebook().draw(os.urandom),  # what is kept has the last word
         enrolment=town.enrolment(0, artists=8),
         terms=town.terms(mode=Mode.NONE, max_uploads=1, max_jump=1, **terms),
+        agreed=NO_LOG,
         ledger=Ledger.open(folder / "ledger.jsonl", limit=inf, delta=1e-5, view=View.AGGREGATE),
         store=FileStore.open(folder / "state"),
         random=os.urandom,
