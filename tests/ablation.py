@@ -52,6 +52,8 @@ _WINDOW_RECOVERY = "tests/protocols/speakonce/test_recovery.py"
 _TRANSFORMERS = "tests/encoder/test_transformers.py"
 _CACHE = "tests/encoder/test_feature_cache.py"
 
+_STORE = "tests/platform/store"
+
 _READER = "tests/artworks/test_reader.py"
 
 ABLATIONS = (
@@ -247,6 +249,90 @@ ABLATIONS = (
         "    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)\n"
         "    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE\n",
         "tests/wire/test_tls.py::test_tls1_another_authority_or_host_opens_none",
+    ),
+    Ablation(
+        "the store: a newer program's database stays as it is",
+        "fedstyle_secure/platform/store/database.py",
+        "    if current is not None and current not in known:\n",
+        "    if False:\n",
+        f"{_STORE}/test_database.py::test_dbs2_a_database_of_a_newer_program_is_refused_and_stays_as_it_is",
+    ),
+    Ablation(
+        "the store: errors name no value",
+        "fedstyle_secure/platform/store/database.py",
+        'nothing was written, try again") from None',
+        'nothing was written, try again") from error',
+        f"{_STORE}/test_database.py::test_a_value_is_in_no_error",
+    ),
+    Ablation(
+        "the store: each commit is on disk",
+        "fedstyle_secure/platform/store/database.py",
+        '"synchronous = FULL"',
+        '"synchronous = NORMAL"',
+        f"{_STORE}/test_database.py::test_sqlite_syncs_each_commit_and_keeps_no_deleted_bytes",
+    ),
+    Ablation(
+        "acknowledged is committed",
+        "fedstyle_secure/platform/store/writer.py",
+        "                        job.run(connection)\n",
+        "                        job.run(connection)\n                        job.finish()\n",
+        f"{_STORE}/test_writer.py::test_wri1_without_a_commit_nothing_is_acknowledged",
+    ),
+    Ablation(
+        "writes that wait are bounded",
+        "fedstyle_secure/platform/store/writer.py",
+        "if self._is_closing or len(self._waiting) >= _WAITING:",
+        "if self._is_closing:",
+        f"{_STORE}/test_writer.py::test_wri2_what_waits_is_bounded",
+    ),
+    Ablation(
+        "exchanges: closed is closed",
+        "fedstyle_secure/platform/store/exchanges.py",
+        "        .where(EXCHANGES.c.id == request.exchange, EXCHANGES.c.closed_at.is_(None))\n",
+        "        .where(EXCHANGES.c.id == request.exchange)\n",
+        f"{_STORE}/test_exchanges.py::test_mbx2_an_exchange_is_closed_once_and_takes_nothing_more",
+    ),
+    Ablation(
+        "exchanges: one reply",
+        "fedstyle_secure/platform/store/exchanges.py",
+        "return Verdict.KEPT if request.digest == digest else Verdict.OTHER",
+        "return Verdict.KEPT",
+        f"{_STORE}/test_exchanges.py::test_mbx3_the_same_bytes_again_change_nothing_and_other_bytes_are_refused",
+    ),
+    Ablation(
+        "exchanges: the same requests under a name",
+        "fedstyle_secure/platform/store/exchanges.py",
+        "        if digest.digest() != found.digest:\n",
+        "        if False:\n",
+        f"{_STORE}/test_exchanges.py::test_an_exchange_is_found_as_it_was_left_and_never_with_other_requests",
+    ),
+    Ablation(
+        "the lease: an older epoch writes nothing",
+        "fedstyle_secure/platform/store/lease.py",
+        "    if newest != epoch:\n",
+        "    if False:\n",
+        f"{_STORE}/test_lease.py::test_lse1_what_an_older_epoch_writes_is_not_committed",
+    ),
+    Ablation(
+        "tokens: one identity",
+        "fedstyle_secure/platform/store/artists.py",
+        "    if row.identity is not None and row.identity != identity:\n",
+        "    if False:\n",
+        f"{_STORE}/test_artists.py::test_tok1_a_token_enrols_one_identity_once",
+    ),
+    Ablation(
+        "tokens: revoked is revoked",
+        "fedstyle_secure/platform/store/artists.py",
+        "    if row.identity is None and row.revoked:\n",
+        "    if False:\n",
+        f"{_STORE}/test_artists.py::test_tok1_a_revoked_token_enrols_nobody",
+    ),
+    Ablation(
+        "identities: retired is retired",
+        "fedstyle_secure/platform/store/artists.py",
+        ".where(IDENTITIES.c.key == key, IDENTITIES.c.retired.is_(None))",
+        ".where(IDENTITIES.c.key == key)",
+        f"{_STORE}/test_artists.py::test_tok2_a_new_identity_of_the_same_artist_retires_the_old_one",
     ),
     Ablation(
         "one answer: the last request gets it again",

@@ -4,7 +4,7 @@ One encoding each (`canonical`); a record that breaks its own rule cannot be mad
 """
 
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import ClassVar, Final, Self
 
 from .. import canonical
@@ -57,6 +57,7 @@ class Body:
 
 _SIZES: Final = {
     "token": TOKEN_BYTES,
+    "salt": DIGEST_BYTES,
     "style_space": DIGEST_BYTES,
     "architecture": DIGEST_BYTES,
     "anchors": DIGEST_BYTES,
@@ -114,7 +115,7 @@ class Join(Body):
     """
 
     PURPOSE = Purpose.JOIN
-    token: bytes
+    token: bytes = field(repr=False)
     name: str
     link: str | None
     terms: Statement
@@ -127,7 +128,7 @@ class Join(Body):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pins(Body):
-    """The platform's answer to a `Join`: what an artist holds on to from now on.
+    """The platform's answer to a `Join`, and to a `Renew`: what an artist holds on to from now on.
 
     Attributes:
         style_space: Digest over backbone, preprocessing and whitening, 32 bytes.
@@ -135,6 +136,7 @@ class Pins(Body):
         encoder: Name of the encoder that features are made with.
         log_origin: Origin of the platform's log, as in the invitation.
         leaf: Index of the log's leaf that enters this identity.
+        salt: Under which that leaf commits to the identity, 32 bytes; nobody else is told.
     """
 
     PURPOSE = Purpose.JOIN
@@ -143,6 +145,7 @@ class Pins(Body):
     encoder: str
     log_origin: str
     leaf: int
+    salt: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -346,7 +349,7 @@ class Renew(Body):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entered(Body):
-    """The platform's answer to `Publish`, `Withdraw`, `Leave` and `Renew`, under the same purpose.
+    """The platform's answer to `Publish`, `Withdraw` and `Leave`, under the same purpose.
 
     Attributes:
         leaf: Index of the log's leaf that enters it.
@@ -374,7 +377,7 @@ class Invitation(Body):
     platform_key: bytes
     log_key: bytes
     log_origin: str
-    token: bytes
+    token: bytes = field(repr=False)
     expires: int
 
     def __post_init__(self) -> None:

@@ -84,7 +84,7 @@ INVITATION = Invitation(
 )
 BODIES = [
     JOIN,
-    Pins(style_space=DIGEST, architecture=KEY, encoder="small", log_origin="example.org/log", leaf=3),
+    Pins(style_space=DIGEST, architecture=KEY, encoder="small", log_origin="example.org/log", leaf=3, salt=KEY),
     FACTS,
     OFFER,
     OUTCOME,

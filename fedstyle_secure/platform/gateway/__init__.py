@@ -1,0 +1,1 @@
+"""The platform's door to the street: HTTP in, answers out. It writes what artists send, and drives nothing."""

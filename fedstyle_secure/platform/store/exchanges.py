@@ -1,0 +1,326 @@
+"""Exchanges of an engine: requests that wait for artists, replies in the order in which they were committed.
+
+MBX-1  Replies of an exchange are numbered from 1 in the order in which they were committed, whoever writes them: who
+       has read up to one number misses none below it.
+MBX-2  An exchange is closed once, at the number of its last reply; a reply is committed before that, or never.
+MBX-3  A request has one reply; the same bytes again change nothing, other bytes are refused.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from hashlib import sha256
+from typing import Final
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    Table,
+    UniqueConstraint,
+    func,
+    insert,
+    select,
+    update,
+)
+
+from ...aggregation.letters import Envelope, ProtocolError
+from ...errors import InputError
+from .schema import METADATA, NUMBER
+
+EXCHANGES: Final = Table(
+    "exchanges",
+    METADATA,
+    Column("id", NUMBER, primary_key=True),
+    Column("training", NUMBER, nullable=False),
+    Column("name", String, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("reply_limit", NUMBER, nullable=False),
+    Column("last_sequence", NUMBER, nullable=False),
+    Column("closed_at", NUMBER),
+    UniqueConstraint("training", "name"),
+)
+Index(
+    "ix_exchanges_open",
+    EXCHANGES.c.id,
+    sqlite_where=EXCHANGES.c.closed_at.is_(None),
+    postgresql_where=EXCHANGES.c.closed_at.is_(None),
+)
+REQUESTS: Final = Table(
+    "requests",
+    METADATA,
+    Column("id", NUMBER, primary_key=True),
+    Column("exchange", ForeignKey(EXCHANGES.c.id), nullable=False),
+    Column("mailbox", String, nullable=False),
+    Column("identity", LargeBinary, nullable=False),
+    Column("purpose", NUMBER, nullable=False),
+    Column("session", NUMBER, nullable=False),
+    Column("round", NUMBER, nullable=False),
+    Column("envelope", LargeBinary),
+    UniqueConstraint("exchange", "mailbox"),
+    UniqueConstraint("exchange", "identity"),
+    Index(None, "identity", "purpose", "session", "round"),
+)
+REPLIES: Final = Table(
+    "replies",
+    METADATA,
+    Column("request", ForeignKey(REQUESTS.c.id), primary_key=True),
+    Column("exchange", ForeignKey(EXCHANGES.c.id), nullable=False),
+    Column("sequence", NUMBER, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("envelope", LargeBinary),
+    UniqueConstraint("exchange", "sequence"),
+)
+
+
+class Verdict(Enum):
+    """What became of a reply."""
+
+    KEPT = "kept"
+    """It is kept, now or since it came first."""
+    OTHER = "other"
+    """Another one was kept before."""
+    CLOSED = "closed"
+    """The exchange is closed, or there never was such a request."""
+    EARLY = "early"
+    """It answers a request that is yet to come."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """An exchange in the store.
+
+    Attributes:
+        id: Its key.
+        closed_at: Number of its last reply, once closed; None while it is open.
+    """
+
+    id: int
+    closed_at: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """A reply in the store.
+
+    Attributes:
+        sequence: Its number in the exchange, from 1 (MBX-1).
+        mailbox: Who replied.
+        envelope: What was sent.
+    """
+
+    sequence: int
+    mailbox: str
+    envelope: bytes = field(repr=False)
+
+
+def open_exchange(
+    connection: Connection, *, training: int, name: str, requests: Mapping[str, bytes], reply_limit: int
+) -> Exchange:
+    """Keep the requests of an exchange, or find it as it was left.
+
+    Args:
+        connection: Of a writer.
+        training: Number of the training.
+        name: The exchange's own in this training.
+        requests: Sealed envelopes by mailbox; read one at a time.
+        reply_limit: Bytes of the largest reply's body.
+
+    Raises:
+        InputError: Other requests were made under this name before; or one is no envelope.
+    """
+    found = connection.execute(
+        select(EXCHANGES.c.id, EXCHANGES.c.digest, EXCHANGES.c.closed_at).where(
+            EXCHANGES.c.training == training, EXCHANGES.c.name == name
+        )
+    ).one_or_none()
+    if found is not None:
+        digest = sha256()
+        for mailbox, request in requests.items():
+            digest.update(_entry(mailbox, request))
+        if digest.digest() != found.digest:
+            raise InputError(f"exchange {name!r} of training {training} was begun with other requests")
+        return Exchange(id=found.id, closed_at=found.closed_at)
+    digest = sha256()
+    (number,) = connection.execute(
+        insert(EXCHANGES)
+        .values(training=training, name=name, digest=b"", reply_limit=reply_limit, last_sequence=0)
+        .returning(EXCHANGES.c.id)
+    ).one()
+    for mailbox, request in requests.items():
+        digest.update(_entry(mailbox, request))
+        connection.execute(insert(REQUESTS).values(exchange=number, mailbox=mailbox, **_header(request)))
+    connection.execute(update(EXCHANGES).where(EXCHANGES.c.id == number).values(digest=digest.digest()))
+    return Exchange(id=number, closed_at=None)
+
+
+def close_exchange(connection: Connection, exchange: int) -> int:
+    """Take no more replies (MBX-2).
+
+    Returns:
+        Number of the last reply; the same if it was closed before.
+    """
+    connection.execute(
+        update(EXCHANGES)
+        .where(EXCHANGES.c.id == exchange, EXCHANGES.c.closed_at.is_(None))
+        .values(closed_at=EXCHANGES.c.last_sequence)
+    )
+    last: int = connection.execute(select(EXCHANGES.c.closed_at).where(EXCHANGES.c.id == exchange)).scalar_one()
+    return last
+
+
+def replies_after(connection: Connection, exchange: int, sequence: int, *, at_most: int) -> Sequence[Reply]:
+    """The next replies, in order (MBX-1)."""
+    rows = connection.execute(
+        select(REPLIES.c.sequence, REQUESTS.c.mailbox, REPLIES.c.envelope)
+        .join_from(REPLIES, REQUESTS)
+        .where(REPLIES.c.exchange == exchange, REPLIES.c.sequence > sequence)
+        .order_by(REPLIES.c.sequence)
+        .limit(at_most)
+    )
+    return [Reply(sequence=row.sequence, mailbox=row.mailbox, envelope=row.envelope) for row in rows]
+
+
+def oldest_request(connection: Connection, identity: bytes) -> bytes | None:
+    """The envelope of the oldest request that waits for an artist; None if none does."""
+    return connection.execute(
+        select(REQUESTS.c.envelope)
+        .join_from(REQUESTS, EXCHANGES)
+        .outerjoin(REPLIES, REPLIES.c.request == REQUESTS.c.id)
+        .where(EXCHANGES.c.closed_at.is_(None), REQUESTS.c.identity == identity, REPLIES.c.request.is_(None))
+        .order_by(REQUESTS.c.id)
+        .limit(1)
+    ).scalar_one_or_none()
+
+
+def identities_asked_after(connection: Connection, request: int) -> tuple[int, frozenset[bytes]]:
+    """Whom newer requests wait for, and the newest request's number."""
+    newest = connection.execute(select(func.max(REQUESTS.c.id))).scalar_one() or 0
+    if newest <= request:
+        return newest, frozenset()
+    asked = connection.execute(select(REQUESTS.c.identity).where(REQUESTS.c.id > request).distinct()).scalars()
+    return newest, frozenset(asked)
+
+
+def reply_limit(connection: Connection, answer: Envelope) -> int | None:
+    """Bytes of the largest body that answers a request; None if there is no such request.
+
+    Args:
+        connection: Of a reader.
+        answer: At least its header.
+    """
+    return (
+        connection.execute(
+            select(EXCHANGES.c.reply_limit)
+            .join_from(REQUESTS, EXCHANGES)
+            .where(*_is_of(answer))
+            .order_by(REQUESTS.c.id.desc())
+        )
+        .scalars()
+        .first()
+    )
+
+
+def keep_reply(connection: Connection, answer: Envelope, envelope: bytes) -> Verdict:
+    """Keep an artist's reply to a request (MBX-3).
+
+    Args:
+        connection: Of a writer.
+        answer: The reply, opened.
+        envelope: Its bytes.
+    """
+    request = connection.execute(
+        select(REQUESTS.c.id, REQUESTS.c.exchange, REPLIES.c.digest)
+        .outerjoin_from(REQUESTS, REPLIES, REPLIES.c.request == REQUESTS.c.id)
+        .where(*_is_of(answer))
+        .order_by(REQUESTS.c.id.desc())
+    ).first()
+    if request is None:
+        return Verdict.EARLY if _is_ahead(connection, answer) else Verdict.CLOSED
+    digest = sha256(envelope).digest()
+    if request.digest is not None:
+        return Verdict.KEPT if request.digest == digest else Verdict.OTHER
+    # The row stays locked until the commit, so that numbers become visible in their order (MBX-1).
+    sequence = connection.execute(
+        update(EXCHANGES)
+        .where(EXCHANGES.c.id == request.exchange, EXCHANGES.c.closed_at.is_(None))
+        .values(last_sequence=EXCHANGES.c.last_sequence + 1)
+        .returning(EXCHANGES.c.last_sequence)
+    ).scalar_one_or_none()
+    if sequence is None:
+        return Verdict.CLOSED
+    connection.execute(
+        insert(REPLIES).values(
+            request=request.id, exchange=request.exchange, sequence=sequence, digest=digest, envelope=envelope
+        )
+    )
+    return Verdict.KEPT
+
+
+def forget_messages(connection: Connection, training: int) -> None:
+    """Delete what was said in a training's closed exchanges; that it was said, and its digests, stay.
+
+    Whoever runs an exchange again afterwards gets no replies: call it together with what makes that needless.
+    """
+    closed = select(EXCHANGES.c.id).where(EXCHANGES.c.training == training, EXCHANGES.c.closed_at.is_not(None))
+    for table in (REQUESTS, REPLIES):
+        connection.execute(
+            update(table).where(table.c.exchange.in_(closed), table.c.envelope.is_not(None)).values(envelope=None)
+        )
+
+
+def abort_open(connection: Connection) -> int:
+    """Close whatever is open, and delete all that was said: what a restored database holds is no longer true.
+
+    Returns:
+        Number of exchanges that were open.
+    """
+    closed = connection.execute(
+        update(EXCHANGES).where(EXCHANGES.c.closed_at.is_(None)).values(closed_at=EXCHANGES.c.last_sequence)
+    ).rowcount
+    for table in (REQUESTS, REPLIES):
+        connection.execute(update(table).values(envelope=None))
+    return closed
+
+
+def _is_of(answer: Envelope) -> tuple[ColumnElement[bool], ...]:
+    """Requests that an answer may belong to; the newest is meant."""
+    return (
+        REQUESTS.c.identity == answer.sender,
+        REQUESTS.c.purpose == answer.purpose.value,
+        REQUESTS.c.session == answer.session,
+        REQUESTS.c.round == answer.round,
+    )
+
+
+def _is_ahead(connection: Connection, answer: Envelope) -> bool:
+    """Whether an answer is to something newer than all that this artist was asked for this purpose."""
+    last = connection.execute(
+        select(REQUESTS.c.session, REQUESTS.c.round)
+        .where(REQUESTS.c.identity == answer.sender, REQUESTS.c.purpose == answer.purpose.value)
+        .order_by(REQUESTS.c.session.desc(), REQUESTS.c.round.desc())
+        .limit(1)
+    ).one_or_none()
+    return last is None or (answer.session, answer.round) > (last.session, last.round)
+
+
+def _header(request: bytes) -> dict[str, object]:
+    try:
+        header = Envelope.claims(request)
+    except ProtocolError as error:
+        raise InputError(f"a request is a sealed envelope: {error}") from error
+    return {
+        "identity": header.recipient,
+        "purpose": header.purpose.value,
+        "session": header.session,
+        "round": header.round,
+        "envelope": request,
+    }
+
+
+def _entry(mailbox: str, request: bytes) -> bytes:
+    return sha256(mailbox.encode()).digest() + sha256(request).digest()
