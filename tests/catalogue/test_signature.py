@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from fedstyle_secure.catalogue.signature import MAX_DIMENSIONS, Signature, SignatureSpace
+from fedstyle_secure.catalogue.signature import Signature, SignatureSpace
+from fedstyle_secure.encoder.signature_space import MAX_DIMENSIONS
 from fedstyle_secure.errors import InputError
 
 
