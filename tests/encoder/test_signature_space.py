@@ -20,5 +20,5 @@ def test_spa1_a_space_is_read_back_and_nothing_else_is_one():
         data.replace(b"projection", b"projectioN"),
         data.replace(b"space-1", b"space-2"),
     ):
-        with pytest.raises(InputError, match="not a signature space|orthonormal"):
+        with pytest.raises(InputError, match=r"not a signature space|orthonormal"):
             SignatureSpace.decode(other)
