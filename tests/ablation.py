@@ -307,6 +307,27 @@ ABLATIONS = (
         f"{_STORE}/test_exchanges.py::test_an_exchange_is_found_as_it_was_left_and_never_with_other_requests",
     ),
     Ablation(
+        "the durable engine: closed exchanges are not asked again",
+        "fedstyle_secure/engines/http.py",
+        "        closed_at, taken = found.closed_at, 0\n",
+        "        closed_at, taken = None, 0\n",
+        "tests/engines/test_http.py::test_htt2_an_exchange_that_was_closed_gives_the_same_again_and_asks_nobody",
+    ),
+    Ablation(
+        "the durable engine: what came before the closing is read",
+        "fedstyle_secure/engines/http.py",
+        "                    closed_at = self._journal.close(found.id)  # what came in between is read above\n",
+        "                    self._journal.close(found.id)\n                    return\n",
+        "tests/engines/test_http.py::test_what_arrives_before_the_closing_is_not_lost",
+    ),
+    Ablation(
+        "the durable engine: each write is under the lease",
+        "fedstyle_secure/platform/store/journal.py",
+        "            check_lease(connection, self._epoch)\n            return exchanges.close_exchange",
+        "            return exchanges.close_exchange",
+        f"{_STORE}/test_journal.py::test_under_an_old_lease_nothing_is_asked_and_nothing_closed",
+    ),
+    Ablation(
         "the lease: an older epoch writes nothing",
         "fedstyle_secure/platform/store/lease.py",
         "    if newest != epoch:\n",

@@ -7,7 +7,6 @@ MBX-3  A request has one reply; the same bytes again change nothing, other bytes
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import Enum
 from hashlib import sha256
 from typing import Final
@@ -29,6 +28,7 @@ from sqlalchemy import (
 )
 
 from ...aggregation.letters import Envelope, ProtocolError
+from ...engines.http import Exchange, Reply
 from ...errors import InputError
 from .schema import METADATA, NUMBER
 
@@ -90,34 +90,6 @@ class Verdict(Enum):
     """It answers a request that is yet to come."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exchange:
-    """An exchange in the store.
-
-    Attributes:
-        id: Its key.
-        closed_at: Number of its last reply, once closed; None while it is open.
-    """
-
-    id: int
-    closed_at: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
-    """A reply in the store.
-
-    Attributes:
-        sequence: Its number in the exchange, from 1 (MBX-1).
-        mailbox: Who replied.
-        envelope: What was sent.
-    """
-
-    sequence: int
-    mailbox: str
-    envelope: bytes = field(repr=False)
-
-
 def open_exchange(
     connection: Connection, *, training: int, name: str, requests: Mapping[str, bytes], reply_limit: int
 ) -> Exchange:
@@ -174,15 +146,15 @@ def close_exchange(connection: Connection, exchange: int) -> int:
 
 
 def replies_after(connection: Connection, exchange: int, sequence: int, *, at_most: int) -> Sequence[Reply]:
-    """The next replies, in order (MBX-1)."""
+    """The next replies, in order (MBX-1); what was forgotten is none."""
     rows = connection.execute(
         select(REPLIES.c.sequence, REQUESTS.c.mailbox, REPLIES.c.envelope)
         .join_from(REPLIES, REQUESTS)
-        .where(REPLIES.c.exchange == exchange, REPLIES.c.sequence > sequence)
+        .where(REPLIES.c.exchange == exchange, REPLIES.c.sequence > sequence, REPLIES.c.envelope.is_not(None))
         .order_by(REPLIES.c.sequence)
         .limit(at_most)
     )
-    return [Reply(sequence=row.sequence, mailbox=row.mailbox, envelope=row.envelope) for row in rows]
+    return [Reply(sequence=row.sequence, mailbox=row.mailbox, content=row.envelope) for row in rows]
 
 
 def oldest_request(connection: Connection, identity: bytes) -> bytes | None:
