@@ -1556,6 +1556,62 @@ ABLATIONS = (
         "sha256(Domain.SESSION.value + self._encode_fields().replace(self.checkpoint_digest, b'') + self.roster_root)",
         "tests/artist/test_agreed.py::test_agg8_artists_who_were_shown_two_logs_share_no_session",
     ),
+    Ablation(
+        "offer: the roster stands in the log",
+        "fedstyle_secure/wire/messages.py",
+        "        taken.check(roster, self.roster_place)\n",
+        "",
+        "tests/wire/test_entering.py::test_msg1_what_the_log_does_not_say_is_not_entered_into",
+    ),
+    Ablation(
+        "offer: the training stands in the log",
+        "fedstyle_secure/wire/messages.py",
+        "        taken.check(Training(digest=facts.digest, generation=facts.generation), self.training_place)\n",
+        "",
+        "tests/wire/test_entering.py::test_msg1_what_the_log_does_not_say_is_not_entered_into",
+    ),
+    Ablation(
+        "signer: a log that did not grow is not signed",
+        "fedstyle_secure/platform/signer.py",
+        "                verify_growth((said.size, said.root), (size, root), proof)\n",
+        "                pass\n",
+        "tests/platform/test_signer.py::test_sgn1_a_log_that_did_not_grow_out_of_what_was_signed_is_not_signed",
+    ),
+    Ablation(
+        "signer: what the log said is remembered first",
+        "fedstyle_secure/platform/signer.py",
+        "                write(self._folder / STATE_FILE, replace(said, size=size, root=root).encode())\n",
+        "                pass\n",
+        "tests/platform/test_signer.py::test_sgn1_what_cannot_be_remembered_is_not_signed",
+    ),
+    Ablation(
+        "catalogue: the manifest is the platform's",
+        "fedstyle_secure/wire/catalogue.py",
+        "Ed25519PublicKey.from_public_bytes(platform_key).verify(",
+        "(lambda *_: None)(",
+        "tests/wire/test_catalogue.py::test_cat1_a_manifest_is_the_platforms_own",
+    ),
+    Ablation(
+        "catalogue: what was withdrawn is not shown",
+        "fedstyle_secure/wire/catalogue.py",
+        "(Counter(found) - Counter(standing), ",
+        "(Counter(), ",
+        "tests/wire/test_catalogue.py::test_cat2_a_catalogue_that_differs_from_the_log_is_refused",
+    ),
+    Ablation(
+        "catalogue: what is published is not hidden",
+        "fedstyle_secure/wire/catalogue.py",
+        "(Counter(standing) - Counter(found), ",
+        "(Counter(), ",
+        "tests/wire/test_catalogue.py::test_cat2_a_catalogue_that_differs_from_the_log_is_refused",
+    ),
+    Ablation(
+        "catalogue: a model that the log knows",
+        "fedstyle_secure/wire/catalogue.py",
+        "if (each.training, each.model, each.space) not in models:",
+        "if False:",
+        "tests/wire/test_catalogue.py::test_cat2_a_model_that_the_log_does_not_know_is_refused",
+    ),
 )
 
 

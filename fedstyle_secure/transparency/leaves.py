@@ -136,11 +136,13 @@ class Model(Entry):
 
     Attributes:
         digest: SHA-256 of the model's file.
+        space: SHA-256 of the file of the space that its signatures live in.
         training: Digest of the training.
     """
 
     KIND = "model"
     digest: bytes
+    space: bytes
     training: bytes
 
 

@@ -15,7 +15,7 @@ from typing import Self
 from ..errors import InputError
 from .checkpoints import Checkpoint
 from .leaves import Leaf, decode
-from .tree import ProofError, Tree, verify_entry, verify_growth
+from .tree import HASH_BYTES, ProofError, Tree, verify_entry, verify_growth
 
 
 class ForkError(InputError):
@@ -37,10 +37,17 @@ class Place:
     Attributes:
         leaf: From 0.
         proof: Hashes of 32 bytes, from the leaf's sibling upwards.
+
+    Raises:
+        InputError: One of the hashes has another size.
     """
 
     leaf: int
     proof: tuple[bytes, ...]
+
+    def __post_init__(self) -> None:
+        if any(len(node) != HASH_BYTES for node in self.proof):
+            raise InputError(f"a proof is made of hashes of {HASH_BYTES} bytes")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +70,7 @@ class Watch:
 
     def __post_init__(self) -> None:
         if self.note:
-            object.__setattr__(self, "_newest", self._open(self.note))
+            object.__setattr__(self, "_newest", self.open(self.note))
 
     @property
     def size(self) -> int:
@@ -81,6 +88,14 @@ class Watch:
             raise InputError(f"no checkpoint of the log {self.origin!r} was seen yet")
         return self._newest
 
+    def open(self, note: bytes) -> Checkpoint:
+        """Read a checkpoint of this log; it is not taken, and may be of another history.
+
+        Raises:
+            CheckpointError: Not this log's.
+        """
+        return Checkpoint.open(note, origin=self.origin, key=self.key)
+
     def take(self, note: bytes, consistency: Sequence[bytes]) -> Self:
         """This log, one checkpoint on (WAT-1).
 
@@ -92,7 +107,7 @@ class Watch:
             CheckpointError: Not this log's.
             ForkError: It is, and did not grow out of that one.
         """
-        shown = self._open(note)
+        shown = self.open(note)
         if self._newest is not None:
             seen = self._newest
             try:
@@ -129,9 +144,6 @@ class Watch:
         if len(data) != newest.size or Tree(data).root() != newest.root:
             raise ProofError(f"these {len(data)} entries are not the {newest.size} of the log {self.origin!r}")
         return list(map(decode, data))
-
-    def _open(self, note: bytes) -> Checkpoint:
-        return Checkpoint.open(note, origin=self.origin, key=self.key)
 
     def _evidence(self, note: bytes, consistency: Sequence[bytes]) -> bytes:
         facts = {

@@ -1,19 +1,27 @@
 """Bodies of envelopes, and the invitation: all that artist and platform tell each other outside of sessions.
 
 One encoding each (`canonical`); a record that breaks its own rule cannot be made, so none can be received.
+
+MSG-1  An offer is entered into only on a checkpoint that grew out of what this artist saw of the log, in which the
+       offered roster and training stand: a roster or a training that others are shown otherwise is another log.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
+from hashlib import sha256
 from typing import ClassVar, Final, Self
 
 from .. import canonical
 from ..aggregation.letters import Purpose
+from ..aggregation.session import Agreed
 from ..errors import InputError
 from ..names import check_name
 from ..privacy.clipping import Unit
 from ..privacy.mechanism import Mechanism
 from ..privacy.sizing import Mode, Noise
+from ..transparency.leaves import Generation, Training, commit_roster
+from ..transparency.watch import Place, Watch
 
 DIGEST_BYTES: Final = 32
 KEY_BYTES: Final = 32
@@ -238,6 +246,11 @@ class Facts(Body):
         for identity in self.roster:
             require_size("an identity", identity, KEY_BYTES)
 
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of the encoding, 32 bytes: the training's name."""
+        return sha256(self.encode()).digest()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer(Body):
@@ -245,9 +258,12 @@ class Offer(Body):
 
     Attributes:
         facts: The training.
-        checkpoint: The log's newest, as its signed note.
+        checkpoint: The log's newest, as its signed note; all sessions of the training stand on it.
         since: Size of the log from which `consistency` proves that the checkpoint's grew; 0 for from nothing.
         consistency: The proof, 32 bytes each.
+        salt: Under which the log commits to the roster, 32 bytes; for its members alone.
+        roster_place: Where the log enters the roster's generation.
+        training_place: Where it enters the training.
     """
 
     PURPOSE = Purpose.OFFER
@@ -255,11 +271,38 @@ class Offer(Body):
     checkpoint: bytes
     since: int
     consistency: tuple[bytes, ...]
+    salt: bytes = field(repr=False)
+    roster_place: Place
+    training_place: Place
 
     def __post_init__(self) -> None:
+        Body.__post_init__(self)
         _require(0 <= self.since < 1 << 63, "a log's size is 0 to 2^63 - 1")
         for node in self.consistency:
             require_size("a node of a proof", node, DIGEST_BYTES)
+
+    def enter(self, watch: Watch, consistency: Sequence[bytes] | None = None) -> tuple[Watch, Agreed]:
+        """Hold the offer against the log (MSG-1).
+
+        Args:
+            watch: The log as this artist saw it last.
+            consistency: Proof that the checkpoint grew out of that, where the offer's own is about another size.
+
+        Returns:
+            The log as it is seen now, and what the sessions of this training stand on.
+
+        Raises:
+            CheckpointError: The log did not sign the checkpoint.
+            ForkError: It shows another history than before; keep the evidence, and take part in nothing.
+            ProofError: Roster or training do not stand in it.
+        """
+        taken = watch.take(self.checkpoint, self.consistency if consistency is None else consistency)
+        facts = self.facts
+        commitment = commit_roster(facts.roster, self.salt)
+        roster = Generation(number=facts.generation, members=len(facts.roster), commitment=commitment)
+        taken.check(roster, self.roster_place)
+        taken.check(Training(digest=facts.digest, generation=facts.generation), self.training_place)
+        return taken, Agreed(training_digest=facts.digest, checkpoint_digest=taken.newest.digest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

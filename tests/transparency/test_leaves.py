@@ -26,7 +26,7 @@ LEAVES = (
     Generation(number=1, members=8, commitment=A),
     Training(digest=A, generation=1),
     Session(digest=A, training=B, survivors=0),
-    Model(digest=A, training=B),
+    Model(digest=A, space=A, training=B),
     Published(digest=A),
     Withdrawn(digest=A),
 )

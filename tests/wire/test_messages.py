@@ -8,6 +8,7 @@ from fedstyle_secure.aggregation.letters import Purpose
 from fedstyle_secure.errors import InputError
 from fedstyle_secure.privacy.clipping import Unit
 from fedstyle_secure.privacy.sizing import Mode, Noise
+from fedstyle_secure.transparency.watch import Place
 from fedstyle_secure.wire.messages import (
     Asked,
     Entered,
@@ -68,7 +69,15 @@ FACTS = Facts(
     announcement_seconds=60,
     round_seconds=30,
 )
-OFFER = Offer(facts=FACTS, checkpoint=b"origin\n2\n", since=1, consistency=(DIGEST,))
+OFFER = Offer(
+    facts=FACTS,
+    checkpoint=b"origin\n2\n",
+    since=1,
+    consistency=(DIGEST,),
+    salt=KEY,
+    roster_place=Place(leaf=0, proof=(DIGEST,)),
+    training_place=Place(leaf=1, proof=(DIGEST,)),
+)
 OUTCOME = Outcome(
     training=DIGEST, model=DIGEST, signature_space=KEY, signature=make_mechanism(), sums=(DIGEST, b""), survivors=(6, 0)
 )
