@@ -1561,14 +1561,14 @@ ABLATIONS = (
         "fedstyle_secure/wire/messages.py",
         "        taken.check(roster, self.roster_place)\n",
         "",
-        "tests/wire/test_entering.py::test_msg1_what_the_log_does_not_say_is_not_entered_into",
+        "tests/wire/test_entering.py::test_off1_what_the_log_does_not_say_is_not_entered_into",
     ),
     Ablation(
         "offer: the training stands in the log",
         "fedstyle_secure/wire/messages.py",
         "        taken.check(Training(digest=facts.digest, generation=facts.generation), self.training_place)\n",
         "",
-        "tests/wire/test_entering.py::test_msg1_what_the_log_does_not_say_is_not_entered_into",
+        "tests/wire/test_entering.py::test_off1_what_the_log_does_not_say_is_not_entered_into",
     ),
     Ablation(
         "signer: a log that did not grow is not signed",

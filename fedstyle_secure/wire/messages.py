@@ -2,7 +2,7 @@
 
 One encoding each (`canonical`); a record that breaks its own rule cannot be made, so none can be received.
 
-MSG-1  An offer is entered into only on a checkpoint that grew out of what this artist saw of the log, in which the
+OFF-1  An offer is entered into only on a checkpoint that grew out of what this artist saw of the log, in which the
        offered roster and training stand: a roster or a training that others are shown otherwise is another log.
 """
 
@@ -282,7 +282,7 @@ class Offer(Body):
             require_size("a node of a proof", node, DIGEST_BYTES)
 
     def enter(self, watch: Watch, consistency: Sequence[bytes] | None = None) -> tuple[Watch, Agreed]:
-        """Hold the offer against the log (MSG-1).
+        """Hold the offer against the log (OFF-1).
 
         Args:
             watch: The log as this artist saw it last.

@@ -42,7 +42,7 @@ def offered(leaves, *, since=2, places=(2, 3)):
 SEEN = WATCH.take(note(BEGUN), ())
 
 
-def test_msg1_what_stands_in_the_log_is_what_sessions_stand_on():
+def test_off1_what_stands_in_the_log_is_what_sessions_stand_on():
     offer = offered([*BEGUN, ROSTER, TRAINING])
     watch, agreed = offer.enter(SEEN)
     assert watch.note == offer.checkpoint
@@ -65,17 +65,17 @@ def test_msg1_what_stands_in_the_log_is_what_sessions_stand_on():
     ],
     ids=["fewer members", "another roster", "another generation", "another training", "another history"],
 )
-def test_msg1_what_the_log_does_not_say_is_not_entered_into(leaves, error):
+def test_off1_what_the_log_does_not_say_is_not_entered_into(leaves, error):
     with pytest.raises(error):
         offered(leaves).enter(SEEN)
 
 
-def test_msg1_a_checkpoint_that_the_log_did_not_sign_is_none():
+def test_off1_a_checkpoint_that_the_log_did_not_sign_is_none():
     with pytest.raises(CheckpointError):
         replace(offered([*BEGUN, ROSTER, TRAINING]), checkpoint=OFFER.checkpoint).enter(SEEN)
 
 
-def test_msg1_a_training_differs_in_its_digest_by_each_of_its_facts():
+def test_off1_a_training_differs_in_its_digest_by_each_of_its_facts():
     assert replace(FACTS, number=2).digest != FACTS.digest
     with pytest.raises(ProofError):
         replace(offered([*BEGUN, ROSTER, TRAINING]), facts=replace(FACTS, round_seconds=31)).enter(SEEN)
