@@ -42,6 +42,7 @@ _EVIL = "tests/protocols/secagg/test_evil_server.py"
 _LOG = "tests/transparency"
 _LEDGER = "tests/privacy/test_ledger.py"
 _LEDGERS = "tests/privacy/test_ledger_processes.py"
+_RESUME = "tests/server/test_resume.py"
 _POLICY = "tests/protocols/test_policy.py"
 _RECOVERY = "tests/protocols/secagg/test_recovery.py"
 _SERVER = "tests/protocols/secagg/test_server.py"
@@ -613,6 +614,27 @@ ABLATIONS = (
         "register.add(members)",
         "pass",
         "tests/server/test_iterations.py::test_a_cohort_may_stay_or_change_altogether_and_is_registered",
+    ),
+    Ablation(
+        "resume: what artists are asked is the same when it is asked again",
+        "fedstyle_secure/server/checkpoint.py",
+        "given={**self.given, **given})",
+        "receipts={**self.receipts, **given})",
+        f"{_RESUME}::test_a_session_without_a_sum_is_tried_again_under_a_new_number_and_charged_again",
+    ),
+    Ablation(
+        "resume: a reply is folded in before the next is asked for",
+        "fedstyle_secure/aggregation/letters.py",
+        "in engine.exchange(Letters(requests, seal), name=name, wait=wait):",
+        "in list(engine.exchange(Letters(requests, seal), name=name, wait=wait)):",
+        "tests/aggregation/test_aggregation.py::test_a_reply_is_folded_in_before_the_next_artist_is_asked",
+    ),
+    Ablation(
+        "resume: session numbers go on from the checkpoint",
+        "fedstyle_secure/server/iterations.py",
+        "last_session = checkpoint.last_session + len(ended)",
+        "last_session = checkpoint.step + 1",
+        f"{_RESUME}::test_a_session_without_a_sum_is_tried_again_under_a_new_number_and_charged_again",
     ),
     Ablation(
         "restart limit: a session is taken part in once",

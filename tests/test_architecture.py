@@ -118,7 +118,7 @@ def test_an_engine_moves_bytes_by_name():
 
 def test_the_session_hands_over_sums_and_alignment_takes_nothing_else():
     assert get_type_hints(run_session)["return"] is Aggregate
-    assert set(get_type_hints(Aggregate)) == {"tensors", "noise", "survivors"}
+    assert set(get_type_hints(Aggregate)) == {"tensors", "noise", "survivors", "digest"}
     hints = get_type_hints(Alignment.advance)
     hints.pop("return")
     assert [hint.__name__ for hint in hints.values()] == ["StyleModel", "Aggregate"]

@@ -67,7 +67,7 @@ def imprinted() -> list[Column]:
         index = int(same[subject % len(same)])
         own = slice(index - index % _SIZE.artworks, index - index % _SIZE.artworks + _SIZE.artworks)
         upload = gradients(scene.layer, scene.truth[own]).sum(axis=0, dtype=np.float64)
-        seen = Aggregate(tensors={IMPRINT: upload}, noise={IMPRINT: 0.0}, survivors=1)
+        seen = Aggregate(tensors={IMPRINT: upload}, noise={IMPRINT: 0.0}, survivors=1, digest=b"")
         mine = replace(scene, truth=scene.truth[own], floor=scene.floor[own], bins=scene.bins[own])
         bare = recover(mine, seen, mechanism, is_clipped=False)[index % _SIZE.artworks]
         columns.append(Column(images=(scene.truth[index], bare, masked[index], shipped[index], scene.layer.center)))

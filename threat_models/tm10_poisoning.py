@@ -35,7 +35,9 @@ from fedstyle_secure.privacy.rotation import rotate
 from fedstyle_secure.privacy.sealing import SEAL
 from fedstyle_secure.privacy.sizing import Mode, Noise
 from fedstyle_secure.runs.evaluation import prototypes, rank
-from fedstyle_secure.server.iterations import CohortPlan, Outcome, run
+from fedstyle_secure.server.checkpoint import Checkpoint
+from fedstyle_secure.server.cohort import CohortPlan
+from fedstyle_secure.server.iterations import Outcome, run
 from fedstyle_secure.training.updates import Contributions
 from protocols import masking
 
@@ -250,8 +252,7 @@ def _train(poison: Poison | None, *, buckets: int, iterations: int, poisoner: in
             buckets=buckets,
         )
         loop = run(
-            model=_WORLD.model,
-            alignment=_WORLD.alignment,
+            checkpoint=Checkpoint(model=_WORLD.model, alignment=_WORLD.alignment),
             cohort=cohort,
             anchors_digest=_WORLD.codebook.digest,
             agreed=NO_LOG,

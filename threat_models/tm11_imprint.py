@@ -243,7 +243,9 @@ def observe(scene: Scene, size: Size, without: frozenset[str]) -> tuple[Aggregat
         weight * each.tensors[IMPRINT] for weight, each in zip(precisions / precisions.sum(), sums, strict=True)
     )
     noise = float(precisions.sum() ** -0.5)
-    return Aggregate(tensors={IMPRINT: pooled}, noise={IMPRINT: noise}, survivors=sums[0].survivors), planned[0]
+    return Aggregate(
+        tensors={IMPRINT: pooled}, noise={IMPRINT: noise}, survivors=sums[0].survivors, digest=b""
+    ), planned[0]
 
 
 def recover(scene: Scene, aggregate: Aggregate, mechanism: Mechanism, *, is_clipped: bool) -> NDArray[np.float64]:

@@ -275,7 +275,9 @@ def _train(members: NDArray[np.bool_], rho: float, name: str) -> tuple[NDArray[n
         tensors = mechanism.layout.split(dequantize(total, mechanism))
         noise = math.sqrt(artists) * mechanism.sigma_share / mechanism.scale * segment.clip_norm
         before = model.head
-        alignment, model = alignment.advance(model, Aggregate(tensors=tensors, noise={HEAD: noise}, survivors=artists))
+        alignment, model = alignment.advance(
+            model, Aggregate(tensors=tensors, noise={HEAD: noise}, survivors=artists, digest=b"")
+        )
         step = (before - model.head).ravel()
         along += rows @ step / np.maximum(np.linalg.norm(rows, axis=2) * np.linalg.norm(step), 1e-12)
     return _losses(model, artists, candidates).ravel(), along.ravel()

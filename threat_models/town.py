@@ -28,7 +28,9 @@ from fedstyle_secure.privacy.ledger import Ledger
 from fedstyle_secure.privacy.mechanism import Mechanism, View, plan
 from fedstyle_secure.privacy.sizing import Mode, Noise
 from fedstyle_secure.server.alignment import Alignment
-from fedstyle_secure.server.iterations import CohortPlan, Outcome, run
+from fedstyle_secure.server.checkpoint import Checkpoint
+from fedstyle_secure.server.cohort import CohortPlan
+from fedstyle_secure.server.iterations import Outcome, run
 from fedstyle_secure.training.codebook import Codebook
 from fedstyle_secure.training.tensors import head_segment, moments_segment
 from fedstyle_secure.training.updates import Layout
@@ -84,6 +86,12 @@ def first_alignment() -> Alignment:
     """The server's state before any aggregate."""
     model = first_model()
     return Alignment.start(model, np.concatenate([model.whiten(each.views[:, 0]) for each in public_features()]))
+
+
+def first_checkpoint(**changes: Any) -> Checkpoint:
+    """Where a training of this town begins, but for what is named."""
+    facts: dict[str, Any] = {"model": first_model(), "alignment": first_alignment()}
+    return Checkpoint(**(facts | changes))
 
 
 @cache
@@ -253,8 +261,7 @@ class Federation:
     def loop(self, **changes: Any) -> Iterator[Outcome]:
         """The server's iterator of outcomes, nothing done yet."""
         arguments: dict[str, Any] = {
-            "model": first_model(),
-            "alignment": first_alignment(),
+            "checkpoint": first_checkpoint(),
             "cohort": self.cohort,
             "anchors_digest": codebook().digest,
             "agreed": NO_LOG,
@@ -282,6 +289,7 @@ class Town:
     public_features = staticmethod(public_features)
     model = staticmethod(first_model)
     alignment = staticmethod(first_alignment)
+    checkpoint = staticmethod(first_checkpoint)
     codebook = staticmethod(codebook)
     PLATFORM, SERVER_KEY = PLATFORM, SERVER_KEY
     identity = staticmethod(identity)

@@ -7,6 +7,7 @@ AGG-6  A sum that no honest uploads can reach ends its session like any other fa
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from hashlib import sha256
 from itertools import count
 from operator import iadd
 from pathlib import Path
@@ -39,11 +40,18 @@ class Aggregate:
         tensors: Each tensor's sum of clipped rows with noise, float64, in the tensor's own units.
         noise: Standard deviation of the noise in a coordinate of each tensor.
         survivors: Number of artists in the sum.
+        digest: SHA-256 of the integers that it was read from, which whoever has all uploads can compute again.
     """
 
     tensors: Mapping[str, NDArray[np.float64]]
     noise: Mapping[str, float]
     survivors: int
+    digest: bytes
+
+
+def digest_of(total: NDArray[np.int64]) -> bytes:
+    """SHA-256 of a sum, its coordinates as 8 bytes each, little end first."""
+    return sha256(total.astype("<i8").tobytes()).digest()
 
 
 def _whole(_mailbox: str, reply: bytes) -> bytes:
@@ -59,7 +67,7 @@ def aggregate(
     identity: Ed25519PrivateKey,
     take: Callable[[str, bytes], bytes] = _whole,
     window: Window = FOREVER,
-    transcripts: Path | None = None,
+    transcript: Path | None = None,
 ) -> Aggregate:
     """Run one session as the server: only protocol bytes come in, only the sum comes out (AGG-4).
 
@@ -72,7 +80,7 @@ def aggregate(
             a signed envelope (`letters`), and a reply that is not its artist's own is none.
         take: Of a mailbox and its reply, takes off what else its artist put into it, and returns the session's own.
         window: How long artists have for each round; enough have replied when a sum may come of it.
-        transcripts: Folder in which to write down all that was sent and received, masked vectors left out; None for
+        transcript: File in which to write down all that was sent and received, masked vectors left out; None for
             nowhere. Aborted sessions are written down too.
 
     Raises:
@@ -104,17 +112,16 @@ def aggregate(
             ):
                 response = take(name, reply)
                 _receive(server, index_of[name], response)
-                if transcripts is not None:
+                if transcript is not None:
                     responses[name] = omit_input(response)
-            if transcripts is not None:
+            if transcript is not None:
                 exchanges += [Exchange(index_of[name], sent[name], responses.get(name)) for name in sent]
             requests = server.close_round()
     except SessionAborted as error:
         raise AggregationAborted(f"iteration {params.iteration}: {error}") from error
     finally:
-        if transcripts is not None:
-            path = transcripts / f"iteration-{params.iteration:04d}.json"
-            path.write_bytes(Transcript(params, tuple(exchanges)).encode())
+        if transcript is not None:
+            transcript.write_bytes(Transcript(params, tuple(exchanges)).encode())
     try:
         return _open(server.aggregate()[UPDATE], len(server.survivors), mechanism)
     except InputError as error:
@@ -156,4 +163,4 @@ def _open(total: NDArray[np.int64], survivors: int, mechanism: Mechanism) -> Agg
     tensors = mechanism.layout.split(dequantize(total, mechanism))
     unit = np.sqrt(survivors) * mechanism.sigma_share / mechanism.scale
     noise = {s.name: float(unit * s.clip_norm / np.sqrt(s.share)) for s in mechanism.layout.segments}
-    return Aggregate(tensors=tensors, noise=noise, survivors=survivors)
+    return Aggregate(tensors=tensors, noise=noise, survivors=survivors, digest=digest_of(total))

@@ -24,7 +24,7 @@ from ..privacy.mechanism import Mechanism, plan
 from ..privacy.noise import NoisyUpdate
 from ..privacy.pipeline import protect
 from ..privacy.sizing import Mode
-from ..server.iterations import CohortPlan
+from ..server.cohort import CohortPlan
 from ..training.baselines.task import Upload
 from ..training.updates import Contributions, Layout, Segment, Support
 

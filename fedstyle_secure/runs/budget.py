@@ -16,7 +16,7 @@ from ..privacy.accounting import all_gaussian, gaussian_mu, is_within, plan_mult
 from ..privacy.mechanism import Mechanism, View, plan
 from ..privacy.releases import Release
 from ..privacy.sizing import BETA, Mode, Noise
-from ..server.iterations import CohortPlan, training_shares
+from ..server.cohort import CohortPlan, training_shares
 from ..training.updates import Layout, Segment, Support
 
 PROTOTYPE_SHARE = 0.06

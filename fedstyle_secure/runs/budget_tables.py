@@ -17,7 +17,7 @@ from ..privacy.clipping import Unit
 from ..privacy.mechanism import Mechanism, View
 from ..privacy.promises import Promises
 from ..privacy.sizing import Mode
-from ..server.iterations import CohortPlan
+from ..server.cohort import CohortPlan
 from ..training.tensors import HEAD, MOMENTS
 from .budget import Budget, plan_budget
 from .progress import Progress, Silent

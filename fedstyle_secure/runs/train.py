@@ -41,6 +41,7 @@ from ..privacy.ledger import Ledger
 from ..privacy.releases import Release
 from ..report import make_page
 from ..server.alignment import Alignment
+from ..server.checkpoint import Checkpoint
 from ..server.iterations import run
 from ..training.codebook import OUTPUTS as OUTPUTS  # noqa: PLC0414  (whoever plans a run gets it from here)
 from ..training.codebook import new_codebook
@@ -242,8 +243,7 @@ def _iterate(
     whitened = [start.whiten(features.views[:, 0]) for features in prepared.public.values()]
     public = np.concatenate([Prototype.exact(rows).remove_from(rows) for rows in whitened])
     loop = run(
-        model=start,
-        alignment=Alignment.start(start, public),
+        checkpoint=Checkpoint(model=start, alignment=Alignment.start(start, public)),
         cohort=cohort,
         anchors_digest=prepared.codebook.digest,
         agreed=NO_LOG,

@@ -5,12 +5,16 @@ Everything here is post-processing of what secure aggregation released: it costs
 
 import math
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
 
 from ..aggregation.summing import Aggregate
 from ..encoder.model import StyleModel
+from ..errors import InputError
 from ..privacy.shrinkage import kept_fraction
 from ..training.moments import packed_length, unpack_moments
 from ..training.tensors import HEAD, MOMENTS
@@ -27,6 +31,8 @@ bury them.
 
 STEP, MOMENTUM = 0.15, 0.8
 """Length of a step of the head, relative to the head's own norm, and how much of the last direction it keeps."""
+
+_TENSORS: Final = ("public_moments", "direction", "direction_noise")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,6 +55,32 @@ class Alignment:
         """Begin with public knowledge: of public artworks, the unit vectors [artworks, d] that moments are made of."""
         moments = public.T.astype(np.float64) @ public
         return cls(moments * (len(moments) / np.trace(moments)), np.zeros(model.head.size), 0.0)
+
+    def encode(self) -> bytes:
+        """Canonical safetensors bytes."""
+        tensors = (self.public_moments, self.direction, np.array([self.direction_noise]))
+        return save(dict(zip(_TENSORS, map(np.ascontiguousarray, tensors), strict=True)))
+
+    @classmethod
+    def decode(cls, data: bytes) -> "Alignment":
+        """Parse `encode`'s bytes, and no others.
+
+        Raises:
+            InputError: Something else.
+        """
+        try:
+            tensors = load(data)
+            moments, direction, noise = (tensors[name] for name in _TENSORS)
+            alignment = cls(moments, direction, float(noise[0]))
+        except (SafetensorError, KeyError, ValueError, TypeError, IndexError) as error:
+            raise InputError(f"not the state of an alignment: {error}") from error
+        if {tensor.dtype for tensor in (moments, direction, noise)} != {np.dtype(np.float64)}:
+            raise InputError("not the state of an alignment: its numbers are not float64")
+        if moments.ndim != 2 or moments.shape[0] != moments.shape[1] or direction.ndim != 1:
+            raise InputError("not the state of an alignment: it has square moments and one direction")
+        if alignment.encode() != data:
+            raise InputError("not the state of an alignment: its bytes are not the ones it is written as")
+        return alignment
 
     def advance(self, model: StyleModel, aggregate: Aggregate) -> "tuple[Alignment, StyleModel]":
         """The next state and the next model; each tensor the aggregate holds moves its part."""

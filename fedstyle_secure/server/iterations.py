@@ -5,13 +5,15 @@ ITE-1  All that comes from artists passes through `aggregation.aggregate`, but f
        buckets, each of them has a session of its own (`robust`).
 ITE-2  A cohort and its buckets are the same for all iterations of a run, and are refused before anything is announced
        if they differ in too few artists from any cohort that ever was: each is entered in a register.
+ITE-3  Run again from a checkpoint, the loop asks the same for the same, byte for byte, under the same names, whatever
+       ended it: on an engine that keeps what passed, nobody answers twice and no sum differs.
+ITE-4  A session that ended without a sum is tried again as a new one of the same iteration, a limited number of times;
+       which of them an artist takes part in, its own terms decide.
 """
 
-import hashlib
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
-from itertools import count
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -22,83 +24,11 @@ from ..aggregation.summing import Aggregate, AggregationAborted, aggregate
 from ..announcement import ACKNOWLEDGMENT, NO_RECEIPT, Announcement
 from ..encoder.model import StyleModel
 from ..engines.courier import FOREVER, Engine, Letters, Window
-from ..privacy.clipping import Unit
-from ..privacy.mechanism import Mechanism, plan
-from ..privacy.sizing import Mode, Noise
-from ..training.tensors import head_segment, moments_segment
-from ..training.updates import Layout
-from .alignment import Alignment
+from ..privacy.mechanism import Mechanism
+from .checkpoint import Checkpoint
+from .cohort import CohortPlan
 from .receipts import ReceiptDesk
 from .robust import aggregate_buckets, deal
-
-ALIGNMENT_SHARE = 0.9
-"""The moments' share of the squared sensitivity in the first iteration; the head's first gradient takes the rest."""
-
-FIRST_SHARE = 0.8
-"""The first iteration's share of the training budget, counted in mu squared; the others divide what is left."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CohortPlan:
-    """The cohort and its promises, the same for all iterations of a run.
-
-    Attributes:
-        mode: Where the noise comes from.
-        unit: What is protected.
-        clients: Artists in a session: the whole cohort, or its largest bucket.
-        corrupt: Artists assumed to work with the server, at most.
-        min_cohort: Fewest artists that an artist hides among: so many join or leave at once, or none.
-        min_survivors: Artists below which a session aborts.
-        max_artworks: Public bound on an artist's artworks.
-        noise: The law of noise shares.
-        sampling_rate: Probability with which each artwork takes part in an iteration.
-        multipliers: Noise multiplier of each iteration; all 0 in mode none.
-        seed: Public bytes from which rotations and buckets are derived.
-        buckets: Sessions that the cohort is cut into; 1, or at least 3 to bear poisoned uploads.
-    """
-
-    mode: Mode
-    unit: Unit
-    clients: int
-    corrupt: int
-    min_cohort: int
-    min_survivors: int
-    max_artworks: int
-    noise: Noise
-    sampling_rate: float
-    multipliers: Sequence[float]
-    seed: bytes
-    buckets: int = 1
-
-    def mechanism(self, iteration: int, *, dimensions: int, outputs: int) -> Mechanism:
-        """The release of one iteration, from 1: moments and head first, then the head alone.
-
-        Args:
-            iteration: Number of the model update.
-            dimensions: d of the style space.
-            outputs: h of the head.
-
-        Raises:
-            PrivacyError: No ring holds such a release.
-        """
-        segments = (
-            (moments_segment(dimensions, ALIGNMENT_SHARE), head_segment(dimensions, outputs, 1 - ALIGNMENT_SHARE))
-            if iteration == 1
-            else (head_segment(dimensions, outputs, 1.0),)
-        )
-        return plan(
-            mode=self.mode,
-            unit=self.unit,
-            layout=Layout(segments),
-            noise_multiplier=self.multipliers[iteration - 1],
-            clients=self.clients,
-            corrupt=self.corrupt,
-            min_survivors=self.min_survivors,
-            max_artworks=self.max_artworks,
-            noise=self.noise,
-            sampling_rate=self.sampling_rate,
-            rotation_seed=hashlib.sha256(self.seed + iteration.to_bytes(4, "big")).digest(),
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,16 +48,22 @@ IN_ONE_PROCESS = Windows(announcement=FOREVER, round=FOREVER)
 """Where nobody can be silent for long."""
 
 
-def training_shares(iterations: int) -> list[float]:
-    """Each iteration's share of the training budget, in mu squared; they sum to 1."""
-    if iterations == 1:
-        return [1.0]
-    return [FIRST_SHARE, *[(1 - FIRST_SHARE) / (iterations - 1)] * (iterations - 1)]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """A session that is over.
+
+    Attributes:
+        session_id: Fixes all its parameters.
+        survivors: Artists in its sum; 0 where there is none.
+    """
+
+    session_id: bytes
+    survivors: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Outcome:
-    """What one iteration came to.
+    """What one iteration came to, or one attempt at it.
 
     Attributes:
         iteration: Its number, from 1.
@@ -135,6 +71,8 @@ class Outcome:
         aggregate: What the server learned, or None.
         problem: Why the session aborted, or an empty string.
         mechanism: The release.
+        checkpoint: Where to go on; at the same iteration if there is to be another attempt.
+        sessions: How each session ended, in order.
         left_out: A sentence about each bucket that is not in the aggregate.
     """
 
@@ -143,13 +81,14 @@ class Outcome:
     aggregate: Aggregate | None
     problem: str
     mechanism: Mechanism
+    checkpoint: Checkpoint
+    sessions: Sequence[Ended]
     left_out: Sequence[str] = ()
 
 
 def run(
     *,
-    model: StyleModel,
-    alignment: Alignment,
+    checkpoint: Checkpoint,
     cohort: CohortPlan,
     anchors_digest: bytes,
     agreed: Agreed,
@@ -159,16 +98,14 @@ def run(
     artists: Sequence[str],
     on_session: Callable[[], None] = lambda: None,
     windows: Windows = IN_ONE_PROCESS,
+    attempts: int = 1,
     transcripts: Path | None = None,
     register: Cohorts | None = None,
-    last_iteration: int = 0,
-    last_session: int = 0,
 ) -> Iterator[Outcome]:
-    """Train, one iteration at each step of the iterator.
+    """Train, one attempt at an iteration at each step of the iterator.
 
     Args:
-        model: Where to start.
-        alignment: The server's state at the start.
+        checkpoint: Where to begin, or where an earlier call was when it ended (ITE-3).
         cohort: Promises and noise.
         anchors_digest: SHA-256 of the style codebook.
         agreed: The training, and the checkpoint of the log in which the artists were shown it.
@@ -178,13 +115,12 @@ def run(
         artists: Mailbox names, in the order of `identities`.
         on_session: Called when all artists have heard of an iteration and its sessions begin.
         windows: How long artists have to answer.
+        attempts: How often an iteration is tried, until there is a sum (ITE-4).
         transcripts: Folder in which every session is written down as the server saw it; None for nowhere.
         register: All cohorts there ever were; those of this run are added. None for none before.
-        last_iteration: The highest number that any of these artists was ever shown, 0 for none; numbers go on from it.
-        last_session: The same of sessions.
 
     Yields:
-        The outcome of each iteration. An aborted session changes nothing; what it cost stays charged.
+        The outcome of each attempt. An aborted session changes nothing; what it cost stays charged.
 
     Raises:
         InputError: The cohort cannot bear its own promises, or differs from an earlier one in too few artists.
@@ -196,96 +132,148 @@ def run(
         check_cohort(members, register, cohort.min_cohort)
     for members in summed_over:
         register.add(members)
-    numbers = count(last_session + 1)
-    desk = ReceiptDesk()
-    informed: set[str] = set()
-    for step in range(1, len(cohort.multipliers) + 1):
-        iteration = last_iteration + step
-        mechanism = cohort.mechanism(step, dimensions=model.head.shape[1], outputs=len(model.head))
-        subject = Subject(
-            iteration=iteration,
-            model_digest=model.digest,
-            architecture_digest=model.architecture_digest,
-            anchors_digest=anchors_digest,
-            agreed=agreed,
-        )
-        announcement = Announcement(iteration=iteration, mechanism=mechanism, model=model)
-        replies = exchange(
-            engine,
-            _announcements(announcement, artists, informed=informed, desk=desk),
-            dict(zip((f"{name}/announcement" for name in artists), identities, strict=True)),
-            Purpose.ANNOUNCEMENT,
-            name=f"announcement {iteration}",
-            wait=windows.announcement.until(cohort.min_survivors * cohort.buckets),
-            identity=identity,
-            round_=iteration,
-        )
-        informed = {mailbox for mailbox, reply in replies if reply == ACKNOWLEDGMENT}
-        on_session()
-        session = partial(
-            _run_session,
-            subject=subject,
-            mechanism=mechanism,
-            numbers=numbers,
-            identity=identity,
-            identities=identities,
-            engine=engine,
-            desk=desk,
-            artists=artists,
-            window=windows.round,
-            transcripts=transcripts,
-        )
+    hall = _Hall(
+        cohort=cohort,
+        buckets=buckets,
+        anchors_digest=anchors_digest,
+        agreed=agreed,
+        identity=identity,
+        identities=identities,
+        engine=engine,
+        artists=artists,
+        on_session=on_session,
+        windows=windows,
+        attempts=attempts,
+        transcripts=transcripts,
+    )
+    while checkpoint.step < len(cohort.multipliers):
+        outcome = hall.attempt(checkpoint)
+        checkpoint = outcome.checkpoint
+        yield outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Hall:
+    """What stays the same in all attempts; the attributes are `run`'s."""
+
+    cohort: CohortPlan
+    buckets: Sequence[Sequence[int]]
+    anchors_digest: bytes
+    agreed: Agreed
+    identity: Ed25519PrivateKey
+    identities: Sequence[bytes]
+    engine: Engine
+    artists: Sequence[str]
+    on_session: Callable[[], None]
+    windows: Windows
+    attempts: int
+    transcripts: Path | None
+
+    def attempt(self, checkpoint: Checkpoint) -> Outcome:
+        """Announce the next iteration, run its sessions, and align."""
+        model, iteration = checkpoint.model, checkpoint.last_iteration + 1
+        mechanism = self.cohort.mechanism(checkpoint.step + 1, dimensions=model.head.shape[1], outputs=len(model.head))
+        informed = self._announce(checkpoint, Announcement(iteration=iteration, mechanism=mechanism, model=model))
+        self.on_session()
+        desk, ended = ReceiptDesk(), list[Ended]()
+        session = partial(self._session, checkpoint=checkpoint, mechanism=mechanism, desk=desk, ended=ended)
+        summed, problem, left_out = None, "", list[str]()
+        alignment = checkpoint.alignment
         try:
-            summed, left_out = aggregate_buckets(buckets, session)
+            summed, left_out = aggregate_buckets(self.buckets, session)
         except AggregationAborted as error:
-            yield Outcome(iteration=iteration, model=model, aggregate=None, problem=str(error), mechanism=mechanism)
-            continue
-        alignment, model = alignment.advance(model, summed)
-        yield Outcome(
-            iteration=iteration, model=model, aggregate=summed, problem="", mechanism=mechanism, left_out=left_out
+            problem = str(error)
+        else:
+            alignment, model = alignment.advance(model, summed)
+        last_session = checkpoint.last_session + len(ended)
+        if problem and checkpoint.attempt + 1 < self.attempts:
+            after = checkpoint.try_again(last_session=last_session, given=desk.receipts)
+        else:
+            after = checkpoint.go_on(
+                model=model, alignment=alignment, last_session=last_session, given=desk.receipts, informed=informed
+            )
+        return Outcome(
+            iteration=iteration,
+            model=model,
+            aggregate=summed,
+            problem=problem,
+            mechanism=mechanism,
+            checkpoint=after,
+            sessions=ended,
+            left_out=left_out,
         )
 
+    def _announce(self, checkpoint: Checkpoint, announcement: Announcement) -> frozenset[str]:
+        """One body for all, and each artist's own receipt before it; returns who agreed.
 
-def _announcements(
-    announcement: Announcement, artists: Sequence[str], *, informed: Collection[str], desk: ReceiptDesk
-) -> Letters:
-    """One body for all, and each artist's own receipt before it.
+        Whoever agreed to the last announcement holds the whitening; who did not is sent it again.
+        """
+        artist_of = {f"{name}/announcement": name for name in self.artists}
+        body = cache(lambda whitening: announcement.body(whitening=whitening))
 
-    Whoever agreed to the last announcement holds the whitening; who did not is sent it again.
-    """
-    body = cache(lambda whitening: announcement.body(whitening=whitening))
+        def write(mailbox: str) -> bytes:
+            name = artist_of[mailbox]
+            return checkpoint.receipts.get(name, NO_RECEIPT) + body(name not in checkpoint.informed)
 
-    def write(mailbox: str) -> bytes:
-        receipt = desk.receipts.get(f"{mailbox.removesuffix('/announcement')}/session", NO_RECEIPT)
-        return receipt + body(mailbox not in informed)
+        replies = exchange(
+            self.engine,
+            Letters(artist_of, write),
+            dict(zip(artist_of, self.identities, strict=True)),
+            Purpose.ANNOUNCEMENT,
+            name=f"announcement {announcement.iteration} attempt {checkpoint.attempt + 1}",
+            wait=self.windows.announcement.until(self.cohort.min_survivors * self.cohort.buckets),
+            identity=self.identity,
+            round_=announcement.iteration,
+        )
+        return frozenset(artist_of[mailbox] for mailbox, reply in replies if reply == ACKNOWLEDGMENT)
 
-    return Letters((f"{name}/announcement" for name in artists), write)
+    def _session(
+        self,
+        number: int,
+        bucket: Sequence[int],
+        *,
+        checkpoint: Checkpoint,
+        mechanism: Mechanism,
+        desk: ReceiptDesk,
+        ended: list[Ended],
+    ) -> Aggregate:
+        """The session of one bucket."""
+        subject = Subject(
+            iteration=checkpoint.last_iteration + 1,
+            model_digest=checkpoint.model.digest,
+            architecture_digest=checkpoint.model.architecture_digest,
+            anchors_digest=self.anchors_digest,
+            agreed=self.agreed,
+        )
+        params = session_params(
+            [self.identities[index] for index in bucket],
+            subject,
+            mechanism,
+            session=checkpoint.last_session + len(ended) + 1,
+            server_key=self.identity.public_key().public_bytes_raw(),
+        )
+        artist_of = {f"{self.artists[index]}/session": self.artists[index] for index in bucket}
+        summed = None
+        try:
+            summed = aggregate(
+                params,
+                mechanism,
+                self.engine,
+                list(artist_of),
+                identity=self.identity,
+                take=lambda mailbox, reply: desk.take(artist_of[mailbox], reply),
+                window=self.windows.round,
+                transcript=self._transcript(number, checkpoint),
+            )
+            return summed
+        finally:
+            ended.append(Ended(session_id=params.session_id, survivors=0 if summed is None else summed.survivors))
 
-
-def _run_session(
-    number: int,
-    bucket: Sequence[int],
-    *,
-    subject: Subject,
-    mechanism: Mechanism,
-    numbers: Iterator[int],
-    identity: Ed25519PrivateKey,
-    identities: Sequence[bytes],
-    engine: Engine,
-    desk: ReceiptDesk,
-    artists: Sequence[str],
-    window: Window,
-    transcripts: Path | None,
-) -> Aggregate:
-    """The session of one bucket; the transcripts of each but the first go to a folder of their own."""
-    if transcripts is not None and number > 0:
-        transcripts = transcripts / f"bucket-{number + 1}"
-        transcripts.mkdir(exist_ok=True)
-    cohort = [identities[index] for index in bucket]
-    params = session_params(
-        cohort, subject, mechanism, session=next(numbers), server_key=identity.public_key().public_bytes_raw()
-    )
-    mailboxes = [f"{artists[index]}/session" for index in bucket]
-    return aggregate(
-        params, mechanism, engine, mailboxes, identity=identity, take=desk.take, window=window, transcripts=transcripts
-    )
+    def _transcript(self, number: int, checkpoint: Checkpoint) -> Path | None:
+        """Where a session is written down; those of each bucket but the first in a folder of their own."""
+        if self.transcripts is None:
+            return None
+        folder = self.transcripts if number == 0 else self.transcripts / f"bucket-{number + 1}"
+        folder.mkdir(exist_ok=True)
+        again = f"-attempt-{checkpoint.attempt + 1}" if checkpoint.attempt else ""
+        return folder / f"iteration-{checkpoint.last_iteration + 1:04d}{again}.json"

@@ -111,4 +111,5 @@ def combine(sums: Sequence[Aggregate]) -> Aggregate:
             name: shrink * survivors * max(each.noise[name] / each.survivors for each in sums) for name in sums[0].noise
         },
         survivors=survivors,
+        digest=hashlib.sha256(b"".join(each.digest for each in sums)).digest(),
     )

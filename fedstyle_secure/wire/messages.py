@@ -158,7 +158,7 @@ class Pins(Body):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan(Body):
-    """How a training's cohort is protected: what `server.iterations.CohortPlan` is made of.
+    """How a training's cohort is protected: what `server.cohort.CohortPlan` is made of.
 
     Attributes:
         mode: Where noise comes from.

@@ -576,6 +576,29 @@ def test_what_the_artist_did_not_sign_for_this_round_is_no_reply(cohort, reply):
     assert list(replies) == [(NAMES[0], b"reply")]
 
 
+def test_a_reply_is_folded_in_before_the_next_artist_is_asked(cohort, monkeypatch):
+    """ENG-2: what is acknowledged is in the sum."""
+    asked, folded = [], []
+    mechanism = cohort.mechanism()
+    mailboxes = cohort.mailboxes(cohort.updates(mechanism))
+
+    def watched(name, mailbox):
+        def answer(request):
+            assert len(folded) == len(asked)
+            asked.append(name)
+            return mailbox(request)
+
+        return answer
+
+    def receive(server, index, reply):
+        folded.append(index)
+        server.receive(index, reply)
+
+    monkeypatch.setattr(summing, "_receive", receive)
+    cohort.run(mechanism, {name: watched(name, mailbox) for name, mailbox in mailboxes.items()})
+    assert len(folded) == 5 * ARTISTS
+
+
 def answer_of(town, *, signer=None, **changes):
     signer = signer or town.identity(0)
     return letter(town, b"reply", signer=signer, **({"recipient": town.SERVER_KEY} | changes))

@@ -10,7 +10,7 @@ from fedstyle_secure.experiments.exchange import ClearExchange, MaskedExchange, 
 from fedstyle_secure.privacy.clipping import Unit
 from fedstyle_secure.privacy.quantization import dequantize
 from fedstyle_secure.privacy.sizing import Mode, Noise
-from fedstyle_secure.server.iterations import CohortPlan
+from fedstyle_secure.server.cohort import CohortPlan
 from fedstyle_secure.training.baselines import BASELINES
 from fedstyle_secure.training.baselines.task import Recipe
 from fedstyle_secure.training.updates import Support

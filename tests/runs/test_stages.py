@@ -18,9 +18,17 @@ def trained(town):
 
     def make(*sums, **changes) -> Trained:
         mechanism = make_mechanism(**changes)
-        summed = [None if each is None else Aggregate(tensors=each, noise={}, survivors=5) for each in sums]
+        summed = [None if each is None else Aggregate(tensors=each, noise={}, survivors=5, digest=b"") for each in sums]
         outcomes = [
-            Outcome(iteration=number, model=model, aggregate=each, problem="", mechanism=mechanism)
+            Outcome(
+                iteration=number,
+                model=model,
+                aggregate=each,
+                problem="",
+                mechanism=mechanism,
+                checkpoint=town.checkpoint(),
+                sessions=(),
+            )
             for number, each in enumerate(summed, start=1)
         ]
         return Trained(start=model, outcomes=outcomes, artists={}, engine=None)

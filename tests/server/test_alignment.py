@@ -16,7 +16,7 @@ from fedstyle_secure.training.updates import Support
 
 
 def aggregate_of(tensors, *, noise=0.0, survivors=8) -> Aggregate:
-    return Aggregate(tensors=tensors, noise=dict.fromkeys(tensors, noise), survivors=survivors)
+    return Aggregate(tensors=tensors, noise=dict.fromkeys(tensors, noise), survivors=survivors, digest=b"")
 
 
 @pytest.fixture

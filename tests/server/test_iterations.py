@@ -17,7 +17,7 @@ from fedstyle_secure.privacy.mechanism import View
 from fedstyle_secure.privacy.sizing import Mode
 from fedstyle_secure.runs.evaluation import prototypes, rank, score
 from fedstyle_secure.runs.train import DIMENSIONS, OUTPUTS
-from fedstyle_secure.server.iterations import training_shares
+from fedstyle_secure.server.cohort import training_shares
 from fedstyle_secure.server.robust import deal
 from fedstyle_secure.training.objective import StyleHead, anchor_loss
 from protocols.envelope import ENVELOPE_SIZE
@@ -275,7 +275,8 @@ def test_a_cohort_may_stay_or_change_altogether_and_is_registered(town):
     strangers = frozenset(town.public_key(100 + number) for number in range(8))
     register = Cohorts([strangers])
     for last in (0, 1):
-        again = town.federation(multipliers=(0.0,)).loop(register=register, last_iteration=last, last_session=last)
+        checkpoint = town.checkpoint(last_iteration=last, last_session=last)
+        again = town.federation(multipliers=(0.0,)).loop(register=register, checkpoint=checkpoint)
         (outcome,) = again
         assert (outcome.problem, outcome.iteration) == ("", last + 1)
     assert list(register) == [strangers, frozenset(federation.identities)]

@@ -18,7 +18,9 @@ IDENTITIES = [sha256(b"artist %d" % number).digest() for number in range(23)]
 
 
 def summed(values: Sequence[float], *, survivors: int = 5, noise: float = 0.0) -> Aggregate:
-    return Aggregate(tensors={"head": np.array(values, dtype=np.float64)}, noise={"head": noise}, survivors=survivors)
+    return Aggregate(
+        tensors={"head": np.array(values, dtype=np.float64)}, noise={"head": noise}, survivors=survivors, digest=b""
+    )
 
 
 @given(clients=st.integers(1, 23), buckets=st.integers(1, 7), seed=st.binary(max_size=8))
