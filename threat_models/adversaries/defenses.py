@@ -183,7 +183,9 @@ LEAKS = (
         (_policy("params.corrupt >= self.min_corrupt,"),),
         attacks=(NobodyCorrupt,),
     ),
-    Ablation("policy: rising iterations", (_policy("params.session > self.last_session,"),), attacks=(OtherSession,)),
+    Ablation("policy: server", (_policy("params.server_key == self.server_key,"),), attacks=(OtherSession,)),
+    Ablation("policy: rising sessions", (_policy("params.session > self.last_session,"),), attacks=(OtherSession,)),
+    Ablation("policy: iteration", (_policy("params.iteration == self.iteration,"),), attacks=(OtherSession,)),
     Ablation(
         "policy: model",
         (_policy("params.model_digest == self.model_digest,"),),
@@ -202,6 +204,16 @@ LEAKS = (
     Ablation(
         "policy: architecture",
         (_policy("params.architecture_digest in self.architectures,"),),
+        attacks=(OtherSession,),
+    ),
+    Ablation(
+        "policy: training",
+        (_policy("params.training_digest == self.training_digest,"),),
+        attacks=(OtherSession,),
+    ),
+    Ablation(
+        "policy: checkpoint of the log",
+        (_policy("params.checkpoint_digest == self.checkpoint_digest,"),),
         attacks=(OtherSession,),
     ),
     Ablation("session bound to the model", (SESSION_OF_MODEL,), attacks=(CraftedModel,)),

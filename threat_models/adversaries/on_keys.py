@@ -51,6 +51,8 @@ class OtherSession(Deviation):
                 {"min_survivors": min(params.min_survivors + 1, params.clients)},
                 {"threshold": min(params.threshold + 1, params.degree)},
                 {"architecture_digest": digest("crafted")},
+                {"training_digest": digest("another training")},
+                {"checkpoint_digest": digest("another log")},
                 {"vectors": (crafted(params.vectors[0], modulus_bits=24),)},
                 {"vectors": (crafted(params.vectors[0], modulus_bits=200),)},
                 {"vectors": (crafted(params.vectors[0], max_abs_input=2**63),)},

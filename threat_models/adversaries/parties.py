@@ -90,6 +90,8 @@ def policy_for(params: SessionParams, **changes: Any) -> ClientPolicy:
         "model_digest": params.model_digest,
         "anchors_digest": params.anchors_digest,
         "privacy_digest": params.privacy_digest,
+        "training_digest": params.training_digest,
+        "checkpoint_digest": params.checkpoint_digest,
     }
     return ClientPolicy(**(conditions | changes))
 
@@ -174,6 +176,8 @@ def cohort(choose: Chooser, shapes: Sequence[tuple[int, int]] = SHAPES) -> Cohor
         architecture_digest=digest("architecture_digest"),
         anchors_digest=digest("anchors_digest"),
         privacy_digest=digest("privacy_digest"),
+        training_digest=digest("training_digest"),
+        checkpoint_digest=digest("checkpoint_digest"),
     )
     evil = frozenset(choose.some(range(clients), corrupt, corrupt))
     return Cohort(params=params, evil=evil, seed=choose.number(0, 9999))

@@ -1,7 +1,7 @@
 """The wire: honest and corrupt clients as the server reaches them, and what no client may ever do."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import partial
 from typing import Any
 
@@ -128,7 +128,7 @@ class Wire:
     def _check_invitation(self, index: int, params: SessionParams) -> None:
         """What a client answers must be about what it received, and new."""
         agreed, terms = self.cohort.params, self.terms.get(index, {})
-        digests = ("model_digest", "architecture_digest", "anchors_digest", "privacy_digest")
+        digests = [each.name for each in fields(params) if each.name.endswith("_digest")]
         if any(getattr(params, name) != terms.get(name, getattr(agreed, name)) for name in digests):
             raise Violation(f"client {index} accepted a session about something else than it received")
         if params.session <= LAST_SESSION:
