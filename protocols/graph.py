@@ -8,9 +8,9 @@ GRA-1  The digest commits to the session and to every advertisement, the order t
 GRA-2  Neighborhood is mutual, of exactly `degree` clients, never oneself, and the graph is connected.
 GRA-3  A bound is never below the probability it stands for, over a uniform order, but for the last digits of floating
        point; -inf is what no order allows.
-GRA-4  Whatever boxes a malicious server withholds and whomever it drops after seeing the order, the sum of all honest
-       survivors is the only one it learns, unless an honest client has 2t - k or more corrupt neighbors, or two windows
-       of k/2 positions, apart from one another on the ring, hold t - k/2 or more corrupt clients each.
+GRA-4  Whatever boxes a malicious server withholds or spoils and whomever it drops after seeing the order, the sum of
+       all honest survivors is the only one it learns, unless an honest client has 2t - k or more corrupt neighbors, or
+       two windows of k/2 positions, apart from one another on the ring, hold t - k/2 or more corrupt clients each.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -317,9 +317,10 @@ def log2_isolation(ring: int, degree: int, crowd: int, corrupt: int) -> float:
 
     Proof of GRA-4. Let T be a part of the honest clients in the survivor set and X the rest of them, and suppose the
     sum of T comes off. Then nobody in T has added a mask shared with somebody in X. A client answers in the last round
-    only if it opened a box of every neighbor in the survivor set: whoever is in T and next to X stays silent. Of the k
-    neighbors of a client in T at most k - t are in X, for it added masks of t, and at most k - t are dropouts or silent
-    in T, for t holders of its shares answer. So if all of T is silent, each has 2t - k corrupt neighbors or more.
+    only if a box of every neighbor in the survivor set came, and it added the masks of all whose boxes came, opened or
+    not: whoever is in T and next to X stays silent. Of the k neighbors of a client in T at most k - t are in X, for it
+    added masks of t, and at most k - t are dropouts or silent in T, for t holders of its shares answer. So if all of T
+    is silent, each has 2t - k corrupt neighbors or more.
     Otherwise walk from a client of T that answers, in both directions, up to the first client of X; let u be the last
     one passed that is in T and answers. X is beyond its reach, so the k/2 positions after u hold only corrupt clients,
     dropouts and silent ones; at most k - t are of the latter two kinds, so t - k/2 or more are corrupt. The two windows

@@ -35,6 +35,21 @@ def test_without_signatures_the_server_in_the_middle_is_found_and_told(model: Mo
     assert result.found.trace[-1] == "the server computes vector(a, 1)"
 
 
+def test_a_client_whose_box_does_not_open_is_in_the_sum_all_the_same(model: Model) -> None:
+    """All others are done, and the box from d to a was never made: the server spoils it, or a signs no set with d."""
+    keys = {name: f"honest({name}, 1)" for name in "abcd"}
+    graph = f"graph(1, {' ; '.join(keys.values())})"
+    others = {name: " ; ".join(keys[peer] for peer in keys if peer != name) for name in keys}
+    clients = f"< a, 1, shared({graph}, {others['a']}) >" + "".join(
+        f" < {name}, 1, masked({graph}, {others[name]}, {others[name]}, {others[name]}) >" for name in "bcd"
+    )
+    boxes = ", ".join(f"box({name}, 1, {keys['a']}, {graph})" for name in "bc")
+    uploads = ", ".join(f"upload({name}, 1, {graph}, {others[name]})" for name in "bcd")
+    start = f"{{nothing / numbers(2, 3, 3, a b c d, nobody) / {clients} / {boxes}, {uploads}, claim(a b c d)}}"
+    assert model.reaches(start, DROPOUTS.sums["a b c d"])
+    assert model.explore(start).verdict == SAFE
+
+
 def test_every_check_of_the_model_is_missed_in_some_attack(model: Model) -> None:
     assert model.checks == {check for case in CASES if case.verdict != SAFE for check in case.without}
 

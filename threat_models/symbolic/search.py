@@ -126,11 +126,11 @@ def _deed(before: maude.Term, after: maude.Term) -> tuple[str, str, str]:
         case "shared":
             deed = f"given {_told_keys(facts[1], iteration)}, seal shares to them"
         case "masked":
-            deed = "upload a masked vector" + ("" if facts[1].equal(facts[2]) else f", no mask with {_rest(facts)}")
+            deed = "upload a masked vector" + _told_boxes(*facts[1:])
         case "signed":
-            deed = f"sign the survivor set {facts[3]}"
+            deed = f"sign the survivor set {facts[4]}"
         case "unmasked":
-            deed = f"release shares for the survivor set {facts[3]}"
+            deed = f"release shares for the survivor set {facts[4]}"
         case other:
             raise ModelError(f"no sentence tells of the phase {other!r}")
     return str(name), str(iteration), deed
@@ -162,10 +162,16 @@ def _told_key(advertisement: maude.Term, iteration: maude.Term) -> str:
             return f"the server's keys in the name of {name}"
 
 
-def _rest(facts: list[maude.Term]) -> str:
-    """Whose box did not open."""
-    opened = {str(one) for one in _advertisements(facts[2])}
-    return " ".join(str(next(one.arguments())) for one in _advertisements(facts[1]) if str(one) not in opened)
+def _told_boxes(shown: maude.Term, came: maude.Term, opened: maude.Term) -> str:
+    """Whose box was withheld, and whose did not open."""
+    withheld, spoiled = _rest(shown, came), _rest(came, opened)
+    return (f", no mask with {withheld}" if withheld else "") + (f", no share of {spoiled}" if spoiled else "")
+
+
+def _rest(several: maude.Term, some: maude.Term) -> str:
+    """Names of those who are not among some."""
+    among = {str(one) for one in _advertisements(some)}
+    return " ".join(str(next(one.arguments())) for one in _advertisements(several) if str(one) not in among)
 
 
 def _told_sums(known: str) -> str:
