@@ -82,12 +82,10 @@ class Gallery:
 
     Attributes:
         portfolios: Sorted by artist name.
-        duplicates: Number of distinct pictures that appear, pixel for pixel, under more than one artist.
         left_out: Every picture that is there and was not taken, by file name.
         warnings: Sentences for the user; nothing in them stopped the reading.
     """
 
     portfolios: tuple[Portfolio, ...]
-    duplicates: int
     left_out: tuple[LeftOut, ...]
     warnings: tuple[str, ...]

@@ -1,6 +1,7 @@
 """Folder -> portfolios: `<artist>/<artwork>.(jpg|png|webp)`, with contents from an optional `index.csv`.
 
 GATE-2  A picture that is there and is not taken is named with the reason; it spoils neither the folder nor silence.
+GATE-4  A picture that several artists' folders hold, pixel for pixel, is nobody's: it is left out of all of them.
 """
 
 from collections import defaultdict
@@ -49,17 +50,15 @@ def read_portfolios(
     found = find_artists(folder, nested=nested)
     _check_counts(folder, found.files, min_artworks, found.left_out)
     contents = read_contents(folder, root)
-    artworks, unread = _read_files(found.files, root, contents, folder, on_progress)
-    left_out = sorted((*found.left_out, *unread), key=lambda one: one.file)
+    read, unread = _read_files(found.files, root, contents, folder, on_progress)
+    artworks, shared = _leave_out_shared(read)
+    left_out = sorted((*found.left_out, *unread, *shared), key=lambda one: one.file)
     _check_counts(folder, artworks, min_artworks, left_out)
-    portfolios = tuple(Portfolio(artist, tuple(artworks[artist])) for artist in sorted(artworks))
-    duplicates = _shared_digests(portfolios)
     known = {key(path, folder) for paths in found.files.values() for path in paths} | {each.file for each in left_out}
     return Gallery(
-        portfolios=portfolios,
-        duplicates=len(duplicates),
+        portfolios=tuple(Portfolio(artist, tuple(artworks[artist])) for artist in sorted(artworks)),
         left_out=tuple(left_out),
-        warnings=(*_missing_warnings(contents.keys() - known), *_duplicate_warnings(duplicates)),
+        warnings=tuple(_missing_warnings(contents.keys() - known)),
     )
 
 
@@ -79,16 +78,15 @@ def read_portfolio(
     """
     root = resolve_root(folder)
     artist, found = artist_name(root), find_pictures(folder, folder, nested=nested)
-    artworks, unread = _read_files({artist: found.files[""]}, root, {}, folder, on_progress)
+    read, unread = _read_files({artist: found.files[""]}, root, {}, folder, on_progress)
+    artworks = tuple(artwork for _, artwork in read[artist])
     left_out = sorted((*found.left_out, *unread), key=lambda one: one.file)
-    if len(artworks[artist]) < max(1, min_artworks):
+    if len(artworks) < max(1, min_artworks):
         raise InputError(
-            f"{folder} holds {len(artworks[artist])} artworks, the minimum is {max(1, min_artworks)}; give the folder "
+            f"{folder} holds {len(artworks)} artworks, the minimum is {max(1, min_artworks)}; give the folder "
             f"of one artist, with pictures in it that end in {_join(SUFFIXES)}{_and_left_out(left_out)}"
         )
-    return Gallery(
-        portfolios=(Portfolio(artist, tuple(artworks[artist])),), duplicates=0, left_out=tuple(left_out), warnings=()
-    )
+    return Gallery(portfolios=(Portfolio(artist, artworks),), left_out=tuple(left_out), warnings=())
 
 
 def _check_counts(
@@ -120,9 +118,9 @@ def _read_files(
     contents: Mapping[str, str],
     folder: Path,
     on_progress: OnProgress | None,
-) -> tuple[dict[str, list[Artwork]], list[LeftOut]]:
-    """The artworks of each artist, each picture once, and what was left out of them."""
-    artworks: dict[str, list[Artwork]] = {}
+) -> tuple[dict[str, list[tuple[str, Artwork]]], list[LeftOut]]:
+    """The artworks of each artist with their files, each picture once, and what was left out of them."""
+    kept: dict[str, list[tuple[str, Artwork]]] = {}
     left_out: list[LeftOut] = []
     done, total = 0, sum(map(len, files.values()))
     for artist, paths in files.items():
@@ -138,35 +136,42 @@ def _read_files(
             if on_progress:
                 on_progress(done, total)
         originals = find_copies([artwork for _, artwork in read])
-        artworks[artist] = [artwork for (_, artwork), copied in zip(read, originals, strict=True) if copied is None]
+        kept[artist] = [each for each, copied in zip(read, originals, strict=True) if copied is None]
         left_out += [
             LeftOut(name, f"it is a copy of {read[copied][0]}, which counts once")
             for (name, _), copied in zip(read, originals, strict=True)
             if copied is not None
         ]
-    return artworks, left_out
+    return kept, left_out
+
+
+def _leave_out_shared(
+    read: Mapping[str, Sequence[tuple[str, Artwork]]],
+) -> tuple[dict[str, list[Artwork]], list[LeftOut]]:
+    """What each artist alone has, and what several have (GATE-4)."""
+    owners: dict[bytes, list[str]] = defaultdict(list)
+    for artist, files in read.items():
+        for _, artwork in files:
+            owners[artwork.digest].append(artist)
+    alone = {
+        artist: [artwork for _, artwork in files if owners[artwork.digest] == [artist]]
+        for artist, files in read.items()
+    }
+    left_out = [
+        LeftOut(
+            name, f"it is in the folders of {_summarize(told_apart(owners[artwork.digest]), ' and ')}, and nobody's"
+        )
+        for files in read.values()
+        for name, artwork in files
+        if len(owners[artwork.digest]) > 1
+    ]
+    return alone, left_out
 
 
 def _and_left_out(left_out: Sequence[LeftOut]) -> str:
     if not left_out:
         return ""
     return f" (pictures left out, {len(left_out)}: {_summarize([str(one) for one in left_out], '; ')})"
-
-
-def _shared_digests(portfolios: Sequence[Portfolio]) -> list[set[str]]:
-    """For each picture that appears under several artists, those artists."""
-    owners: dict[bytes, set[str]] = defaultdict(set)
-    for portfolio in portfolios:
-        for artwork in portfolio.artworks:
-            owners[artwork.digest].add(portfolio.artist)
-    return [artists for artists in owners.values() if len(artists) > 1]
-
-
-def _duplicate_warnings(duplicates: Sequence[set[str]]) -> list[str]:
-    if not duplicates:
-        return []
-    pairs = _summarize(sorted({" and ".join(told_apart(sorted(artists))) for artists in duplicates}), "; ")
-    return [f"{len(duplicates)} artworks appear under more than one artist and were kept: {pairs}"]
 
 
 def _missing_warnings(missing: Iterable[str]) -> list[str]:

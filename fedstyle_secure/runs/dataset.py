@@ -4,7 +4,8 @@ SET-1  Nobody is declared public by silence: public artists are named, come in a
        lot where whoever runs this says that all agreed. Who they are is told before anything is encoded.
 SET-2  What is protected begins after this: an artist's data set is what is left to train on. Roles, sides and bounds
        are decided by keyed hashes, artist by artist and artwork by artwork, so that one artwork more in a folder is at
-       most one more in its artist's data set, and changes no other artist's; at the bound it may take the place of one.
+       most one more in its artist's data set, and changes no other artist's, unless several hold it (GATE-4); at the
+       bound it may take the place of one.
 """
 
 import hashlib

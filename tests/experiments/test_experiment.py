@@ -276,7 +276,7 @@ def test_the_default_split_is_by_content_where_all_artworks_have_one(art: Path, 
         Portfolio(portfolio.artist, tuple(replace(artwork, content=None) for artwork in portfolio.artworks))
         for portfolio in gallery.portfolios
     ]
-    mixed = Gallery(portfolios=(*gallery.portfolios[1:], nameless[0]), duplicates=0, warnings=(), left_out=())
+    mixed = Gallery(portfolios=(*gallery.portfolios[1:], nameless[0]), warnings=(), left_out=())
     assert with_split(bench.common, mixed, None).split is Split.ARTIST
 
 

@@ -154,9 +154,7 @@ def test_what_is_in_both_folders_is_counted(art: Path, tmp_path: Path) -> None:
     sources = sorted(sorted(public.iterdir())[0].glob("*.png"))[:2]
     for number, source in enumerate(sources):
         shutil.copy(source, sorted(private.iterdir())[0] / f"again-{number}.png")
-        shutil.copy(source, sorted(public.iterdir())[1] / f"again-{number}.png")
-    shared, overlap = read(private, public_art=public).warnings
-    assert shared.startswith("2 artworks appear under more than one artist and were kept: ")
+    (overlap,) = read(private, public_art=public).warnings
     assert overlap == "2 artworks of clients are in the --public-art folder too, and so are public"
 
 
