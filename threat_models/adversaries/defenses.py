@@ -4,7 +4,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from ..edits import Edit, applied
-from .deviations import AskTwoSets, Repeat, Rollback
+from .deviations import AskTwoSets, ConfirmAgain, Repeat, Rollback
 from .evil_server import Deviation
 from .on_inputs import Alienate, Isolate, LeaveOut, Phantoms, Rotate, Split, SplitWithOldSignatures, TooFew
 from .on_keys import (
@@ -162,7 +162,7 @@ LEAKS = (
         attacks=(SplitWithOldSignatures,),
     ),
     Ablation("signing once", (SIGNED_ONCE,), attacks=(AskTwoSets,)),
-    Ablation("unmasking once", (UNMASKED_ONCE,), attacks=(Repeat,)),
+    Ablation("unmasking once", (UNMASKED_ONCE,), attacks=(ConfirmAgain,)),
     Ablation("finality of a refusal", (REFUSAL_IS_FINAL,), attacks=(Repeat,)),
     Ablation("refusal of old snapshots", (AT_LEAST,), attacks=(Rollback,)),
     Ablation("policy: graph", (GRAPH_RULE,), attacks=(LowThreshold,)),

@@ -4,7 +4,7 @@ Each knows how to make the most of one missing defense; with all defenses in pla
 nothing but the clients it lied to. `on_keys` and `on_inputs` bend what a request says; those here, how it arrives.
 """
 
-from protocols.secagg.messages import ConsistencyCheckRequest, MaskedInputRequest
+from protocols.secagg.messages import ConsistencyCheckRequest, MaskedInputRequest, UnmaskingRequest
 from protocols.vault import Position
 
 from .evil_server import ROUNDS, Deviation
@@ -99,6 +99,20 @@ class AskTwoSets(OneTurn):
         params = self.server.params
         survivors = frozenset(self.choose.some(range(params.clients), params.min_survivors)) | {self.index}
         return [request, ConsistencyCheckRequest(survivors=survivors).encode(params)]
+
+
+class ConfirmAgain(OneTurn):
+    """Asked for shares again, with more survivors' signatures: the same bytes would be answered in the same way."""
+
+    def prepare(self) -> None:
+        super().prepare()
+        self.round = ROUNDS - 1
+
+    def bend(self, request: bytes) -> list[bytes]:
+        server = self.server
+        view, survivors = server.views[self.index], server.sets[self.index]
+        more = server.signatures_for(self.index) | server.signed.get((view.graph.digest, survivors), {})
+        return [request, UnmaskingRequest(signatures=more).encode(view.params)]
 
 
 class Replay(OneTurn):
@@ -208,6 +222,7 @@ DEVIATIONS: tuple[type[Deviation], ...] = (
     BadSignatures,
     Repeat,
     AskTwoSets,
+    ConfirmAgain,
     Replay,
     Garble,
     Crash,

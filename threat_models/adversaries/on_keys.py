@@ -175,7 +175,10 @@ class OwnEntry(Deviation):
 
     def show(self) -> None:
         server, choose = self.server, self.choose
-        index = choose.one(sorted(server.views))
+        there = [index for index, view in sorted(server.views.items()) if index in view.table]
+        if not there:
+            return  # all of them were invited elsewhere
+        index = choose.one(there)
         view = server.views[index]
         table = dict(view.table)
         match choose.one(("altered", "missing", "elsewhere", "as a digest")):
