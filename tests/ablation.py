@@ -855,6 +855,13 @@ ABLATIONS = (
         "tests/artist/test_store.py::test_an_altered_or_exchanged_value_is_refused",
     ),
     Ablation(
+        "an artist's state: where it is lost the ledger knows the last session",
+        "fedstyle_secure/artist/artist.py",
+        "        return max(self._memory.last_session(), self.ledger.last_session(self.terms.platform_key))",
+        "        return self._memory.last_session()",
+        "tests/artist/test_kills.py::test_where_the_state_is_lost_the_ledger_still_keeps_sessions_from_beginning_again",
+    ),
+    Ablation(
         "an artist's state: one process",
         "fedstyle_secure/artist/store.py",
         "locking_mode = EXCLUSIVE",
@@ -958,6 +965,13 @@ ABLATIONS = (
         "fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)",
         "pass",
         "tests/runs/test_folder.py::test_of_two_commands_at_once_the_second_waits_says_for_whom_and_loses_nothing",
+    ),
+    Ablation(
+        "runs: damage is noticed before threats are checked",
+        "threat_models/__main__.py",
+        "        with opened(folder):\n",
+        "        if True:\n",
+        "tests/threat_models/test_cli.py::test_a_run_is_checked_by_what_it_wrote_down",
     ),
     Ablation(
         "runs: nobody who joins or leaves at once is lost",

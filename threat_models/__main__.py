@@ -25,6 +25,7 @@ from fedstyle_secure.cli.options import number
 from fedstyle_secure.config import Settings, read_toml
 from fedstyle_secure.errors import FedStyleError, InputError
 from fedstyle_secure.runs.files import SUMMARY_FILE, read_summary
+from fedstyle_secure.runs.folder import opened
 from fedstyle_secure.runs.search import read_settings
 
 from .claim import Effort, Verdict
@@ -147,7 +148,8 @@ def check(
     if folder is not None and (config, epsilon, artists) != (None, None, None):
         raise typer.BadParameter("a run has its own settings: give it alone", param_hint="RUN")
     if folder is not None:
-        settings, count = read_settings(folder), read_summary(folder).get("artists")
+        with opened(folder):
+            settings, count = read_settings(folder), read_summary(folder).get("artists")
         if type(count) is not int:
             raise InputError(f"{folder / SUMMARY_FILE} is damaged: it does not say how many artists took part")
     else:

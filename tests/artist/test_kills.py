@@ -192,6 +192,25 @@ def test_what_an_artist_keeps_outlives_it(town, tmp_path):
         assert not [name for name in again.store.names("") if "feature" in name]
 
 
+def test_where_the_state_is_lost_the_ledger_still_keeps_sessions_from_beginning_again(town, tmp_path):
+    """What is lost is named in docs/privacy.md: here the cohorts; charges and numbers are not."""
+    artist = make_artist(town, tmp_path)
+    session(Hall(town, artist, mode=Mode.NONE), town, 1)
+    artist.store.close()
+    for path in tmp_path.glob("state*"):
+        path.unlink()
+    again = make_artist(town, tmp_path)
+    with closing(again.store):
+        hall, mechanism = Hall(town, again, mode=Mode.NONE), town.mechanism(mode=Mode.NONE)
+        assert (len(again.cohorts), again.whitening, charged(tmp_path)) == (0, None, [1])
+        with pytest.raises(PrivacyError, match="iteration 1 was uploaded to 1 times"):
+            hall.announce(town.announcement(mechanism))
+        hall.announce(town.announcement(mechanism, iteration=2))
+        with pytest.raises(PolicyViolationError, match="session 1 is not after 1"):
+            hall.walk(mechanism, rounds=1, iteration=2)
+    assert charged(tmp_path) == [1]
+
+
 def test_an_invitation_that_was_refused_leaves_what_is_kept(town, tmp_path):
     """AGT-8, in the store too: the session in flight goes on after a crash."""
     artist = make_artist(town, tmp_path)

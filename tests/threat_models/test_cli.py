@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from fedstyle_secure.runs.files import FORMAT, SUMMARY_FILE
+from fedstyle_secure.runs.folder import seal
 from tests.threat_models.doors import closed, honest, make_claim
 from threat_models import __main__ as cli
 from threat_models.register import Threat
@@ -152,13 +153,22 @@ def test_a_check_tells_which_claims_speak_of_given_settings(capsys, tmp_path: Pa
 def test_a_run_is_checked_by_what_it_wrote_down(capsys, tmp_path: Path) -> None:
     settings = {"artworks": "artworks", "out": "run", "unit": "artist"}
     summary = {"format": FORMAT, "artists": 8, "settings": settings}
-    (tmp_path / SUMMARY_FILE).write_text(json.dumps(summary))
+
+    def write(**changes: object) -> None:
+        (tmp_path / SUMMARY_FILE).write_text(json.dumps(summary | changes))
+
+    write()
+    seal(tmp_path)
     assert call("check", str(tmp_path), "--json") == 0
     assert "TM-7" in applying(capsys)
-    (tmp_path / SUMMARY_FILE).write_text(json.dumps(summary | {"artists": 9}))
+    write(artists=9)
+    assert call("check", str(tmp_path)) == 2
+    assert f"{SUMMARY_FILE} is damaged or was altered" in " ".join(capsys.readouterr().err.split())
+    seal(tmp_path)
     assert call("check", str(tmp_path)) == 0
     assert "Buyers hold the catalogue's files." in capsys.readouterr().out
-    (tmp_path / SUMMARY_FILE).write_text(json.dumps(summary | {"artists": None}))
+    write(artists=None)
+    seal(tmp_path)
     assert call("check", str(tmp_path)) == 2
     assert "is damaged: it does not say how many artists" in " ".join(capsys.readouterr().err.split())
 
