@@ -1732,6 +1732,27 @@ ABLATIONS = (
         "if False:",
         "tests/wire/test_catalogue.py::test_cat2_a_model_that_the_log_does_not_know_is_refused",
     ),
+    Ablation(
+        "log: a withdrawal is entered",
+        "fedstyle_secure/platform/store/signatures.py",
+        "    leaf = enter(connection, Withdrawn(digest=_listed(row).digest))\n",
+        "    leaf = row.leaf\n",
+        "tests/platform/store/test_signatures.py::test_psg1_the_catalogue_is_what_the_log_says",
+    ),
+    Ablation(
+        "log: only what was signed is shown",
+        "fedstyle_secure/platform/logbook.py",
+        "            if not 0 <= start < end <= self._signed:\n",
+        "            if False:\n",
+        "tests/platform/test_logbook.py::test_lbk1_what_is_not_committed_is_not_shown",
+    ),
+    Ablation(
+        "catalogue: a file of signatures is made of what is published now",
+        "fedstyle_secure/platform/gateway/catalogue.py",
+        "        collections, listings = [], {}\n",
+        "        collections, listings = [], self._edition.listings if self._edition else {}\n",
+        "tests/platform/gateway/test_public.py::test_ctg2_what_was_withdrawn_is_in_no_manifest_and_no_file_from_then_on",
+    ),
 )
 
 

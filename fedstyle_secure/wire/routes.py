@@ -64,6 +64,8 @@ class Status(IntEnum):
     DONE = 200
     NOTHING = 204
     """Nothing to ask now; poll again."""
+    UNCHANGED = 304
+    """A public page is what whoever asks has already."""
     MALFORMED = 400
     """No envelope, or a body that is none; sending it again changes nothing."""
     UNKNOWN = 401

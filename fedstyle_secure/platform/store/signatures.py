@@ -1,12 +1,17 @@
-"""Published signatures: what the catalogue is made of. An artist has one at a time."""
+"""Published signatures: what the catalogue is made of. An artist has one at a time.
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+PSG-1  What is published or withdrawn is entered into the log in the same transaction: the catalogue is never anything
+       else than the log says.
+"""
 
-from sqlalchemy import Column, Connection, ForeignKey, Index, LargeBinary, String, Table, insert, select, update
+from typing import Any, Final
 
+from sqlalchemy import Column, Connection, ForeignKey, Index, LargeBinary, Row, String, Table, insert, select, update
+
+from ...transparency.leaves import Published, Withdrawn
+from ...wire.catalogue import Listed
 from .artists import ARTISTS
+from .log import enter
 from .schema import METADATA, NUMBER
 
 SIGNATURES: Final = Table(
@@ -31,28 +36,19 @@ Index(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PublicSignature:
-    """A signature in the catalogue.
+def publish_signature(connection: Connection, artist: int, signature: Listed) -> int:
+    """Put an artist's signature into the catalogue, in place of the one before, and into the log (PSG-1).
 
-    Attributes:
-        training: Digest of the training whose model it is about.
-        name: Under which buyers find the artist.
-        link: Public address, or None.
-        vector: Little-endian float32.
-        leaf: Index of the log's leaf that enters it.
+    Args:
+        connection: Of a writer.
+        artist: Number of the artist.
+        signature: What is published.
+
+    Returns:
+        Its leaf in the log.
     """
-
-    training: bytes
-    name: str
-    link: str | None
-    vector: bytes
-    leaf: int
-
-
-def publish_signature(connection: Connection, artist: int, signature: PublicSignature) -> None:
-    """Put an artist's signature into the catalogue, in place of the one before."""
-    withdraw_signature(connection, artist, signature.leaf)
+    withdraw_signature(connection, artist)
+    leaf = enter(connection, Published(digest=signature.digest))
     connection.execute(
         insert(SIGNATURES).values(
             artist=artist,
@@ -60,23 +56,32 @@ def publish_signature(connection: Connection, artist: int, signature: PublicSign
             name=signature.name,
             link=signature.link,
             vector=signature.vector,
-            leaf=signature.leaf,
+            leaf=leaf,
         )
     )
+    return leaf
 
 
-def withdraw_signature(connection: Connection, artist: int, leaf: int) -> bool:
-    """Take an artist's signature out of the catalogue and forget its numbers; whether there was one."""
-    changed = connection.execute(
-        update(SIGNATURES).where(SIGNATURES.c.artist == artist, _IS_PUBLIC).values(withdrawn=leaf, vector=None)
-    ).rowcount
-    return changed > 0
+def withdraw_signature(connection: Connection, artist: int) -> int | None:
+    """Take an artist's signature out of the catalogue, enter that into the log, and forget its numbers (PSG-1).
+
+    Returns:
+        The leaf in the log; None where there was no signature.
+    """
+    row = connection.execute(select(SIGNATURES).where(SIGNATURES.c.artist == artist, _IS_PUBLIC)).one_or_none()
+    if row is None:
+        return None
+    leaf = enter(connection, Withdrawn(digest=_listed(row).digest))
+    connection.execute(update(SIGNATURES).where(SIGNATURES.c.id == row.id).values(withdrawn=leaf, vector=None))
+    return leaf
 
 
-def public_signatures(connection: Connection) -> Sequence[PublicSignature]:
+def public_signatures(connection: Connection) -> list[Listed]:
     """The catalogue, in the order of the log's leaves."""
-    rows = connection.execute(select(SIGNATURES).where(_IS_PUBLIC).order_by(SIGNATURES.c.leaf))
     return [
-        PublicSignature(training=row.training, name=row.name, link=row.link, vector=row.vector, leaf=row.leaf)
-        for row in rows
+        _listed(row) for row in connection.execute(select(SIGNATURES).where(_IS_PUBLIC).order_by(SIGNATURES.c.leaf))
     ]
+
+
+def _listed(row: Row[Any]) -> Listed:
+    return Listed(training=row.training, name=row.name, link=row.link, vector=row.vector)

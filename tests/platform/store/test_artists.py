@@ -1,16 +1,8 @@
 """Tokens, identities, and what an artist does with them."""
 
-import pytest
-
 from fedstyle_secure.platform.store import artists
 from fedstyle_secure.platform.store.artists import Entry, Newcomer, TokenState
 from fedstyle_secure.platform.store.files import keep_file, read_file
-from fedstyle_secure.platform.store.signatures import (
-    PublicSignature,
-    public_signatures,
-    publish_signature,
-    withdraw_signature,
-)
 
 TOKEN, KEY, OTHER = b"t" * 32, b"k" * 32, b"o" * 32
 
@@ -129,21 +121,3 @@ def test_a_file_is_kept_once_under_its_digest(database):
         assert keep_file(connection, b"a model") == digest
         assert read_file(connection, digest) == b"a model"
         assert read_file(connection, bytes(32)) is None
-
-
-@pytest.mark.parametrize("is_withdrawn", [False, True])
-def test_an_artist_has_one_signature_in_the_catalogue(database, is_withdrawn):
-    enrolled(database)
-    artist = speaker(database).artist
-    first, second = (
-        PublicSignature(training=b"t" * 32, name="Zoë", link=None, vector=vector, leaf=leaf)
-        for vector, leaf in ((b"1234", 8), (b"5678", 9))
-    )
-    with database.writing() as connection:
-        publish_signature(connection, artist, first)
-        assert public_signatures(connection) == [first]
-        publish_signature(connection, artist, second)
-        if is_withdrawn:
-            assert withdraw_signature(connection, artist, 10)
-            assert not withdraw_signature(connection, artist, 11)
-        assert public_signatures(connection) == [] if is_withdrawn else [second]

@@ -9,7 +9,7 @@ NUMBER = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 
 def upgrade() -> None:
-    """Make the tables of artists, exchanges, files, signatures, numbers and the lease."""
+    """Make the tables of artists, exchanges, files, signatures, numbers, the log and the lease."""
     op.create_table(
         "artists",
         sa.Column("id", NUMBER, nullable=False),
@@ -112,6 +112,13 @@ def upgrade() -> None:
         "requests",
         ["identity", "purpose", "session", "round"],
         unique=False,
+    )
+    op.create_table(
+        "log_leaves",
+        sa.Column("epoch", NUMBER, autoincrement=False, nullable=False),
+        sa.Column("place", NUMBER, autoincrement=False, nullable=False),
+        sa.Column("entry", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("epoch", "place", name=op.f("pk_log_leaves")),
     )
     op.create_table(
         "signatures",

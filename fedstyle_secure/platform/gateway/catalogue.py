@@ -1,0 +1,144 @@
+"""The catalogue's public routes: a signed manifest, and files that never change under their digest.
+
+CTG-1  A manifest shows one moment: signatures and log are read together, and it stands on the checkpoint of just that.
+CTG-2  What was withdrawn is in no manifest and no file from then on: files of signatures are made of what is published
+       now, and kept nowhere.
+"""
+
+import re
+import threading
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ... import canonical
+from ...transparency.leaves import Model, decode
+from ...wire import routes
+from ...wire.catalogue import Collection, Contents, Listed, Listing, Manifest
+from ...wire.pins import PublicPins
+from ...wire.routes import CONTENT_TYPE, Status, encode_error
+from ..logbook import Logbook
+from ..signer import Signer
+from ..store.database import Database, StorageError
+from ..store.files import read_file
+from ..store.log import log_size
+from ..store.signatures import public_signatures
+
+_TRIES: Final = 10
+_DIGEST: Final = re.compile("[0-9a-f]{64}")
+_JSON: Final = "application/json"
+_FOR_EVER: Final = "public, max-age=31536000, immutable"
+_ASK_AGAIN: Final = "no-cache"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edition:
+    """A catalogue at one size of the log.
+
+    Attributes:
+        checkpoint: The log's.
+        manifest: Encoded.
+        listings: Files of signatures, by their SHA-256.
+    """
+
+    checkpoint: bytes
+    manifest: bytes
+    listings: dict[bytes, bytes]
+
+
+class Catalogue:
+    """What a platform publishes; may be shared by threads.
+
+    Args:
+        database: Where signatures and files are.
+        logbook: The log.
+        signer: Who signs manifests.
+    """
+
+    def __init__(self, database: Database, logbook: Logbook, signer: Signer) -> None:
+        self._database, self._logbook, self._signer = database, logbook, signer
+        self._held = threading.Lock()
+        self._edition: Edition | None = None
+
+    def edition(self) -> Edition:
+        """The newest (CTG-1).
+
+        Raises:
+            RestoredError: The log cannot be signed.
+            StorageError: The database cannot be used now, or changes too fast.
+        """
+        with self._held:
+            for _ in range(_TRIES):
+                checkpoint, entries = self._logbook.snapshot()
+                if self._edition is not None and self._edition.checkpoint == checkpoint:
+                    return self._edition
+                with self._database.reading() as connection:
+                    if log_size(connection, self._logbook.epoch) != len(entries):
+                        continue
+                    signatures = public_signatures(connection)
+                models = [leaf for leaf in map(decode, entries) if isinstance(leaf, Model)]
+                self._edition = self._make(checkpoint, models, signatures)
+                return self._edition
+        raise StorageError("the catalogue changes faster than it can be signed: try again")
+
+    def file(self, digest: bytes) -> bytes | None:
+        """A public file; None where there is none, or none any more."""
+        listing = self.edition().listings.get(digest)
+        if listing is not None:
+            return listing
+        with self._database.reading() as connection:
+            return read_file(connection, digest)
+
+    def _make(self, checkpoint: bytes, models: list[Model], signatures: list[Listed]) -> Edition:
+        collections, listings = [], {}
+        for model in models:
+            listed = tuple(each for each in signatures if each.training == model.training)
+            if listed:
+                listing = canonical.encode(Listing(signatures=listed))
+                digest = sha256(listing).digest()
+                listings[digest] = listing
+                collections.append(
+                    Collection(training=model.training, model=model.digest, space=model.space, signatures=digest)
+                )
+        contents = Contents(checkpoint=checkpoint, collections=tuple(collections))
+        manifest = Manifest(contents=contents, signature=self._signer.sign_catalogue(canonical.encode(contents)))
+        return Edition(checkpoint=checkpoint, manifest=manifest.encode(), listings=listings)
+
+
+def catalogue_routes(catalogue: Catalogue, pins: PublicPins) -> list[Route]:
+    """Public routes of one platform's catalogue, and its pins."""
+    own_pins = canonical.encode(pins)
+
+    def show_pins(request: Request) -> Response:
+        return _answer(request, own_pins, sha256(own_pins).hexdigest(), _JSON, _ASK_AGAIN)
+
+    def manifest(request: Request) -> Response:
+        content = catalogue.edition().manifest
+        return _answer(request, content, sha256(content).hexdigest(), _JSON, _ASK_AGAIN)
+
+    def file(request: Request) -> Response:
+        name = request.path_params["sha256"]
+        content = catalogue.file(bytes.fromhex(name)) if _DIGEST.fullmatch(name) else None
+        if content is None:
+            return Response(encode_error("there is no public file of this name"), Status.MISSING, media_type=_JSON)
+        return _answer(request, content, name, CONTENT_TYPE, _FOR_EVER)
+
+    return [
+        Route(routes.Route.PINS, show_pins, methods=["GET"]),
+        Route(routes.Route.CATALOGUE, manifest, methods=["GET"]),
+        Route(routes.Route.FILES, file, methods=["GET"]),
+    ]
+
+
+def _answer(request: Request, content: bytes, digest: str, kind: str, caching: str) -> Response:
+    """The content, or that it is what whoever asks has already."""
+    tag = f'"{digest}"'
+    headers = {"ETag": tag, "Cache-Control": caching}
+    known = {each.strip().removeprefix("W/") for each in request.headers.get("If-None-Match", "").split(",")}
+    if tag in known:
+        return Response(status_code=Status.UNCHANGED, headers=headers)
+    return Response(content, media_type=kind, headers=headers)
