@@ -34,9 +34,7 @@ class Message(ABC, Generic[P]):
         Raises:
             InvalidDataError: `data` is not an encoding of this message in the session of `params`.
         """
-        reader = open_message(data, cls.TAG, cls.__name__)
-        if reader.take(len(params.session_id)) != params.session_id:
-            raise MalformedMessageError(f"{cls.__name__}: a message of another session")
+        reader = open_message(data, cls.TAG, cls.__name__, params)
         message = cls._read(reader, params)
         reader.finish()
         return message
@@ -49,15 +47,17 @@ class Message(ABC, Generic[P]):
     def _read(cls, reader: Reader, params: P) -> Self: ...
 
 
-def open_message(data: bytes, tag: int, name: str) -> Reader:
-    """Reads tag and version.
+def open_message(data: bytes, tag: int, name: str, params: Terms | None = None) -> Reader:
+    """Reads tag and version, and the session id unless the message brings its parameters along.
 
     Raises:
-        MalformedMessageError: another tag or version.
+        MalformedMessageError: another tag, version or session.
     """
     reader = Reader(data, name)
     if reader.uint(1) != tag:
         raise MalformedMessageError(f"{name}: the tag must be {tag:#04x}")
     if (version := reader.uint(1)) != PROTOCOL_VERSION:
         raise MalformedMessageError(f"{name}: version {version}, this code speaks {PROTOCOL_VERSION} only")
+    if params is not None and reader.take(len(params.session_id)) != params.session_id:
+        raise MalformedMessageError(f"{name}: a message of another session")
     return reader

@@ -113,7 +113,7 @@ def aggregate(
                 response = take(name, reply)
                 _receive(server, index_of[name], response)
                 if transcript is not None:
-                    responses[name] = omit_input(response)
+                    responses[name] = omit_input(sent[name], response)
             if transcript is not None:
                 exchanges += [Exchange(index_of[name], sent[name], responses.get(name)) for name in sent]
             requests = server.close_round()

@@ -2,7 +2,6 @@
 
 from .oracle import Findings, SessionFindings, audit
 from .transcript import Exchange, OmittedInput, Transcript, omit_input
-from .windows import WindowTranscript
 
 __all__ = [
     "Exchange",
@@ -10,7 +9,6 @@ __all__ = [
     "OmittedInput",
     "SessionFindings",
     "Transcript",
-    "WindowTranscript",
     "audit",
     "omit_input",
 ]

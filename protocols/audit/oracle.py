@@ -28,7 +28,7 @@ from ..primitives.algebra import Vector, as_integers, cancelling, is_searchable,
 from ..speakonce.params import WindowParams
 from .transcript import Transcript
 from .views import Secret, Sharing, Upload, Views, read_views
-from .windows import WindowTranscript, read_window
+from .windows import read_window
 
 _AnyViews: TypeAlias = Views[SessionParams] | Views[WindowParams]
 _Polynomial: TypeAlias = tuple[bytes, bytes, int, Secret]  # graph, mask key of the dealer, threshold, what it hides
@@ -97,7 +97,7 @@ class Findings:
 
 
 def audit(
-    transcripts: Sequence[Transcript | WindowTranscript],
+    transcripts: Sequence[Transcript],
     *,
     corrupt: Collection[int] = (),
     same_inputs: bool = False,
@@ -231,11 +231,11 @@ def _leaks(known: _Known, uploads: Sequence[tuple[Upload, int]]) -> list[Vector]
     return reduce(leaks)
 
 
-def _read(number: int, transcript: Transcript | WindowTranscript, traitors: Collection[bytes]) -> _AnyViews:
+def _read(number: int, transcript: Transcript, traitors: Collection[bytes]) -> _AnyViews:
     try:
-        if isinstance(transcript, WindowTranscript):
-            return read_window(transcript, traitors)
-        return read_views(transcript, traitors)
+        if isinstance(transcript.params, WindowParams):
+            return read_window(transcript.params, transcript.exchanges, traitors)
+        return read_views(transcript.params, transcript.exchanges, traitors)
     except MalformedMessageError as error:
         raise MalformedMessageError(f"session {number}, {error}") from error
 

@@ -7,24 +7,31 @@ TRS-3  One text for each transcript: decoding accepts exactly what encoding prod
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
+from types import MappingProxyType
 from typing import Self, TypeAlias
 
-from ..errors import MalformedMessageError, ParametersError
+from ..errors import InvalidDataError, MalformedMessageError, ParametersError
 from ..params import DIGEST_SIZE, SessionParams
 from ..secagg.messages import MaskedInputResponse
+from ..speakonce.messages import SpeakRequest, SpeakResponse
+from ..speakonce.params import WindowParams
 
-FORMAT = "secagg-transcript/1"
-"""First entry of every transcript file."""
+FORMATS: Mapping[str, type[SessionParams] | type[WindowParams]] = MappingProxyType(
+    {"secagg-transcript/1": SessionParams, "speakonce-transcript/1": WindowParams}
+)
+"""First entry of every transcript file: what kind of session it is of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OmittedInput:
-    """A MaskedInputResponse without its vectors.
+    """What a client uploads, a MaskedInputResponse or a SpeakResponse, without its vectors.
 
     Attributes:
-        header: What came before them: tag, version, session id, whose boxes did not open, and the signature.
+        header: What came before them, from the tag on.
         size: Number of bytes that followed.
         digest: SHA-256 of them, 32 bytes.
     """
@@ -64,7 +71,7 @@ class Transcript:
         ParametersError: an exchange with a client that is not in the roster.
     """
 
-    params: SessionParams
+    params: SessionParams | WindowParams
     exchanges: tuple[Exchange, ...]
 
     def __post_init__(self) -> None:
@@ -77,13 +84,13 @@ class Transcript:
     def encode(self) -> bytes:
         """Returns the canonical JSON text; masked vectors are reduced to their size and SHA-256."""
         content = {
-            "format": FORMAT,
+            "format": next(name for name, kind in FORMATS.items() if isinstance(self.params, kind)),
             "params": self.params.encode().hex(),
             "exchanges": [
                 {
                     "index": exchange.index,
                     "request": exchange.request.hex(),
-                    "response": _encode_response(omit_input(exchange.response)),
+                    "response": _encode_response(omit_input(exchange.request, exchange.response)),
                 }
                 for exchange in self.exchanges
             ],
@@ -103,13 +110,13 @@ class Transcript:
             raise MalformedMessageError(f"transcript: not JSON: {error}") from error
         match content:
             case {"format": format_, "params": params, "exchanges": list(exchanges)}:
-                if format_ != FORMAT:
-                    raise MalformedMessageError(f"transcript, format: {format_!r} is not {FORMAT!r}")
+                if not isinstance(format_, str) or format_ not in FORMATS:
+                    raise MalformedMessageError(f"transcript, format: {format_!r} is not one of {', '.join(FORMATS)}")
             case _:
                 raise MalformedMessageError("transcript: format, params and a list of exchanges are needed")
         try:
             transcript = cls(
-                params=SessionParams.decode(_bytes(params, "transcript, params")),
+                params=FORMATS[format_].decode(_bytes(params, "transcript, params")),
                 exchanges=tuple(_decode_exchange(number, exchange) for number, exchange in enumerate(exchanges)),
             )
         except ParametersError as error:
@@ -119,15 +126,38 @@ class Transcript:
         return transcript
 
 
-def omit_input(response: Response) -> Response:
-    """Leaves the vectors out of a MaskedInputResponse; whatever else it is given comes back unchanged."""
-    if type(response) is not bytes or response[:1] != bytes((MaskedInputResponse.TAG,)):
+def omit_input(request: bytes, response: Response) -> Response:
+    """Leaves the vectors out of a MaskedInputResponse or SpeakResponse.
+
+    Args:
+        request: What was answered.
+        response: The answer; any other comes back unchanged.
+    """
+    if type(response) is not bytes:
         return response
-    size = MaskedInputResponse.opening_size(response)
-    if len(response) <= size:
+    size = _opening_size(request, response)
+    if size is None or len(response) <= size:
         return response
     vectors = memoryview(response)[size:]
     return OmittedInput(header=response[:size], size=len(vectors), digest=sha256(vectors).digest())
+
+
+def _opening_size(request: bytes, response: bytes) -> int | None:
+    """Bytes of an upload before its vectors; None for any other message."""
+    if response[:1] == bytes((MaskedInputResponse.TAG,)):
+        return MaskedInputResponse.opening_size(response)
+    if response[:1] == bytes((SpeakResponse.TAG,)):
+        return _opening_size_in_window(request)
+    return None
+
+
+@lru_cache(maxsize=1)
+def _opening_size_in_window(request: bytes) -> int | None:
+    """The same for whoever speaks in a window; all clients are asked alike."""
+    try:
+        return SpeakResponse.opening_size(SpeakRequest.decode(request).params)
+    except InvalidDataError:
+        return None
 
 
 def _encode_response(response: Response) -> object:
@@ -139,16 +169,14 @@ def _encode_response(response: Response) -> object:
 def _decode_exchange(number: int, content: object) -> Exchange:
     match content:
         case {"index": int(index), "request": request, "response": response}:
-            return Exchange(
-                index=index,
-                request=_bytes(request, f"exchange {number}, request"),
-                response=_decode_response(response, f"exchange {number}, response"),
-            )
+            asked = _bytes(request, f"exchange {number}, request")
+            answered = _decode_response(asked, response, f"exchange {number}, response")
+            return Exchange(index=index, request=asked, response=answered)
         case _:
             raise MalformedMessageError(f"exchange {number}: a number as index, request and response are needed")
 
 
-def _decode_response(content: object, place: str) -> Response:
+def _decode_response(request: bytes, content: object, place: str) -> Response:
     match content:
         case None:
             return None
@@ -158,9 +186,8 @@ def _decode_response(content: object, place: str) -> Response:
             )
         case _:
             return _bytes(content, place)
-    opening = MaskedInputResponse.opening_size(omitted.header)
-    if len(omitted.header) != opening or omitted.header[0] != MaskedInputResponse.TAG:
-        raise MalformedMessageError(f"{place}, header: only the vectors of a MaskedInputResponse are left out")
+    if len(omitted.header) != _opening_size(request, omitted.header):
+        raise MalformedMessageError(f"{place}, header: only the vectors of an upload are left out")
     if type(omitted.size) is not int or omitted.size < 1 or len(omitted.digest) != DIGEST_SIZE:
         raise MalformedMessageError(f"{place}: omitted_bytes is at least 1, and sha256 has {DIGEST_SIZE} bytes")
     return omitted

@@ -5,7 +5,7 @@ VIE-1  Every fact comes from the client's own view, from requests that it answer
 VIE-2  Of corrupt clients nothing is read: they tell the adversary more than any transcript, and may send anything.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeAlias
 
@@ -29,7 +29,7 @@ from ..secagg.messages import (
     request_type,
 )
 from ..wire import HEADER_SIZE, P
-from .transcript import OmittedInput, Response, Transcript, omit_input
+from .transcript import Exchange, OmittedInput, Response, omit_input
 
 Secret: TypeAlias = tuple[bytes | str, ...]
 """Names what shares give back: a self-mask seed, a mask key, or the secret of a pair."""
@@ -128,21 +128,24 @@ class Views(Generic[P]):
     recovered: set[Secret] = field(default_factory=set)
 
 
-def read_views(transcript: Transcript, corrupt: Collection[bytes]) -> Views[SessionParams]:
-    """Reads a transcript through the eyes of every client that is not corrupt.
+def read_views(
+    params: SessionParams, exchanges: Sequence[Exchange], corrupt: Collection[bytes]
+) -> Views[SessionParams]:
+    """Reads a session's transcript through the eyes of every client that is not corrupt.
 
     Args:
-        transcript: One session.
+        params: What the session was announced as.
+        exchanges: All turns of all clients, in order of time.
         corrupt: Identities of the corrupt clients.
 
     Raises:
         MalformedMessageError: an honest client's exchange is no message of the protocol, or an earlier one that it
             needs is missing; names the exchange and the field.
     """
-    views = Views(params=transcript.params)
+    views = Views(params=params)
     clients: dict[int, _Client] = {}
-    for number, exchange in enumerate(transcript.exchanges):
-        if exchange.response is None or transcript.params.identities[exchange.index] in corrupt:
+    for number, exchange in enumerate(exchanges):
+        if exchange.response is None or params.identities[exchange.index] in corrupt:
             continue
         try:
             _read(views, clients, exchange.index, exchange.request, exchange.response)
@@ -169,21 +172,22 @@ def _read(
 ) -> None:
     kind = request_type(request)
     if kind is AdvertiseKeysRequest:
-        clients[index] = _read_advertise_keys(views, index, request, _message(response))
+        clients[index] = _read_advertise_keys(views, index, request, message_in(response))
         return
     if index not in clients:
         raise MalformedMessageError(f"request: {kind.__name__}, but the client has answered no AdvertiseKeysRequest")
     client = clients[index]
     if kind is ShareKeysRequest:
-        _read_share_keys(views, client, ShareKeysRequest.decode(request, client.params), _message(response))
+        _read_share_keys(views, client, ShareKeysRequest.decode(request, client.params), message_in(response))
     elif kind is MaskedInputRequest:
-        _read_masked_input(views, index, client, MaskedInputRequest.decode(request, client.params), response)
+        asked = MaskedInputRequest.decode(request, client.params)
+        _read_masked_input(views, index, client, asked, omit_input(request, response))
     elif kind is ConsistencyCheckRequest:
-        ConsistencyCheckResponse.decode(_message(response), client.params)
+        ConsistencyCheckResponse.decode(message_in(response), client.params)
         client.survivors = ConsistencyCheckRequest.decode(request, client.params).survivors
     else:
         UnmaskingRequest.decode(request, client.params)
-        _read_unmasking(views, client, UnmaskingResponse.decode(_message(response), client.params))
+        _read_unmasking(views, client, UnmaskingResponse.decode(message_in(response), client.params))
 
 
 def _read_advertise_keys(views: Views[SessionParams], index: int, request: bytes, response: bytes) -> _Client:
@@ -225,14 +229,13 @@ def _read_share_keys(views: Views[SessionParams], client: _Client, request: Shar
 
 
 def _read_masked_input(
-    views: Views[SessionParams], index: int, client: _Client, request: MaskedInputRequest, response: Response
+    views: Views[SessionParams], index: int, client: _Client, request: MaskedInputRequest, omitted: Response
 ) -> None:
     if not client.graph:
         raise MalformedMessageError("request: MaskedInputRequest, but the client has answered no ShareKeysRequest")
     if not request.boxes.keys() <= client.shown.keys():
         raise MalformedMessageError("request: a box of a client whose advertisement this client was not shown")
     params = client.params
-    omitted = omit_input(response)
     header = bytes((MaskedInputResponse.TAG, PROTOCOL_VERSION)) + params.session_id
     size = sum(vector.packed_size for vector in params.vectors)
     if not isinstance(omitted, OmittedInput) or omitted.header[:HEADER_SIZE] != header or omitted.size != size:
@@ -291,7 +294,12 @@ def _key(mask_key: bytes) -> Secret:
     return "key", mask_key
 
 
-def _message(response: Response) -> bytes:
+def message_in(response: Response) -> bytes:
+    """Returns a response that holds no vectors.
+
+    Raises:
+        MalformedMessageError: they were left out of it.
+    """
     if type(response) is not bytes:
-        raise MalformedMessageError("response: MaskedInputResponse to a request that asks for another message")
+        raise MalformedMessageError("response: an upload to a request that asks for another message")
     return response

@@ -5,7 +5,7 @@ WVI-1  A pair's secret is dealt twice, once by either end. The two dealings are 
        then they were one, and the secret is known.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from ..errors import InvalidDataError, InvalidShareError, MalformedMessageError
@@ -22,21 +22,8 @@ from ..speakonce.messages import (
 )
 from ..speakonce.params import WindowParams
 from ..speakonce.statements import commit
-from .transcript import Exchange
-from .views import Mask, Release, Secret, Sharing, Upload, Views
-
-
-@dataclass(frozen=True, slots=True)
-class WindowTranscript:
-    """One window as the server saw it.
-
-    Attributes:
-        params: What the window was announced as.
-        exchanges: All turns of all clients, in order of time.
-    """
-
-    params: WindowParams
-    exchanges: tuple[Exchange, ...]
+from .transcript import Exchange, OmittedInput, Response, omit_input
+from .views import Mask, Release, Secret, Sharing, Upload, Views, message_in
 
 
 @dataclass(slots=True, kw_only=True)
@@ -57,18 +44,23 @@ class _Dealings:
     commitments: dict[tuple[bytes, int, int], bytes] = field(default_factory=dict)
 
 
-def read_window(transcript: WindowTranscript, corrupt: Collection[bytes]) -> Views[WindowParams]:
-    """Reads a transcript through the eyes of every client that is not corrupt.
+def read_window(params: WindowParams, exchanges: Sequence[Exchange], corrupt: Collection[bytes]) -> Views[WindowParams]:
+    """Reads a window's transcript through the eyes of every client that is not corrupt.
+
+    Args:
+        params: What the window was announced as.
+        exchanges: All turns of all clients, in order of time.
+        corrupt: Identities of the corrupt clients.
 
     Raises:
         MalformedMessageError: an honest client's exchange is no message of the protocol, or an earlier one that it
             needs is missing; names the exchange.
     """
-    views = Views(params=transcript.params)
+    views = Views(params=params)
     clients: dict[int, _Client] = {}
     dealings = _Dealings()
-    for number, exchange in enumerate(transcript.exchanges):
-        if type(exchange.response) is not bytes or transcript.params.identities[exchange.index] in corrupt:
+    for number, exchange in enumerate(exchanges):
+        if exchange.response is None or params.identities[exchange.index] in corrupt:
             continue
         try:
             _read(views, clients, dealings, exchange.index, (exchange.request, exchange.response))
@@ -83,13 +75,15 @@ def _read(
     clients: dict[int, _Client],
     dealings: _Dealings,
     index: int,
-    turn: tuple[bytes, bytes],
+    turn: tuple[bytes, Response],
 ) -> None:
-    request, response = turn
+    request, answer = turn
     kind = request_type(request)
     if kind is SpeakRequest:
-        clients[index] = _read_speak(views, dealings, index, SpeakRequest.decode(request).params, response)
+        params = SpeakRequest.decode(request).params
+        clients[index] = _read_speak(views, dealings, index, params, omit_input(request, answer))
         return
+    response = message_in(answer)
     if index not in clients:
         raise MalformedMessageError(f"request: {kind.__name__}, but the client has not spoken")
     client = clients[index]
@@ -105,9 +99,12 @@ def _read(
 
 
 def _read_speak(
-    views: Views[WindowParams], dealings: _Dealings, index: int, params: WindowParams, response: bytes
+    views: Views[WindowParams], dealings: _Dealings, index: int, params: WindowParams, omitted: Response
 ) -> _Client:
-    message = SpeakResponse.decode(response, params)
+    size = sum(vector.packed_size for vector in params.vectors)
+    if not isinstance(omitted, OmittedInput) or omitted.size != size:
+        raise MalformedMessageError(f"response: not a SpeakResponse with {size} bytes of vectors")
+    message = SpeakResponse.decode_opening(omitted.header, params)
     identity = views.params.identities[index]
     client = _Client(params=params, index=params.identities.index(identity))
     if params != views.params:

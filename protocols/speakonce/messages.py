@@ -9,7 +9,7 @@ SPM-4  Whatever a client says is signed by its identity, for this session: nobod
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import ClassVar, Self, TypeAlias, get_args
 
@@ -19,7 +19,7 @@ from ..params import DIGEST_SIZE, PROTOCOL_VERSION
 from ..primitives.aead import TAG_SIZE
 from ..primitives.field import ELEMENT_SIZE, decode_element, encode_element
 from ..primitives.signing import SIGNATURE_SIZE
-from ..wire import Message, open_message
+from ..wire import HEADER_SIZE, Message, open_message
 from .params import WindowParams
 
 
@@ -111,15 +111,40 @@ class SpeakResponse(Message[WindowParams]):
 
     @classmethod
     def _read(cls, reader: Reader, params: WindowParams) -> Self:
-        manifest = Manifest.read(reader)
-        commitments = [reader.take(DIGEST_SIZE) for _ in range(params.degree + 1)]
-        roots = [reader.take(DIGEST_SIZE) for _ in range(params.members)]
-        boxes = [reader.take(box_size(params)) for _ in range(params.members)]
+        opening = cls._read_opening(reader, params)
         packed = []
         for vector in params.vectors:
             packed.append(reader.take(vector.packed_size))
             check_packed(packed[-1], vector.length, vector.modulus_bits)
-        return cls(manifest=manifest, commitments=commitments, roots=roots, boxes=boxes, packed=packed)
+        return replace(opening, packed=packed)
+
+    @staticmethod
+    def opening_size(params: WindowParams) -> int:
+        """Bytes of an encoding before its vectors."""
+        dealt = params.members * (DIGEST_SIZE + box_size(params))
+        return HEADER_SIZE + Manifest.SIZE + (params.degree + 1) * DIGEST_SIZE + dealt
+
+    @classmethod
+    def decode_opening(cls, data: bytes, params: WindowParams) -> Self:
+        """Reads an encoding that ends before its vectors; `packed` is empty.
+
+        Raises:
+            InvalidDataError: `data` is none in the session of `params`.
+        """
+        reader = open_message(data, cls.TAG, cls.__name__, params)
+        opening = cls._read_opening(reader, params)
+        reader.finish()
+        return opening
+
+    @classmethod
+    def _read_opening(cls, reader: Reader, params: WindowParams) -> Self:
+        return cls(
+            manifest=Manifest.read(reader),
+            commitments=[reader.take(DIGEST_SIZE) for _ in range(params.degree + 1)],
+            roots=[reader.take(DIGEST_SIZE) for _ in range(params.members)],
+            boxes=[reader.take(box_size(params)) for _ in range(params.members)],
+            packed=(),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

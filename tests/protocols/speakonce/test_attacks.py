@@ -4,7 +4,7 @@ something does."""
 import pytest
 
 from protocols import AbortReason, FaultyServerError, ProtocolError, SessionAborted
-from protocols.audit import Exchange, WindowTranscript, audit
+from protocols.audit import Exchange, Transcript, audit
 from protocols.speakonce import client as client_module
 from protocols.speakonce.messages import (
     ConsistencyCheckRequest,
@@ -65,7 +65,7 @@ class Wire:
         return [member for member in members if self.ask(3, member, request) is not None]
 
     def findings(self, corrupt=()):
-        return audit([WindowTranscript(self.params, tuple(self.exchanges))], corrupt=corrupt)
+        return audit([Transcript(self.params, tuple(self.exchanges))], corrupt=corrupt)
 
 
 def fed(village, clients=4, **changes):
