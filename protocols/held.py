@@ -19,6 +19,11 @@ class Answer:
     response: bytes = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Aborted:
+    """Client or server: the session failed and cannot go on."""
+
+
 T = TypeVar("T")
 
 

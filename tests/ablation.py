@@ -243,8 +243,8 @@ ABLATIONS = (
     Ablation(
         "session binding: messages name their session",
         "protocols/wire.py",
-        "if reader.take(len(params.session_id)) != params.session_id:",
-        "if not reader.take(len(params.session_id)):",
+        "if params is not None and reader.take(len(params.session_id)) != params.session_id:",
+        "if params is not None and not reader.take(len(params.session_id)):",
         f"{_SERVER}::test_a_masked_input_that_is_late_cannot_enter_the_next_sum",
     ),
     Ablation(
@@ -435,7 +435,7 @@ ABLATIONS = (
     ),
     Ablation(
         "one answer: the last request gets it again",
-        "protocols/secagg/client.py",
+        "protocols/answering.py",
         "if last is not None and last.request == request:",
         "if False:",
         f"{_EVIL}::test_the_same_request_gets_the_same_answer_until_the_next_one_and_no_other",
@@ -505,9 +505,9 @@ ABLATIONS = (
     ),
     Ablation(
         "one reveal: a refusal spends it too",
-        "protocols/secagg/client.py",
-        "after: tuple[ClientState, Answer | None] = Aborted(), None",
-        "after: tuple[ClientState, Answer | None] = state, last",
+        "protocols/answering.py",
+        "after: tuple[K | Aborted, Answer | None] = Aborted(), None",
+        "after: tuple[S | K | Aborted, Answer | None] = state, last",
         f"{_EVIL}::test_a_refused_request_cannot_be_followed_by_a_better_one",
     ),
     Ablation(
@@ -1566,7 +1566,7 @@ ABLATIONS = (
     ),
     Ablation(
         "speaking once: kept before it is sent",
-        "protocols/speakonce/client.py",
+        "protocols/answering.py",
         "        self._keep(after, answer)\n",
         "",
         "tests/protocols/speakonce/test_snapshot.py::test_what_is_not_kept_is_not_released",

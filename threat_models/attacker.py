@@ -172,6 +172,8 @@ class Attacker:
 
     def _read(self, session: int, transcript: Transcript) -> None:
         params = transcript.params
+        if not isinstance(params, SessionParams):
+            raise TypeError("this attacker reads sessions of five rounds")
         graphs: dict[int, Graph] = {}
         shown: dict[int, Mapping[int, Advertisement]] = {}
         own: dict[int, Advertisement] = {}

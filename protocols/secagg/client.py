@@ -21,11 +21,11 @@ CLI-10 Keys of neighbors that come after the client's patience are refused: unti
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from hashlib import sha256
 from typing import Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from ..answering import Answering
 from ..codec import Domain
 from ..errors import (
     FaultyServerError,
@@ -37,7 +37,7 @@ from ..errors import (
     require_type,
 )
 from ..graph import Graph
-from ..held import Answer, Held
+from ..held import Answer
 from ..masking import ALONE, Crew, Vectors, mask_vectors, pairwise_mask, self_mask
 from ..params import SessionParams
 from ..policy import ClientPolicy
@@ -80,7 +80,7 @@ CLIENT_RANDOM_BYTES = 2 * KEY_SIZE + 2 * SEED_SIZE
 """Uniform bytes a client consumes in a session: seal key, mask key, self-mask seed, sharing seed, 32 bytes each."""
 
 
-class Client:
+class Client(Answering[ClientState, KeptState]):
     """One client in one session.
 
     Args:
@@ -100,7 +100,7 @@ class Client:
         ParametersError: the client's own identity is not in its roster.
     """
 
-    __slots__ = ("_clock", "_crew", "_held", "_identity", "_last_session", "_roster", "_vault", "_vectors")
+    __slots__ = ("_clock", "_crew", "_identity", "_last_session", "_roster", "_vectors")
 
     def __init__(
         self,
@@ -120,14 +120,13 @@ class Client:
             raise LocalProtocolError(f"random: {CLIENT_RANDOM_BYTES} bytes are needed, got {len(random)}")
         if identity_of(identity) not in policy.roster:
             raise ParametersError("policy: the client's own identity is not in its roster")
+        super().__init__(Invited(policy=policy, random=bytes(random)), None, vault)
         self._identity = identity
         self._vectors = vectors
         self._clock = clock
-        self._vault = vault
         self._crew = crew
         self._last_session = policy.last_session
         self._roster: frozenset[bytes] = frozenset()
-        self._held: Held[tuple[ClientState, Answer | None]] = Held((Invited(policy=policy, random=bytes(random)), None))
 
     @classmethod
     def restore(
@@ -164,16 +163,15 @@ class Client:
         """
         position, state, answer = unseal(snapshot, key=vault.key, identity=identity_of(identity), at_least=at_least)
         client = cls.__new__(cls)
+        Answering.__init__(client, state, answer, vault)
         client._identity = identity
         client._vectors = vectors
         client._clock = clock
-        client._vault = vault
         client._crew = crew
         client._last_session = position.session
         client._roster = (
             frozenset(state.params.identities) if isinstance(state, InputMasked | SurvivorsSigned) else frozenset()
         )
-        client._held = Held((state, answer))
         return client
 
     @property
@@ -197,7 +195,7 @@ class Client:
         Raises:
             LocalProtocolError: another call is running, or was interrupted.
         """
-        return position_of(self._held.look()[0], self._last_session)
+        return position_of(self._state, self._last_session)
 
     @property
     def params(self) -> SessionParams | None:
@@ -206,17 +204,8 @@ class Client:
         Raises:
             LocalProtocolError: another call is running, or was interrupted.
         """
-        state = self._held.look()[0]
+        state = self._state
         return None if isinstance(state, Invited | Unmasked | Aborted) else state.params
-
-    def has_answered(self, data: bytes) -> bool:
-        """Whether this is the request that was answered last, so that its answer would be given again.
-
-        Raises:
-            LocalProtocolError: another call is running, or was interrupted.
-        """
-        last = self._held.look()[1]
-        return last is not None and last.request == sha256(data).digest()
 
     @property
     def finished(self) -> bool:
@@ -225,7 +214,7 @@ class Client:
         Raises:
             LocalProtocolError: another call is running, or was interrupted.
         """
-        return isinstance(self._held.look()[0], Unmasked | Aborted)
+        return isinstance(self._state, Unmasked | Aborted)
 
     def receive(self, data: bytes) -> bytes:
         """Answers one request of the server.
@@ -244,43 +233,19 @@ class Client:
             Exception: whatever `vectors` or `vault.keep` raises. Nothing is released, and this client is finished; one
                 restored from what was last stored is not, if it is `vault.keep` that failed.
         """
-        require_type("data", data, bytes)
-        state, last = self._held.take()
-        request = sha256(data).digest()
-        if last is not None and last.request == request:
-            self._held.put((state, last))
-            return last.response
-        after: tuple[ClientState, Answer | None] = Aborted(), None
-        try:
-            after = _, answer = self._advance(state, data, request)
-        finally:
-            self._held.put(after)
-        return answer.response
+        return self._respond(data, lambda state: self._step(state, data))
 
-    def _advance(self, state: ClientState, data: bytes, request: bytes) -> tuple[KeptState, Answer]:
-        """Answers a request that is not the last one again; what it returns has been kept."""
-        if isinstance(state, Aborted):
-            raise LocalProtocolError("this session was aborted: make a new Client for a new session")
-        try:
-            after, response = self._answer(state, data)
-        except InvalidDataError as error:
-            self._keep(Aborted(), None)
-            raise FaultyServerError(str(error)) from error
-        except Exception:
-            self._keep(Aborted(), None)
-            raise
+    def _step(self, state: ClientState, data: bytes) -> tuple[KeptState, bytes]:
+        after, response = self._answer(state, data)
         if isinstance(after, KeysAdvertised):
             self._last_session = after.params.session
         if isinstance(after, InputMasked):
             self._roster = frozenset(after.params.identities)
-        answer = Answer(request, response)
-        self._keep(after, answer)
-        return after, answer
+        return after, response
 
-    def _keep(self, state: KeptState, answer: Answer | None) -> None:
-        if self._vault is not None:
-            identity = identity_of(self._identity)
-            self._vault.keep(seal(state, answer, session=self._last_session, key=self._vault.key, identity=identity))
+    def _seal(self, state: KeptState, answer: Answer | None, vault: Vault) -> bytes:
+        identity = identity_of(self._identity)
+        return seal(state, answer, session=self._last_session, key=vault.key, identity=identity)
 
     def _answer(self, state: ClientState, data: bytes) -> tuple[KeptState, bytes]:
         request = request_type(data)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ..codec import Words
 from ..graph import Graph
+from ..held import Aborted as Aborted  # noqa: PLC0414  (one of both machines' states)
 from ..params import SessionParams
 from ..policy import ClientPolicy
 from ..primitives.key_agreement import KeyPair
@@ -36,11 +37,6 @@ from .messages import (
     UnmaskingRequest,
     UnmaskingResponse,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Aborted:
-    """Client or server: the session failed and cannot go on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

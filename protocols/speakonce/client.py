@@ -23,16 +23,16 @@ from typing import Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from ..answering import Answering
 from ..codec import Domain, encode_indices, encode_table
 from ..errors import (
     FaultyServerError,
     InvalidBoxError,
-    InvalidDataError,
     LocalProtocolError,
     PolicyRule,
     PolicyViolationError,
 )
-from ..held import Answer, Held
+from ..held import Answer
 from ..masking import ALONE, Crew, Mask, Vectors, mask_of_pair, mask_vectors, pairwise_secret, self_mask
 from ..primitives.field import decode_element
 from ..primitives.key_agreement import KEY_SIZE, KeyPair
@@ -56,7 +56,7 @@ from .messages import (
 )
 from .params import WindowParams
 from .policy import WindowPolicy
-from .snapshot import seal_state, unseal_state
+from .snapshot import position_of, seal_state, unseal_state
 from .statements import attest, commit, sign_prekeys, verify, verify_prekeys
 from .states import (
     CLIENT_TRANSITIONS,
@@ -73,7 +73,7 @@ CLIENT_RANDOM_BYTES = 2 * KEY_SIZE + 2 * SEED_SIZE
 """Uniform bytes a client consumes: seal key, mask key, self-mask seed, sharing seed, 32 bytes each."""
 
 
-class Client:
+class Client(Answering[ClientState, ClientState]):
     """One client in one session.
 
     Args:
@@ -88,7 +88,7 @@ class Client:
         LocalProtocolError: `random` has the wrong size.
     """
 
-    __slots__ = ("_crew", "_held", "_identity", "_session", "_vault")
+    __slots__ = ("_crew", "_identity", "_session")
 
     def __init__(
         self,
@@ -102,12 +102,11 @@ class Client:
     ) -> None:
         if len(random) != CLIENT_RANDOM_BYTES:
             raise LocalProtocolError(f"random: {CLIENT_RANDOM_BYTES} bytes are needed, got {len(random)}")
+        published = make_prekeys(identity, server_key=server_key, session=session, random=bytes(random))
+        super().__init__(published, None, vault)
         self._identity = identity
         self._session = session
-        self._vault = vault
         self._crew = crew
-        published = make_prekeys(identity, server_key=server_key, session=session, random=bytes(random))
-        self._held: Held[tuple[ClientState, Answer | None]] = Held((published, None))
 
     @classmethod
     def restore(
@@ -130,12 +129,30 @@ class Client:
             snapshot, key=vault.key, identity=identity_of(identity), at_least=at_least
         )
         client = cls.__new__(cls)
+        Answering.__init__(client, state, answer, vault)
         client._identity = identity
         client._session = position.session
-        client._vault = vault
         client._crew = crew
-        client._held = Held((state, answer))
         return client
+
+    @property
+    def position(self) -> Position:
+        """How far this client is.
+
+        Raises:
+            LocalProtocolError: another call is running, or was interrupted.
+        """
+        return position_of(self._state, self._session)
+
+    @property
+    def params(self) -> WindowParams | None:
+        """The parameters of the window that this client is a member in; None before it and after it.
+
+        Raises:
+            LocalProtocolError: another call is running, or was interrupted.
+        """
+        state = self._state
+        return state.params if isinstance(state, Appointed | BoxesOpened | SurvivorsSigned) else None
 
     @property
     def finished(self) -> bool:
@@ -144,7 +161,7 @@ class Client:
         Raises:
             LocalProtocolError: another call is running, or was interrupted.
         """
-        return isinstance(self._held.look()[0], Finished | Aborted)
+        return isinstance(self._state, Finished | Aborted)
 
     def publish(self) -> bytes:
         """Returns the client's signed prekeys, for the roster; they are kept first.
@@ -153,7 +170,7 @@ class Client:
             LocalProtocolError: the client has spoken, or the window is over.
             Exception: whatever `vault.keep` raises; nothing is released.
         """
-        state, _ = self._held.look()
+        state = self._state
         if not isinstance(state, PrekeysPublished):
             raise LocalProtocolError(f"prekeys in state {type(state).__name__}: they are spent")
         self._keep(state, None)
@@ -178,7 +195,7 @@ class Client:
                 vectors are not as agreed.
             Exception: whatever `vectors` or `vault.keep` raises.
         """
-        return self._run(data, lambda state: self._speak(state, data, policy, vectors))
+        return self._respond(data, lambda state: self._speak(state, data, policy, vectors))
 
     def receive(self, data: bytes) -> bytes:
         """Answers a request to a member of the committee.
@@ -194,7 +211,7 @@ class Client:
             LocalProtocolError: an earlier request had already ended the session; or another call is running.
             Exception: whatever `vault.keep` raises.
         """
-        return self._run(data, lambda state: self._answer(state, data))
+        return self._respond(data, lambda state: self._answer(state, data))
 
     def expire(self) -> None:
         """Forgets all keys and shares: by the client's own clock the window, or its time for members, is over.
@@ -207,41 +224,9 @@ class Client:
         self._held.put((Finished(), answer))
         self._keep(Finished(), answer)
 
-    def _run(self, data: bytes, advance: Callable[[ClientState], tuple[ClientState, bytes]]) -> bytes:
-        state, last = self._held.take()
-        request = sha256(data).digest()
-        if last is not None and last.request == request:
-            self._held.put((state, last))
-            return last.response
-        after: tuple[ClientState, Answer | None] = Aborted(), None
-        try:
-            after = _, answer = self._advance(state, request, advance)
-        finally:
-            self._held.put(after)
-        return answer.response
-
-    def _advance(
-        self, state: ClientState, request: bytes, advance: Callable[[ClientState], tuple[ClientState, bytes]]
-    ) -> tuple[ClientState, Answer]:
-        """Answers a request that is not the last one again; what it returns has been kept."""
-        if isinstance(state, Aborted):
-            raise LocalProtocolError("this session was aborted: its prekeys are spent")
-        try:
-            after, response = advance(state)
-        except InvalidDataError as error:
-            self._keep(Aborted(), None)
-            raise FaultyServerError(str(error)) from error
-        except Exception:
-            self._keep(Aborted(), None)
-            raise
-        answer = Answer(request, response)
-        self._keep(after, answer)
-        return after, answer
-
-    def _keep(self, state: ClientState, answer: Answer | None) -> None:
-        if self._vault is not None:
-            identity = identity_of(self._identity)
-            self._vault.keep(seal_state(state, answer, session=self._session, key=self._vault.key, identity=identity))
+    def _seal(self, state: ClientState, answer: Answer | None, vault: Vault) -> bytes:
+        identity = identity_of(self._identity)
+        return seal_state(state, answer, session=self._session, key=vault.key, identity=identity)
 
     def _speak(
         self, state: ClientState, data: bytes, policy: WindowPolicy, vectors: Callable[[], Vectors]

@@ -23,6 +23,11 @@ from .states import Aborted, Appointed, BoxesOpened, ClientState, Finished, Prek
 _DOMAIN = b"speakonce/1/snapshot\0"
 
 
+def position_of(state: ClientState, session: int) -> Position:
+    """How far a client in this state is, in this session."""
+    return Position(session=session, sequence=1 + tuple(_READERS).index(type(state)))
+
+
 def seal_state(state: ClientState, answer: Answer | None, *, session: int, key: bytes, identity: bytes) -> bytes:
     """Makes the snapshot of a state.
 
@@ -33,7 +38,7 @@ def seal_state(state: ClientState, answer: Answer | None, *, session: int, key: 
         key: 32 bytes.
         identity: The client's Ed25519 public key, 32 bytes.
     """
-    position = Position(session=session, sequence=1 + tuple(_READERS).index(type(state)))
+    position = position_of(state, session)
     content = b"".join((*_write(state), uint(answer is not None, 1), *write_answer(answer)))
     return seal_snapshot(content, position, key=key, identity=identity, domain=_DOMAIN)
 

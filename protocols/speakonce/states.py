@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..codec import Words
+from ..held import Aborted as Aborted  # noqa: PLC0414  (one of both machines' states)
 from ..primitives.key_agreement import KeyPair
 from ..primitives.merkle import Tree
 from .messages import (
@@ -31,11 +32,6 @@ from .messages import (
     UnmaskingResponse,
 )
 from .params import Prekeys, WindowParams
-
-
-@dataclass(frozen=True, slots=True)
-class Aborted:
-    """Client or server: the session failed and cannot go on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
