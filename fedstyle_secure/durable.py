@@ -17,6 +17,13 @@ _OWNER_ONLY: Final = 0o600
 _KEY_SIZE: Final = 32
 
 
+def user_state() -> Path:
+    """The product's folder in a user's state folder (XDG Base Directory Specification 0.8); it may not exist yet."""
+    state = os.environ.get("XDG_STATE_HOME", "")
+    home = Path(state) if Path(state).is_absolute() else Path.home() / ".local" / "state"
+    return home / "fedstyle-secure"
+
+
 class KeyFileError(OSError):
     """A key file is damaged, or others than its owner can read it."""
 

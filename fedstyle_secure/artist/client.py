@@ -58,7 +58,7 @@ class Line:
     Args:
         address: ``https://HOST:PORT``.
         certificates: The only authority that is trusted, PEM.
-        on_trouble: Is told, in a sentence, when the platform cannot be reached; and with "" when it can again.
+        on_trouble: Is told, in a sentence, when the platform cannot be reached, and when it can again.
         sleep: Waits so many seconds.
         random: Bytes from the operating system, for waits that do not fall together.
 
@@ -128,7 +128,7 @@ class Line:
                 wait = 0.0
             else:
                 if answer.status not in REPEATABLE:
-                    self._trouble("")
+                    self._relief()
                     return answer
                 self._trouble(f"{self._address} asks for patience: {answer.reason}")
                 wait = answer.wait
@@ -155,9 +155,13 @@ class Line:
         return min(wait, LONGEST_WAIT) + most * int.from_bytes(self._random(4), "big") / (1 << 32)
 
     def _trouble(self, sentence: str) -> None:
-        if sentence or self._is_in_trouble:
-            self._on_trouble(sentence)
-        self._is_in_trouble = bool(sentence)
+        self._is_in_trouble = True
+        self._on_trouble(sentence)
+
+    def _relief(self) -> None:
+        if self._is_in_trouble:
+            self._is_in_trouble = False
+            self._on_trouble(f"{self._address} answers again")
 
     def _why_untrusted(self, error: ssl.SSLCertVerificationError) -> str:
         now = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())

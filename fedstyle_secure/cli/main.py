@@ -17,6 +17,7 @@ from ..allocator import keep_freed_memory
 from ..bounds import NAMED
 from ..errors import FedStyleError, InputError
 from ..names import told_apart
+from .artist import artist_app
 from .audit import audit_app
 from .budget import budget_app
 from .experiments import experiment_app
@@ -147,5 +148,5 @@ def report(
 
 for command in (publish, atelier, card):
     app.command()(command)
-for group in (audit_app, budget_app, experiment_app, catalogue_app):
+for group in (artist_app, audit_app, budget_app, experiment_app, catalogue_app):
     app.add_typer(group)

@@ -23,7 +23,7 @@ from typing import Any, Final
 
 from ..artworks.artwork import Portfolio
 from ..config import Settings
-from ..durable import locked, replace
+from ..durable import locked, replace, user_state
 from ..errors import InputError
 from ..names import fold, told_apart
 from ..privacy.ledger import Ledger, LedgerError, key_path
@@ -37,10 +37,8 @@ _DIGEST: Final = 32  # hexadecimal digits of an artwork's digest: enough that no
 
 
 def default_folder() -> Path:
-    """Where ledgers are kept for a user: XDG Base Directory Specification 0.8."""
-    state = os.environ.get("XDG_STATE_HOME", "")
-    home = Path(state) if Path(state).is_absolute() else Path.home() / ".local" / "state"
-    return home / "fedstyle-secure" / "ledgers"
+    """Where ledgers are kept for a user."""
+    return user_state() / "ledgers"
 
 
 def ledgers_of(settings: Settings, run: Path) -> Path:

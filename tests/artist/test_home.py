@@ -30,7 +30,14 @@ INVITATION = Invitation(
     token=b"t" * 32,
     expires=1,
 )
-SPACE = Pins(style_space=b"s" * 32, architecture=b"a" * 32, encoder="lite0@0", log_origin="gallery.example/log", leaf=3)
+SPACE = Pins(
+    style_space=b"s" * 32,
+    architecture=b"a" * 32,
+    encoder="lite0@0",
+    log_origin="gallery.example/log",
+    leaf=3,
+    salt=b"z" * 32,
+)
 
 
 def pins(home):

@@ -1,0 +1,274 @@
+"""The agent: asks the platform whether there is something to do, does it within the artist's terms, and asks again.
+
+AGE-1  It calls out and is never called. What it gets counts only as what the pinned platform signed (LET-2); it decodes
+       models of the pinned architecture, and loads or runs nothing else.
+AGE-2  An answer is sent, the same bytes, until the platform has it or it is too late. The store has all that it follows
+       from, so that the agent killed at any moment gives that same answer (AGT-9, EGM-1).
+AGE-3  One agent a key: every start has a number of its own that rises. Where the platform says that another start is at
+       work, this agent stops.
+AGE-4  What is refused is counted, and told to the artist alone: to the platform it is silence.
+AGE-5  A disk that is full, or a state that cannot be read, answers nothing; the agent goes on from what is on disk when
+       that can be used again.
+"""
+
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Final
+
+from ..aggregation.letters import Envelope, ProtocolError, Purpose, answering
+from ..errors import FedStyleError, InputError
+from ..wire.routes import AGREED, INSTANCE_BYTES, NOTED, Route, Status
+from .acts import finish
+from .client import Answer, Line, LineError
+from .home import Home, read_pins
+from .store import StoreError
+
+if TYPE_CHECKING:
+    from .engagement import Engagement
+
+REFUSED_PAUSE: Final = 3.0
+"""Seconds between two looks at a request that was refused: it stays until its time is over."""
+TROUBLED_PAUSE: Final = 5.0
+"""Seconds before a disk that failed is tried again."""
+_INSTANCE, _REFUSALS, _ENDED = "instance", "refusals", "ended"
+_KEPT_REFUSALS: Final = 10
+
+
+class StoppedError(FedStyleError):
+    """The agent takes part no more; the message says why, and what a person can do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Word:
+    """What the agent is doing, for its artist's eyes.
+
+    Attributes:
+        state: In a few words.
+        training: Number of the training in hand; 0 for none.
+        answered: Answers that the platform has had since this start.
+        refused: Requests that were ever refused.
+        problem: What went wrong since the last answer that the platform has had; "" for nothing.
+    """
+
+    state: str
+    training: int
+    answered: int
+    refused: int
+    problem: str
+
+
+class Agent:
+    """One artist's agent at work.
+
+    Args:
+        home: Open, so that no other process has it.
+        tell: Is told what the agent is doing, whenever that changes.
+        agreed_to: Name of a roster that the artist agrees to whatever its terms say; "" for none.
+        sleep: Waits so many seconds.
+    """
+
+    def __init__(
+        self,
+        home: Home,
+        *,
+        tell: Callable[[Word], None] = lambda _word: None,
+        agreed_to: str = "",
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._home, self._tell_artist, self._agreed_to, self._sleep = home, tell, agreed_to, sleep
+        self._pins = read_pins(home.folder)
+        self._identity = home.identity
+        self._line = Line(self._pins.address, self._pins.certificates, on_trouble=self._note_trouble, sleep=sleep)
+        self._engagement: Engagement | None = None
+        self._last_refused = b""
+        self._word = Word(state="starting", training=0, answered=0, refused=self._refusals()["count"], problem="")
+
+    def run(self, *, until: Callable[[], bool] = lambda: False) -> None:
+        """Take part until somebody ends it.
+
+        Args:
+            until: Asked between two polls whether to stop.
+
+        Raises:
+            StoppedError: Another agent has this key, the platform knows it no more, or the log lied.
+            LineError: What answers is not the platform that was joined.
+            StoreError: The home cannot be used.
+            InputError: ``terms.toml`` is wrong.
+        """
+        ended = self._home.store.read(_ENDED)
+        if ended is not None:
+            raise StoppedError(ended.decode())
+        self._home.terms  # noqa: B018 - a sentence about a wrong line comes before anything else
+        poll = self._begin()
+        with self._line:
+            self._finish_what_was_begun()
+            while not until():
+                self._say(state="waiting")
+                answer = self._line.post(Route.NEXT, poll)
+                if answer.status == Status.DONE:
+                    self._take_up(answer.body)
+                elif answer.status != Status.NOTHING:
+                    self._stop(answer)
+
+    def _begin(self) -> bytes:
+        """Count this start, and make the poll that all of its calls send (AGE-3)."""
+        number = int.from_bytes(self._home.store.read(_INSTANCE) or b"", "big") + 1
+        self._home.store.write({_INSTANCE: number.to_bytes(8, "big")})
+        poll = Envelope(
+            sender=self._pins.identity,
+            recipient=self._pins.platform_key,
+            purpose=Purpose.POLL,
+            session=number,
+            round=0,
+            body=os.urandom(INSTANCE_BYTES),
+        )
+        return poll.seal(self._identity)
+
+    def _finish_what_was_begun(self) -> None:
+        """An act on its way when the agent was last killed, and a signature that the terms want."""
+        finish(self._home, self._line, self._pins)
+        self._sign_if_wanted()
+
+    def _take_up(self, data: bytes) -> None:
+        """Answer a request, or leave it unanswered (AGE-4, AGE-5)."""
+        digest = sha256(data).digest()
+        if digest == self._last_refused:
+            self._sleep(REFUSED_PAUSE)
+            return
+        try:
+            purpose = Envelope.claims(data).purpose
+            mailbox = answering(
+                self._handler(purpose), purpose, identity=self._identity, server_key=self._pins.platform_key
+            )
+            reply = mailbox(data)
+        except (OSError, StoreError) as error:
+            self._recover(error)
+        except (FedStyleError, ProtocolError) as error:
+            self._refuse(digest, error)
+        else:
+            self._send(reply)
+            if purpose is Purpose.OUTCOME:
+                self._sign_if_wanted()
+
+    def _handler(self, purpose: Purpose) -> Callable[[bytes], bytes]:
+        """What answers a request of this purpose."""
+        match purpose:
+            case Purpose.OFFER:
+                return self._receive_offer
+            case Purpose.ANNOUNCEMENT:
+                return self._in_training("training").receive_announcement
+            case Purpose.SESSION:
+                return self._in_training("in a session").receive_request
+            case Purpose.OUTCOME:
+                return self._receive_outcome
+        raise InputError(f"the platform asks for a {purpose.name.lower()}, which is not for an artist to answer")
+
+    def _receive_offer(self, body: bytes) -> bytes:
+        from ..transparency.watch import ForkError
+
+        try:
+            self._in_training("looking at an offer").receive_offer(body)
+        except ForkError as error:
+            self._end(f"{error}; what shows it is in {self._home.folder / 'evidence'}")
+        return AGREED
+
+    def _receive_outcome(self, body: bytes) -> bytes:
+        self._in_training("noting an outcome").receive_outcome(body)
+        return NOTED
+
+    def _in_training(self, state: str) -> "Engagement":
+        """What knows of trainings, and needs large libraries: an agent that waits does without."""
+        if self._engagement is None:
+            from .engagement import Engagement
+
+            self._engagement = Engagement(self._home, self._line, agreed_to=self._agreed_to)
+        facts = self._engagement.facts
+        self._say(state=state, training=0 if facts is None else facts.number)
+        return self._engagement
+
+    def _sign_if_wanted(self) -> None:
+        """Publish the signature of a training that is over, if the terms say so."""
+        if self._home.store.read("outcome") is None or not self._home.terms.sign:
+            return
+        engagement = self._in_training("signing")
+        if not engagement.can_sign:
+            return
+        try:
+            engagement.sign()
+        except LineError:
+            raise
+        except FedStyleError as error:
+            self._refuse(sha256(str(error).encode()).digest(), error)
+
+    def _send(self, reply: bytes) -> None:
+        """Hand an answer in (AGE-2)."""
+        answer = self._line.post(Route.ANSWERS, reply)
+        match answer.status:
+            case Status.DONE:
+                self._say(answered=self._word.answered + 1, problem="")
+            case Status.GONE:
+                self._say(problem="an answer came too late: the round was closed without it")
+            case Status.UNKNOWN | Status.CONFLICT:
+                self._stop(answer)
+            case _:
+                self._refuse(sha256(reply).digest(), LineError(f"an answer was not taken: {answer.reason}"))
+
+    def _stop(self, answer: Answer) -> None:
+        """The platform has nothing to say to this agent any more."""
+        remedies = {
+            Status.CONFLICT: "another agent with this key is at work, or this folder is an old copy: keep the newest "
+            "one and start only that; after a loss, `fedstyle artist recover` goes on with a new key",
+            Status.UNKNOWN: "the platform does not know this key any more: ask the operator for a new invitation",
+            Status.MALFORMED: "agent and platform do not understand each other: install the newest release",
+        }
+        remedy = remedies.get(Status(answer.status)) if answer.status in set(Status) else None
+        raise StoppedError(f"{remedy or 'the platform refuses this agent'} (the platform says: {answer.reason})")
+
+    def _end(self, sentence: str) -> None:
+        """Take part no more, after a restart neither."""
+        end(self._home, sentence)
+        raise StoppedError(sentence)
+
+    def _refuse(self, digest: bytes, error: Exception) -> None:
+        """Leave a request unanswered, and tell the artist why (AGE-4)."""
+        if isinstance(error, StoppedError):
+            raise error
+        self._last_refused = digest
+        refusals = self._refusals()
+        last = [*refusals["last"], {"time": round(time.time()), "reason": str(error)[:500]}]
+        refusals = {"count": refusals["count"] + 1, "last": last[-_KEPT_REFUSALS:]}
+        self._home.store.write({_REFUSALS: json.dumps(refusals).encode()})
+        self._say(state="waiting", refused=refusals["count"], problem=f"refused: {error}")
+
+    def _refusals(self) -> dict[str, Any]:
+        """How many requests were ever refused, and why the last ones."""
+        found: dict[str, Any] = json.loads(self._home.store.read(_REFUSALS) or b'{"count": 0, "last": []}')
+        return found
+
+    def _recover(self, error: Exception) -> None:
+        """Forget what is in memory, and try again from what is on disk (AGE-5)."""
+        if self._engagement is not None:
+            self._engagement.forget()
+        self._say(problem=f"{error}")
+        self._sleep(TROUBLED_PAUSE)
+
+    def _note_trouble(self, sentence: str) -> None:
+        self._say(problem=sentence)
+
+    def _say(self, **changes: Any) -> None:
+        """Tell the artist, and leave word in the home, where something changed."""
+        word = Word(**(asdict(self._word) | changes))
+        if word == self._word:
+            return
+        self._word = word
+        self._home.tell(asdict(word) | {"refusals": self._refusals()["last"]})
+        self._tell_artist(word)
+
+
+def end(home: Home, sentence: str) -> None:
+    """Let no agent take part from this home again; it says why."""
+    home.store.write({_ENDED: sentence.encode()})

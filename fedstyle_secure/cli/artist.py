@@ -1,0 +1,309 @@
+"""An artist's own commands: join a platform, take part, see what was spent, sign, leave, recover."""
+
+import math
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.live import Live
+from rich.text import Text
+
+from ..errors import FedStyleError, InputError
+from .options import Json
+from .screen import plain, screen
+
+if TYPE_CHECKING:
+    from ..artist.agent import Word
+    from ..artist.home import Home
+
+artist_app = typer.Typer(
+    name="artist",
+    help="Take part as an artist: artworks, key and budget stay on this machine.",
+    no_args_is_help=True,
+)
+
+HomeOption = Annotated[Path | None, typer.Option("--home", help="The artist's folder (default: in your state folder).")]
+
+
+def _home(home: Path | None) -> Path:
+    from ..durable import user_state
+
+    return user_state() / "artist" if home is None else home
+
+
+@artist_app.command("join")
+def join_platform(
+    invitation: Annotated[Path, typer.Argument(help="The file that the operator gave you.")],
+    artworks: Annotated[Path, typer.Option(help="Folder of your pictures; they are read here and go nowhere.")],
+    home: HomeOption = None,
+    name: Annotated[str | None, typer.Option(help="To be found by (default: the folder's name).")] = None,
+    link: Annotated[str | None, typer.Option(help="Public address to show with your name, https://...")] = None,
+    fingerprint: Annotated[
+        str | None, typer.Option(help="The platform's, as the operator told you; without it you are asked.")
+    ] = None,
+    terms: Annotated[
+        Path | None, typer.Option(help="Terms to begin with, instead of the proposed ones; you may change them later.")
+    ] = None,
+    nested: Annotated[bool, typer.Option(help="Take pictures in folders inside the folder, too.")] = False,
+    weights: Annotated[
+        Path | None, typer.Option(help="Weights file of an encoder that does not come with this program.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Join a platform: make a key, read your artworks once, write terms.toml for you to change."""
+    from ..artist.home import Home
+    from ..artist.joining import join, read_invitation
+    from ..artist.termsfile import StandingTerms, write_terms
+
+    invited = read_invitation(invitation)
+    if terms is not None:
+        StandingTerms.read(terms)
+    text = write_terms() if terms is None else terms.read_text(encoding="utf-8")
+    with closing(Home.make(_home(home), text)) as opened:
+        pins, gallery = join(
+            opened,
+            invited,
+            artworks,
+            name=name,
+            link=link,
+            nested=nested,
+            weights=weights,
+            confirm=lambda shown: _confirm(invited.address, shown, fingerprint),
+            screen=screen,
+        )
+        folder = opened.folder
+    read = len(gallery.portfolios[0].artworks)
+    screen.warn_left_out([{"file": one.file, "reason": one.reason} for one in gallery.left_out])
+    if as_json:
+        screen.json({"home": str(folder), "address": pins.address, "name": pins.name, "artworks": read})
+        return
+    screen.show(Text.assemble("Joined ", plain(pins.address), " as ", plain(pins.name), f" with {read} artworks."))
+    screen.show(Text.assemble("Read and change your terms: ", plain(str(folder / "terms.toml"))))
+    screen.show(Text.assemble("Copy to another machine: ", plain(str(folder / "ledger" / "recovery.json"))))
+    screen.show("Then take part: fedstyle artist run")
+
+
+def _confirm(address: str, shown: str, told: str | None) -> None:
+    """See that the artist knows the platform (JOI-3)."""
+    if told is not None:
+        if "".join(told.split()).casefold() != "".join(shown.split()).casefold():
+            raise InputError(
+                f"the invitation is of a platform with the fingerprint {shown}, and not of the one that you named: ask "
+                "the operator which is theirs"
+            )
+        return
+    if not sys.stdin.isatty():
+        raise InputError(f"name the platform's fingerprint with --fingerprint: the invitation's is {shown}")
+    screen.show(Text.assemble(plain(address), " has the fingerprint ", (shown, "bold")))
+    if not typer.confirm("Is it what the operator told you?", err=True):
+        raise FedStyleError("nothing was joined: ask the operator for the fingerprint, by another way than the file")
+
+
+@artist_app.command()
+def run(
+    home: HomeOption = None,
+    accept_roster: Annotated[
+        str, typer.Option(help="Name of a roster with many newcomers that you agree to, as a refusal named it.")
+    ] = "",
+) -> None:
+    """Take part within your terms, until Ctrl-C. Stopped or killed at any moment, it goes on where it was."""
+    from ..artist.agent import Agent
+    from ..artist.home import Home
+
+    with closing(Home.open(_home(home))) as opened, _telling() as tell:
+        Agent(opened, tell=tell, agreed_to=accept_roster).run()
+
+
+@contextmanager
+def _telling() -> Iterator[Callable[["Word"], None]]:
+    """A line that changes in a terminal, and plain lines elsewhere."""
+    live = Live(console=screen.notes, refresh_per_second=2, transient=True) if screen.notes.is_terminal else None
+    last: list[tuple[str, str]] = []
+
+    def tell(word: "Word") -> None:
+        if live is not None:
+            live.update(plain(_sentence(word)))
+        if word.problem and word.problem not in {problem for _, problem in last[-1:]}:
+            screen.warn(word.problem)
+        elif live is None and [word.state] != [state for state, _ in last[-1:]]:
+            screen.tell(_sentence(word))
+        last[:] = [(word.state, word.problem)]
+
+    with live or nullcontext():
+        yield tell
+
+
+def _sentence(word: "Word") -> str:
+    training = f", training {word.training}" if word.training else ""
+    refused = f", {word.refused} refused" if word.refused else ""
+    return f"{word.state}{training}: {word.answered} answers sent since the start{refused}"
+
+
+@artist_app.command()
+def status(home: HomeOption = None, as_json: Json = False) -> None:
+    """What your agent did last, and what it refused."""
+    from ..artist.home import read_pins, read_status
+
+    folder = _home(home)
+    pins, word, spent = read_pins(folder), read_status(folder), _spent(folder)
+    facts = {
+        "home": str(folder),
+        "address": pins.address,
+        "fingerprint": pins.fingerprint,
+        "name": pins.name,
+        "identity": pins.identity.hex(),
+        "agent": word or None,
+        "spent": spent,
+    }
+    if as_json:
+        screen.json(facts)
+        return
+    table = screen.table("", "")
+    table.add_row("platform", plain(f"{pins.address}  {pins.fingerprint}"))
+    table.add_row("you", plain(f"{pins.name}, key {pins.identity.hex()[:16]}"))
+    if word:
+        when = datetime.fromtimestamp(word.get("time", 0), UTC).strftime("%Y-%m-%d %H:%M UTC")
+        table.add_row("agent", plain(f"{word.get('state')}, training {word.get('training')} ({when})"))
+        table.add_row("refused", plain(str(word.get("refused", 0))))
+        for one in word.get("refusals", []):
+            table.add_row("", plain(str(one.get("reason"))))
+        if word.get("problem"):
+            table.add_row("problem", plain(str(word["problem"])))
+    else:
+        table.add_row("agent", "has not run yet: fedstyle artist run")
+    table.add_row("spent", plain(_spoken(spent)))
+    screen.show(table)
+
+
+@artist_app.command()
+def budget(home: HomeOption = None, as_json: Json = False) -> None:
+    """What was ever released of your artworks here, and what it cost in each view."""
+    from ..privacy.mechanism import View
+
+    folder = _home(home)
+    ledger, spent = _ledger(folder), _spent(folder)
+    releases = [
+        {
+            "release": release.name,
+            "iteration": release.iteration,
+            "session": release.session.number if release.session else None,
+        }
+        for release in ledger.releases
+    ]
+    if as_json:
+        screen.json({"spent": spent, "releases": releases, "ledger": str(ledger.path)})
+        return
+    table = screen.table("view", "epsilon spent", title=f"at delta {ledger.delta:g}; limit {ledger.limit:g}")
+    for view in View:
+        table.add_row(view.value, _number(spent[view.value]))
+    screen.show(table)
+    lines = screen.table("release", "iteration", "session")
+    for one in releases:
+        lines.add_row(*(plain("" if part is None else str(part)) for part in one.values()))
+    screen.show(lines)
+
+
+def _ledger(folder: Path) -> Any:
+    """The ledger as it is on disk, whoever is adding to it."""
+    from ..artist.home import ledger_path, read_terms
+    from ..privacy.ledger import Ledger
+
+    terms = read_terms(folder)
+    return Ledger.read(ledger_path(folder), limit=terms.epsilon, delta=terms.delta, view=terms.view)
+
+
+def _spent(folder: Path) -> dict[str, float | None]:
+    """Epsilon by view, with limit and delta; None for no bound."""
+    from ..privacy.mechanism import View
+
+    ledger = _ledger(folder)
+    spent = {view.value: ledger.spent(view) for view in View}
+    finite = {name: value if math.isfinite(value) else None for name, value in spent.items()}
+    return {**finite, "limit": ledger.limit, "delta": ledger.delta}
+
+
+def _spoken(spent: dict[str, float | None]) -> str:
+    parts = (f"{_number(spent[view])} {view}" for view in ("aggregate", "local"))
+    return f"epsilon {', '.join(parts)}; limit {_number(spent['limit'])} at delta {spent['delta']:g}"
+
+
+def _number(value: float | None) -> str:
+    return "no bound" if value is None else f"{value:.3g}"
+
+
+@contextmanager
+def _opened(home: Path | None) -> Iterator["Home"]:
+    """A home that no agent is running in."""
+    from ..artist.home import Home
+
+    with closing(Home.open(_home(home))) as opened:
+        yield opened
+
+
+@artist_app.command()
+def sign(
+    home: HomeOption = None,
+    withdraw: Annotated[bool, typer.Option(help="Take the published signature out of the catalogue instead.")] = False,
+) -> None:
+    """Publish a signature of the last training, so that buyers find you; it costs epsilon, and stays public."""
+    from ..artist.acts import act
+    from ..artist.client import Line
+    from ..artist.engagement import Engagement
+    from ..artist.home import read_pins
+    from ..wire.messages import Withdraw
+
+    with _opened(home) as opened:
+        pins = read_pins(opened.folder)
+        with Line(pins.address, pins.certificates, on_trouble=screen.tell) as line:
+            if withdraw:
+                leaf = act(opened, line, pins, Withdraw())
+                screen.show(f"Withdrawn (entry {leaf} of the log): you are not in the next catalogue.")
+            else:
+                leaf = Engagement(opened, line).sign()
+                screen.show(f"Signed (entry {leaf} of the log): buyers find you in the next catalogue.")
+
+
+@artist_app.command()
+def leave(home: HomeOption = None) -> None:
+    """Leave the platform: your key is retired and your signature withdrawn; your ledger stays with you."""
+    from ..artist.acts import act
+    from ..artist.agent import end
+    from ..artist.client import Line
+    from ..artist.home import read_pins
+    from ..wire.messages import Leave
+
+    with _opened(home) as opened:
+        pins = read_pins(opened.folder)
+        with Line(pins.address, pins.certificates, on_trouble=screen.tell) as line:
+            leaf = act(opened, line, pins, Leave())
+        end(opened, f"you left {pins.address} (entry {leaf} of its log)")
+    screen.show(f"Left (entry {leaf} of the log). What was released stays released; your ledger keeps counting it.")
+
+
+@artist_app.command()
+def recover(
+    file: Annotated[
+        Path | None, typer.Argument(help="recovery.json of the lost machine; none if it is lost too.")
+    ] = None,
+    home: HomeOption = None,
+    complete: Annotated[
+        bool, typer.Option(help="Nothing was released after the file was written: count no more than it says.")
+    ] = False,
+) -> None:
+    """After `join` on a new machine: count what the lost one released, or all of it as spent."""
+    from ..artist import recovery
+
+    content = None
+    if file is not None:
+        try:
+            content = file.read_bytes()
+        except OSError as error:
+            raise InputError(f"the recovery file {file} cannot be read: {error.strerror}") from error
+    with _opened(home) as opened:
+        ledger = recovery.recover(opened.ledger_path, content, opened.terms, is_complete=complete)
+    spent = ledger.spent(ledger.view)
+    screen.show(f"Epsilon {spent:.3g} of {ledger.limit:g} counts as spent, in {len(ledger.releases)} releases.")
