@@ -3,8 +3,8 @@
 EGM-1  What was agreed to is in the store before it is answered: killed at any moment, the agent is in the same
        training.
 EGM-2  The ledger's recovery file is written anew after whatever charged something.
-EGM-3  A training is taken part in only on the log that this artist saw grow (MSG-1); a log that shows another history
-       is kept as evidence.
+EGM-3  A training is taken part in only on the log that this artist saw grow (OFF-1); what shows that it lies is kept
+       as evidence.
 """
 
 import os
@@ -23,6 +23,7 @@ from ..encoder.signature_space import SignatureSpace
 from ..errors import FedStyleError
 from ..privacy.ledger import Ledger, LedgerError
 from ..training.codebook import new_codebook
+from ..transparency.tree import ProofError
 from ..transparency.watch import ForkError, Watch
 from ..wire.log import LogReader
 from ..wire.messages import Facts, Offer, Outcome, Publish
@@ -206,6 +207,9 @@ class Engagement:
             return offer.enter(seen, growth)
         except ForkError as error:
             self._home.keep_evidence("fork", error.evidence)
+            raise
+        except ProofError:
+            self._home.keep_evidence("offer", offer.encode())
             raise
 
     @contextmanager
