@@ -72,6 +72,8 @@ class Status(IntEnum):
     """An unknown or retired key, or a signature that does not verify."""
     MISSING = 404
     WRONG_METHOD = 405
+    TOO_SLOW = 408
+    """The body did not come in time; send it again."""
     CONFLICT = 409
     """Another answer than the first; a number that was used; or another instance of this agent is at work."""
     GONE = 410
@@ -79,11 +81,13 @@ class Status(IntEnum):
     TOO_LARGE = 413
     TOO_MANY = 429
     """Wait for as many seconds as ``Retry-After`` says."""
+    BROKEN = 500
+    """An error of the platform's own."""
     NOT_NOW = 503
     """The platform cannot keep it now, or has not asked yet; send the same again after ``Retry-After`` seconds."""
 
 
-REPEATABLE: Final = frozenset({Status.TOO_MANY, Status.NOT_NOW})
+REPEATABLE: Final = frozenset({Status.TOO_SLOW, Status.TOO_MANY, Status.NOT_NOW})
 """Statuses after which the same bytes are sent again."""
 
 ANSWERED: Final = frozenset({Purpose.ANNOUNCEMENT, Purpose.SESSION, Purpose.OFFER, Purpose.OUTCOME})

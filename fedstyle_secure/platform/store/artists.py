@@ -30,8 +30,8 @@ ARTISTS: Final = Table(
     METADATA,
     Column("id", NUMBER, primary_key=True),
     Column("label", String, nullable=False, unique=True),
-    Column("name", String, nullable=False),
-    Column("folded", String, nullable=False, unique=True),
+    Column("name", String),
+    Column("folded", String, unique=True),
     Column("link", String),
     Column("terms", LargeBinary, nullable=False),
 )
@@ -150,17 +150,29 @@ class Listed:
     identity: bytes | None
 
 
-def find_identity(connection: Connection, key: bytes) -> Enrolled | None:
-    """Who speaks under a key; None for one that is unknown or retired (TOK-2)."""
-    columns = [
-        IDENTITIES.c[name] for name in ("artist", "instance", "instance_start", "act", "act_digest", "act_answer")
-    ]
-    row = connection.execute(
-        select(ARTISTS.c.label, *columns)
+def find_identity(connection: Connection, key: bytes, *, is_locked: bool = False) -> Enrolled | None:
+    """Who speaks under a key; None for one that is unknown or retired (TOK-2).
+
+    Args:
+        connection: Of a writer if `is_locked`.
+        key: Ed25519 public key, 32 bytes.
+        is_locked: Whether no other process may change it until the transaction ends.
+    """
+    names = ("artist", "instance", "instance_start", "act", "act_digest", "act_answer")
+    wanted = (
+        select(ARTISTS.c.label, *(IDENTITIES.c[name] for name in names))
         .join_from(IDENTITIES, ARTISTS)
         .where(IDENTITIES.c.key == key, IDENTITIES.c.retired.is_(None))
-    ).one_or_none()
+    )
+    row = connection.execute(wanted.with_for_update() if is_locked else wanted).one_or_none()
     return None if row is None else Enrolled(**row._mapping)
+
+
+def answer_again(connection: Connection, key: bytes, digest: bytes) -> bytes | None:
+    """What a key's last act was answered, retired or not, if it was this one; None otherwise."""
+    return connection.execute(
+        select(IDENTITIES.c.act_answer).where(IDENTITIES.c.key == key, IDENTITIES.c.act_digest == digest)
+    ).scalar_one_or_none()
 
 
 def add_token(connection: Connection, *, digest: bytes, label: str, expires: int) -> None:
@@ -238,6 +250,13 @@ def is_name_taken(connection: Connection, folded: str, label: str) -> bool:
         connection.execute(select(ARTISTS.c.id).where(ARTISTS.c.folded == folded, ARTISTS.c.label != label)).first()
         is not None
     )
+
+
+def forget_artist(connection: Connection, artist: int) -> None:
+    """Delete name, link, terms and salts of an artist who left: what the log holds of it says nothing any more."""
+    gone = {"name": None, "folded": None, "link": None, "terms": b""}
+    connection.execute(update(ARTISTS).where(ARTISTS.c.id == artist).values(**gone))
+    connection.execute(update(IDENTITIES).where(IDENTITIES.c.artist == artist).values(salt=b""))
 
 
 def retire(connection: Connection, artist: int, *, now: int) -> None:

@@ -169,9 +169,14 @@ def oldest_request(connection: Connection, identity: bytes) -> bytes | None:
     ).scalar_one_or_none()
 
 
+def newest_request(connection: Connection) -> int:
+    """Number of the newest request of all; 0 for none."""
+    return connection.execute(select(func.max(REQUESTS.c.id))).scalar_one() or 0
+
+
 def identities_asked_after(connection: Connection, request: int) -> tuple[int, frozenset[bytes]]:
-    """Whom newer requests wait for, and the newest request's number."""
-    newest = connection.execute(select(func.max(REQUESTS.c.id))).scalar_one() or 0
+    """The newest request's number, and whom requests above another number are for."""
+    newest = newest_request(connection)
     if newest <= request:
         return newest, frozenset()
     asked = connection.execute(select(REQUESTS.c.identity).where(REQUESTS.c.id > request).distinct()).scalars()
@@ -212,7 +217,7 @@ def keep_reply(connection: Connection, answer: Envelope, envelope: bytes) -> Ver
         .order_by(REQUESTS.c.id.desc())
     ).first()
     if request is None:
-        return Verdict.EARLY if _is_ahead(connection, answer) else Verdict.CLOSED
+        return verdict_unasked(connection, answer)
     digest = sha256(envelope).digest()
     if request.digest is not None:
         return Verdict.KEPT if request.digest == digest else Verdict.OTHER
@@ -231,6 +236,18 @@ def keep_reply(connection: Connection, answer: Envelope, envelope: bytes) -> Ver
         )
     )
     return Verdict.KEPT
+
+
+def verdict_unasked(connection: Connection, answer: Envelope) -> Verdict:
+    """Whether what nobody asked for comes too early, being newer than all that was asked, or too late."""
+    last = connection.execute(
+        select(REQUESTS.c.session, REQUESTS.c.round)
+        .where(REQUESTS.c.identity == answer.sender, REQUESTS.c.purpose == answer.purpose.value)
+        .order_by(REQUESTS.c.session.desc(), REQUESTS.c.round.desc())
+        .limit(1)
+    ).one_or_none()
+    is_ahead = last is None or (answer.session, answer.round) > (last.session, last.round)
+    return Verdict.EARLY if is_ahead else Verdict.CLOSED
 
 
 def forget_messages(connection: Connection, training: int) -> None:
@@ -267,17 +284,6 @@ def _is_of(answer: Envelope) -> tuple[ColumnElement[bool], ...]:
         REQUESTS.c.session == answer.session,
         REQUESTS.c.round == answer.round,
     )
-
-
-def _is_ahead(connection: Connection, answer: Envelope) -> bool:
-    """Whether an answer is to something newer than all that this artist was asked for this purpose."""
-    last = connection.execute(
-        select(REQUESTS.c.session, REQUESTS.c.round)
-        .where(REQUESTS.c.identity == answer.sender, REQUESTS.c.purpose == answer.purpose.value)
-        .order_by(REQUESTS.c.session.desc(), REQUESTS.c.round.desc())
-        .limit(1)
-    ).one_or_none()
-    return last is None or (answer.session, answer.round) > (last.session, last.round)
 
 
 def _header(request: bytes) -> dict[str, object]:

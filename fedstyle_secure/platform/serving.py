@@ -1,0 +1,103 @@
+"""Listening: uvicorn with httptools, and what it lacks against those who are slow on purpose.
+
+SRV-1  The head of a request must be there within ten seconds of its connection, or of its own first byte; else the
+       connection is closed.
+SRV-2  Nothing listens on another address than the settings name, which is loopback unless an operator changed it.
+"""
+
+import asyncio
+from typing import Any, Final
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from ..wire.routes import encode_error
+from ..wire.tls import server_context
+from .settings import PlatformFolder, Settings
+
+HEAD_SECONDS: Final = 10.0
+KEEP_ALIVE_SECONDS: Final = 75
+"""Agents compute for a while between two requests; what proxies keep."""
+_BACKLOG: Final = 2048
+
+
+class PatientProtocol(HttpToolsProtocol):
+    """HTTP/1.1 that waits for a head, but not for ever (SRV-1)."""
+
+    _head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A connection begins, and its first head is awaited."""
+        super().connection_made(transport)
+        self._expect_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """A connection ended."""
+        self._forget_head()
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        """A head begins; of the first one on a connection, the time runs since the connection began."""
+        super().on_message_begin()
+        if self._head_timer is None:
+            self._expect_head()
+
+    def on_headers_complete(self) -> None:
+        """A head is there."""
+        self._forget_head()
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002  (a parser's own words)
+        """What is no HTTP is answered like all that is refused."""
+        body = encode_error("no request of HTTP/1.1")
+        head = "HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\nconnection: close\r\n"
+        self.transport.write(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
+        self.transport.close()
+
+    def _expect_head(self) -> None:
+        self._head_timer = self.loop.call_later(HEAD_SECONDS, self._give_up)
+
+    def _forget_head(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _give_up(self) -> None:
+        if self.transport is not None and not self.transport.is_closing():
+            self.transport.close()
+
+
+def make_server(app: Any, folder: PlatformFolder, settings: Settings) -> uvicorn.Server:
+    """A server that is ready to run.
+
+    Args:
+        app: The ASGI application.
+        folder: Where certificates are.
+        settings: Where to listen.
+
+    Raises:
+        InputError: The certificate or its key cannot be read.
+    """
+    host, port = settings.listen_on
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        http=PatientProtocol,
+        ws="none",
+        loop="asyncio",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=5,
+        limit_concurrency=settings.connections,
+        backlog=_BACKLOG,
+        proxy_headers=bool(settings.proxies),
+        forwarded_allow_ips=list(settings.proxies),
+    )
+    config.load()
+    if settings.has_tls:
+        config.ssl = server_context(folder.certificate, folder.certificate_key)
+    return uvicorn.Server(config)
