@@ -1,8 +1,8 @@
 """Listening: uvicorn with httptools, and what it lacks against those who are slow on purpose.
 
-SRV-1  The head of a request must be there within ten seconds of its connection, or of its own first byte; else the
+LST-1  The head of a request must be there within ten seconds of its connection, or of its own first byte; else the
        connection is closed.
-SRV-2  Nothing listens on another address than the settings name, which is loopback unless an operator changed it.
+LST-2  Nothing listens on another address than the settings name, which is loopback unless an operator changed it.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ _BACKLOG: Final = 2048
 
 
 class PatientProtocol(HttpToolsProtocol):
-    """HTTP/1.1 that waits for a head, but not for ever (SRV-1)."""
+    """HTTP/1.1 that waits for a head, but not for ever (LST-1)."""
 
     _head_timer: asyncio.TimerHandle | None = None
 

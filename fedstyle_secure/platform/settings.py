@@ -1,7 +1,7 @@
 """A platform's folder: its settings in one file, its secrets in others, which only their owner can read.
 
-SET-1  A setting that is unknown, missing or out of range is refused, never guessed.
-SET-2  No setting is a secret: `platform.toml` may be shown to anybody. What is secret lies in ``secrets/``, is refused
+PST-1  A setting that is unknown, missing or out of range is refused, never guessed.
+PST-2  No setting is a secret: `platform.toml` may be shown to anybody. What is secret lies in ``secrets/``, is refused
        where others can read it, and is in no error, log or listing.
 """
 
@@ -91,7 +91,7 @@ class Settings:
 
     @classmethod
     def decode(cls, text: str) -> "Settings":
-        """Read the file (SET-1).
+        """Read the file (PST-1).
 
         Raises:
             InputError: It is no TOML, or a setting is unknown, missing, of another kind or out of range.
@@ -183,7 +183,7 @@ class PlatformFolder:
 
 
 def read_secret(path: Path) -> bytes:
-    """A file that only its owner can read (SET-2).
+    """A file that only its owner can read (PST-2).
 
     Raises:
         InputError: It is missing, or others can read it.
@@ -197,7 +197,7 @@ def read_secret(path: Path) -> bytes:
 
 
 def write_secret(path: Path, content: bytes) -> None:
-    """A new file that only its owner can read (SET-2).
+    """A new file that only its owner can read (PST-2).
 
     Raises:
         OSError: It is there, or cannot be written.
