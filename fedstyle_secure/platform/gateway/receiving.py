@@ -1,9 +1,9 @@
 """How an envelope comes in: the order of checks, cheapest first, so that what is refused cost little.
 
-RCV-1  The order is length, rate, header, sender, size, body, signature: no body is read before a key that may speak is
+DOR-1  The order is length, rate, header, sender, size, body, signature: no body is read before a key that may speak is
        named and its size is allowed, and nothing is done before its signature holds.
-RCV-2  A retired or unknown key, or a signature that does not hold, is answered alike: 401.
-RCV-3  What is refused tells nothing of anybody else: a sentence about the request itself.
+DOR-2  A retired or unknown key, or a signature that does not hold, is answered alike: 401.
+DOR-3  What is refused tells nothing of anybody else: a sentence about the request itself.
 """
 
 import asyncio
@@ -154,7 +154,7 @@ class Reception:
 
 
 UNKNOWN: Final = "an unknown or retired key, or a signature that does not hold: join with an invitation"
-"""What every key that may not speak is told (RCV-2)."""
+"""What every key that may not speak is told (DOR-2)."""
 
 
 def refusal(verdict: Verdict) -> RefusedError:
