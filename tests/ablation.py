@@ -1886,6 +1886,34 @@ ABLATIONS = (
         "        collections, listings = [], self._edition.listings if self._edition else {}\n",
         "tests/platform/gateway/test_public.py::test_ctg2_what_was_withdrawn_is_in_no_manifest_and_no_file_from_then_on",
     ),
+    Ablation(
+        "visit: the proof of a fork is kept",
+        "fedstyle_secure/runs/visiting.py",
+        "self._keep_evidence(error.evidence)",
+        "self.folder",
+        "tests/runs/test_visiting.py::test_vis3_a_fork_is_refused_and_the_proof_is_kept",
+    ),
+    Ablation(
+        "visit: a file is what its name says",
+        "fedstyle_secure/runs/visiting.py",
+        "        if sha256(content).digest() != digest:\n            raise",
+        "        if False:\n            raise",
+        "tests/runs/test_visiting.py::test_vis2_bytes_that_were_altered_are_refused",
+    ),
+    Ablation(
+        "visit: what was withdrawn is removed here",
+        "fedstyle_secure/runs/visiting.py",
+        "            shutil.rmtree(edition, ignore_errors=True)\n            draft.rename(edition)\n",
+        "            edition.exists() or draft.rename(edition)\n",
+        "tests/runs/test_visiting.py::test_vis4_what_was_withdrawn_is_gone_with_the_next_visit",
+    ),
+    Ablation(
+        "visit: in the clear only within this machine",
+        "fedstyle_secure/wire/fetching.py",
+        '(parts.scheme == "http" and self._host in _LOOPBACK)',
+        'parts.scheme == "http"',
+        "tests/runs/test_visiting.py::test_what_is_no_address_is_refused",
+    ),
 )
 
 

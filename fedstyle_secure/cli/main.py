@@ -21,6 +21,7 @@ from .artist import artist_app
 from .audit import audit_app
 from .budget import budget_app
 from .experiments import experiment_app
+from .log import log_app
 from .options import Json, number
 from .runs import card, catalogue_app, publish
 from .screen import plain, screen
@@ -108,8 +109,18 @@ def root(version: Annotated[bool, typer.Option("--version", help="Print the vers
 
 @app.command()
 def search(
-    run: Annotated[Path, typer.Argument(help="Folder of a run, or of what was published of it.")],
-    image: Annotated[Path, typer.Argument(help="The picture to find artists for; it does not leave this machine.")],
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="[RUN] PICTURE",
+            help="Folder of a run, or of what was published of it, unless there is --platform; and the picture to find "
+            "artists for, which does not leave this machine.",
+        ),
+    ],
+    platform: Annotated[
+        str | None,
+        typer.Option(help="Search a platform's catalogue: a file of its pins, an invitation, or its https:// address."),
+    ] = None,
     weights: Annotated[
         Path | None, typer.Option(help="Weights file of a timm or torchvision encoder, which a run does not hold.")
     ] = None,
@@ -120,9 +131,17 @@ def search(
     from ..runs.folder import opened
     from ..runs.search import open_run
 
+    if len(paths) != (2 if platform is None else 1):
+        raise InputError("search takes a run and a picture, or one picture and --platform")
+    *runs, image = paths
     keep_freed_memory()
-    with opened(run):
-        parts = open_run(run, weights=weights)
+    if platform is None:
+        with opened(runs[0]):
+            parts = open_run(runs[0], weights=weights)
+    else:
+        from ..runs.visiting import visit
+
+        parts = open_run(visit(platform, tell=screen.tell).fetch_catalogue(), weights=weights)
     found = parts.search(image, top=top)
     if as_json:
         screen.json({"results": [{"rank": result.rank, "artist": result.artist} for result in found]})
@@ -148,5 +167,5 @@ def report(
 
 for command in (publish, atelier, card):
     app.command()(command)
-for group in (artist_app, audit_app, budget_app, experiment_app, catalogue_app):
+for group in (artist_app, audit_app, budget_app, experiment_app, catalogue_app, log_app):
     app.add_typer(group)

@@ -12,13 +12,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self
 
-from ..errors import InputError
+from ..errors import FedStyleError, InputError
 from .checkpoints import Checkpoint
 from .leaves import Leaf, decode
 from .tree import HASH_BYTES, ProofError, Tree, verify_entry, verify_growth
 
 
-class ForkError(InputError):
+class ForkError(FedStyleError):
     """The log shows another history than before; nothing that it says is to be believed any more.
 
     Attributes:

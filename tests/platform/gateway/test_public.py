@@ -54,7 +54,7 @@ def platform(new_url, tmp_path):
         log_origin=signer.said.origin,
     )
     catalogue = Catalogue(database, logbook, signer)
-    with serving([*log_routes(logbook), *catalogue_routes(catalogue, pins)]) as address:
+    with serving(lambda _address: [*log_routes(logbook), *catalogue_routes(catalogue, pins)]) as address:
         yield SimpleNamespace(
             address=address, pins=pins, database=database, artists=artists, model=model, fetch=Fetcher(address).get
         )
