@@ -143,7 +143,7 @@ def test_vis2_a_platform_that_hides_or_shows_what_the_log_does_not_say_is_refuse
     [
         ("/v1/catalogue", b'"signature":"', b'"signature":"00', InputError),
         ("/v1/log/leaves", b"published", b"withdrawn", ProofError),
-        ("/v1/files", b"__metadata__", b"__metadatb__", InputError),
+        ("/v1/files", b"head", b"hebd", InputError),
     ],
 )
 def test_vis2_bytes_that_were_altered_are_refused(shown, tmp_path, route, old, new, error):
