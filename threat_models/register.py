@@ -16,7 +16,7 @@ from types import ModuleType
 
 from .claim import Attack, Claim, Defended
 
-NUMBERS = (*range(1, 23), 27)
+NUMBERS = (*range(1, 24), 27)
 """Every threat's number; those between are kept for a platform on a network."""
 
 _MODULE = re.compile(r"tm(\d\d)_[a-z0-9_]+")
