@@ -121,9 +121,9 @@ _NOBODY: Final = Watch(origin=_ORIGIN, key=_LOG_KEY.public_key().public_bytes_ra
 _SALT, _TRAINING, _MODEL = (sha256(name.encode()).digest() for name in ("salt", "training", "model"))
 
 
-def defended(_deployment: Deployment) -> bool:
-    """Wherever there is a log: in one process there is none, and nobody to show another."""
-    return True
+def defended(deployment: Deployment) -> bool:
+    """Two honest artists are in any sum: one alone has no neighbor who was shown the same log."""
+    return deployment.honest >= 2
 
 
 def attack(without: frozenset[str], _effort: Effort) -> Figures:

@@ -59,6 +59,7 @@ DECISIVE = [
     (22, {"unit": "artist"}, {"epsilon": 9.0}),
     (22, {"unit": "artist"}, {"sign": False}),
     (22, {"unit": "artist"}, {"clients": 7}),
+    (23, {}, {"min_survivors": 2}),
     (27, {}, {"privacy": "none"}),
 ]
 
