@@ -142,6 +142,6 @@ def test_a_restored_database_shows_nothing_until_a_person_begins_anew(signer, tm
     with pytest.raises(InputError, match="not of"):
         seen.take(Logbook(database, signer).checkpoint(), ())
     anew = Logbook(database, signer)
-    opening = watch_of(signer).take(anew.checkpoint(), ()).read(anew.entries(0, 1))[0]
+    opening = watch_of(signer).take(anew.checkpoint(), ()).read(anew.entries(0, 4))[0]
     assert (opening.number, opening.size, opening.root) == (2, seen.size, seen.newest.root)
     database.close()

@@ -4,6 +4,7 @@ TOK-1  A token enrols one identity, once, before it expires and unless it was re
 TOK-2  An artist has one identity that is not retired; a retired one is never used again.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
@@ -23,6 +24,7 @@ from sqlalchemy import (
     update,
 )
 
+from ...transparency.leaves import commit_identity
 from .schema import METADATA, NUMBER
 
 ARTISTS: Final = Table(
@@ -264,6 +266,14 @@ def retire(connection: Connection, artist: int, *, now: int) -> None:
     connection.execute(
         update(IDENTITIES).where(IDENTITIES.c.artist == artist, IDENTITIES.c.retired.is_(None)).values(retired=now)
     )
+
+
+def retire_entered(connection: Connection, commitments: Collection[bytes], *, now: int) -> None:
+    """Let identities never speak again that a log retires under these commitments."""
+    active = select(IDENTITIES.c.key, IDENTITIES.c.salt).where(IDENTITIES.c.retired.is_(None))
+    for key, salt in connection.execute(active).all():
+        if commit_identity(key, salt) in commitments:
+            connection.execute(update(IDENTITIES).where(IDENTITIES.c.key == key).values(retired=now))
 
 
 def replace_identity(connection: Connection, artist: int, identity: Entry, *, now: int) -> None:

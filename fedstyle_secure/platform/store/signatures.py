@@ -4,11 +4,12 @@ PSG-1  What is published or withdrawn is entered into the log in the same transa
        else than the log says.
 """
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from sqlalchemy import Column, Connection, ForeignKey, Index, LargeBinary, Row, String, Table, insert, select, update
 
-from ...transparency.leaves import Published, Withdrawn
+from ...transparency.leaves import Leaf, Published, Withdrawn, published
 from ...wire.catalogue import Listed
 from .artists import ARTISTS
 from .log import enter
@@ -26,6 +27,8 @@ SIGNATURES: Final = Table(
     Column("leaf", NUMBER, nullable=False),
     Column("withdrawn", NUMBER),
 )
+_SINCE_A_BACKUP: Final = 0
+"""In place of a leaf: the log that was brought back has it."""
 _IS_PUBLIC: Final = SIGNATURES.c.withdrawn.is_(None)
 Index(
     "uq_signatures_public",
@@ -74,6 +77,24 @@ def withdraw_signature(connection: Connection, artist: int) -> int | None:
     leaf = enter(connection, Withdrawn(digest=_listed(row).digest))
     connection.execute(update(SIGNATURES).where(SIGNATURES.c.id == row.id).values(withdrawn=leaf, vector=None))
     return leaf
+
+
+def settle_signatures(connection: Connection, leaves: Iterable[Leaf]) -> None:
+    """Make the catalogue what a log says that was brought back, and the log what is there to be shown (PSG-1).
+
+    Args:
+        connection: Of a writer.
+        leaves: All entries of the log.
+    """
+    standing = published(leaves)
+    rows = {_listed(row).digest: row.id for row in connection.execute(select(SIGNATURES).where(_IS_PUBLIC))}
+    for digest, row in rows.items():
+        if digest not in standing:
+            gone = update(SIGNATURES).where(SIGNATURES.c.id == row)
+            connection.execute(gone.values(withdrawn=_SINCE_A_BACKUP, vector=None))
+    for digest in standing:
+        if digest not in rows:  # published since the backup: its artist has it, and may publish it again
+            enter(connection, Withdrawn(digest=digest))
 
 
 def public_signatures(connection: Connection) -> list[Listed]:

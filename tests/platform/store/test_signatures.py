@@ -62,13 +62,13 @@ def test_lgs1_what_is_undone_is_not_in_the_log_either(database, artists):
         assert (public_signatures(connection), leaves(connection)) == ([], [OPENING])
 
 
-def test_a_log_begins_once_and_a_new_epoch_begins_anew(database, artists):
-    assert artists
+def test_lgs2_a_new_epoch_repeats_what_there_was_in_its_place(database, artists):
     with database.writing() as connection:
         begin_log(connection, OPENING)
-        assert enter(connection, Joined(commitment=bytes(32))) == 1
-        second = Epoch(number=2, size=2, root=bytes(32))
-        begin_log(connection, second)
-        assert enter(connection, Joined(commitment=bytes(32))) == 1
-        assert leaves(connection, 2) == [second, Joined(commitment=bytes(32))]
-        assert (log_size(connection, 1), log_size(connection, 2), log_size(connection, 3)) == (2, 2, 0)
+        assert publish_signature(connection, artists[0], FIRST) == 1
+        second = Epoch(number=2, size=9, root=bytes(32))
+        for _ in range(2):
+            begin_log(connection, second)
+        assert enter(connection, Joined(commitment=bytes(32))) == 2
+        assert leaves(connection, 2) == [second, Published(digest=FIRST.digest), Joined(commitment=bytes(32))]
+        assert (log_size(connection, 1), log_size(connection, 2), log_size(connection, 3)) == (2, 3, 0)
