@@ -43,6 +43,8 @@ _LOG = "tests/transparency"
 _LEDGER = "tests/privacy/test_ledger.py"
 _LEDGERS = "tests/privacy/test_ledger_processes.py"
 _RESUME = "tests/server/test_resume.py"
+_LEADING = "tests/platform/coordinator/test_leading.py"
+_GENERATIONS = "tests/platform/coordinator/test_generations.py"
 _POLICY = "tests/protocols/test_policy.py"
 _RECOVERY = "tests/protocols/secagg/test_recovery.py"
 _SERVER = "tests/protocols/secagg/test_server.py"
@@ -712,6 +714,48 @@ ABLATIONS = (
         "last_session = checkpoint.last_session + len(ended)",
         "last_session = checkpoint.step + 1",
         f"{_RESUME}::test_a_session_without_a_sum_is_tried_again_under_a_new_number_and_charged_again",
+    ),
+    Ablation(
+        "coordinator: a write is under the lease",
+        "fedstyle_secure/platform/coordinator/lead.py",
+        "            check_lease(connection, self.epoch)\n            return work(connection)",
+        "            return work(connection)",
+        f"{_LEADING}::test_who_was_overtaken_writes_nothing_more[sqlite]",
+    ),
+    Ablation(
+        "coordinator: offers stand on one checkpoint, whoever makes them",
+        "fedstyle_secure/platform/coordinator/leading.py",
+        "if training.size is None or training.note is None:",
+        "if True and (training.size != len(self._logbook.snapshot()[1]) or training.note is None):",
+        f"{_LEADING}::test_offers_stand_on_one_checkpoint_whatever_the_log_has_since",
+    ),
+    Ablation(
+        "coordinator: what an attempt came to and where to go on are kept together",
+        "fedstyle_secure/platform/store/trainings.py",
+        ".order_by(ATTEMPTS.c.number.desc()).limit(1)",
+        ".order_by(ATTEMPTS.c.number).limit(1)",
+        f"{_LEADING}::test_killed_after_each_commit_it_comes_to_the_same[sqlite]",
+    ),
+    Ablation(
+        "generations: a few who join wait",
+        "fedstyle_secure/platform/coordinator/generations.py",
+        "if len(joined) >= min_cohort or not before:",
+        "if joined:",
+        f"{_GENERATIONS}::test_each_side_of_a_difference_is_nobody_or_enough",
+    ),
+    Ablation(
+        "generations: a few who leave stay listed",
+        "fedstyle_secure/platform/coordinator/generations.py",
+        "if len(left) >= min_cohort:",
+        "if left:",
+        f"{_GENERATIONS}::test_each_side_of_a_difference_is_nobody_or_enough",
+    ),
+    Ablation(
+        "generations: a training's cohorts are held against all that ever were",
+        "fedstyle_secure/platform/coordinator/starting.py",
+        "check_cohort(cohort, register, facts.plan.min_cohort)",
+        "pass",
+        f"{_GENERATIONS}::test_a_cohort_that_tells_somebody_apart_is_refused_over_all_that_ever_were",
     ),
     Ablation(
         "restart limit: a session is taken part in once",

@@ -20,9 +20,9 @@ from fedstyle_secure.encoder.model import StyleModel
 from fedstyle_secure.encoder.opening import open_encoder, open_weights
 from fedstyle_secure.encoder.small import SmallEncoder
 from fedstyle_secure.encoder.spec import SMALL, BackboneSpec
+from fedstyle_secure.encoder.styles import signature_space
 from fedstyle_secure.encoder.whitening import Whitening
 from fedstyle_secure.runs.budget import SIGNATURE_DIMENSIONS
-from fedstyle_secure.runs.signing import signature_space
 from fedstyle_secure.runs.train import DIMENSIONS, OUTPUTS, RESIDUAL
 from fedstyle_secure.training.codebook import Codebook
 from fedstyle_secure.training.objective import warm_start

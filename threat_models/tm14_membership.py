@@ -23,6 +23,7 @@ from fedstyle_secure.artist.rows import contribute
 from fedstyle_secure.catalogue.signature import SignatureSpace
 from fedstyle_secure.encoder.features import StyleFeatures
 from fedstyle_secure.encoder.model import StyleModel
+from fedstyle_secure.encoder.styles import signature_space
 from fedstyle_secure.privacy.accounting import mu_of
 from fedstyle_secure.privacy.clipping import Unit
 from fedstyle_secure.privacy.mechanism import Mechanism, plan
@@ -30,7 +31,6 @@ from fedstyle_secure.privacy.pipeline import protect
 from fedstyle_secure.privacy.quantization import dequantize
 from fedstyle_secure.privacy.sizing import Mode
 from fedstyle_secure.runs.budget import SIGNATURE_SHARE
-from fedstyle_secure.runs.signing import signature_space
 from fedstyle_secure.training.objective import StyleHead, anchor_loss
 from fedstyle_secure.training.tensors import HEAD, head_segment
 from fedstyle_secure.training.updates import Contributions, Layout, Segment, Support

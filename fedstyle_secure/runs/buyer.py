@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from ..catalogue.index import StyleIndex
 from ..catalogue.search import search
 from ..catalogue.signature import Signature
+from ..encoder.styles import signature_space
 from ..encoder.whitening import to_unit
 from ..privacy.pipeline import protect
 from ..privacy.quantization import dequantize
 from ..training.updates import Contributions, one_by_one
 from .budget import Budget, untrained_budget
 from .evaluation import REFERENCES, Embed, RetrievalScores, gather, score
-from .signing import signature_space
 from .stages import Prepared, Trained, stopwatch
 
 

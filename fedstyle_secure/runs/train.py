@@ -40,12 +40,11 @@ from ..names import told_apart
 from ..privacy.ledger import Ledger
 from ..privacy.releases import Release
 from ..report import make_page
-from ..server.alignment import Alignment
 from ..server.checkpoint import Checkpoint
+from ..server.foundation import Foundation
 from ..server.iterations import run
 from ..training.codebook import OUTPUTS as OUTPUTS  # noqa: PLC0414  (whoever plans a run gets it from here)
-from ..training.codebook import new_codebook
-from ..training.moments import Prototype
+from ..training.codebook import Codebook, new_codebook
 from .agreement import agree
 from .budget import plan_budget
 from .dataset import Dataset, derive_seed, read_dataset
@@ -182,14 +181,34 @@ def _extract_all(
 
 
 def first_model(prepared: Prepared) -> StyleModel:
-    """The model before any iteration: whitening and a head warm-started, both on public artists alone."""
+    """The model of a run before any iteration."""
+    return public_model(
+        list(prepared.public.values()),
+        prepared.codebook,
+        pooled_size=prepared.pooled_size,
+        encoder=prepared.encoder,
+        seed=prepared.settings.seed,
+    )
+
+
+def public_model(
+    public: Sequence[StyleFeatures], codebook: Codebook, *, pooled_size: int, encoder: str, seed: int
+) -> StyleModel:
+    """Whitening and a head warm-started, both on public artists alone.
+
+    Args:
+        public: Of each public artist, raw features, all views.
+        codebook: Public anchors.
+        pooled_size: How many of the last raw features are the pooled embedding.
+        encoder: Name of the encoder and digest of its weights.
+        seed: Decides the head's start.
+    """
     from ..training.objective import warm_start
 
-    public, codebook = prepared.public.values(), prepared.codebook
     raw = np.concatenate([features.views[:, 0] for features in public])
-    whitening = Whitening.fit(raw, pooled_size=prepared.pooled_size, dimensions=DIMENSIONS)
+    whitening = Whitening.fit(raw, pooled_size=pooled_size, dimensions=DIMENSIONS)
     d = whitening.dimensions
-    rng = np.random.Generator(np.random.PCG64(derive_seed(prepared.settings.seed, "head")))
+    rng = np.random.Generator(np.random.PCG64(derive_seed(seed, "head")))
     head = np.linalg.qr(rng.normal(size=(max(d, OUTPUTS), OUTPUTS)))[0].T[:, :d].astype(np.float32)
     inputs = [whitening.apply(features.views[:, 1:]) for features in public]
     codewords = [int(codeword) for codeword in rng.permutation(len(codebook))[: len(inputs)]]
@@ -198,7 +217,7 @@ def first_model(prepared: Prepared) -> StyleModel:
         alignment=np.eye(d, dtype=np.float32),
         head=warm_start(head, inputs, codewords, codebook),
         residual=RESIDUAL,
-        encoder=prepared.encoder,
+        encoder=encoder,
     )
 
 
@@ -240,10 +259,9 @@ def _iterate(
     mechanism = prepared.budget.prototype_mechanism(start.whitening.dimensions)
     for artist in artists.values():
         artist.release_prototype(start, mechanism)
-    whitened = [start.whiten(features.views[:, 0]) for features in prepared.public.values()]
-    public = np.concatenate([Prototype.exact(rows).remove_from(rows) for rows in whitened])
+    public = [features.views for features in prepared.public.values()]
     loop = run(
-        checkpoint=Checkpoint(model=start, alignment=Alignment.start(start, public)),
+        checkpoint=Checkpoint(model=start, alignment=Foundation(model=start, public=public).alignment()),
         cohort=cohort,
         anchors_digest=prepared.codebook.digest,
         agreed=NO_LOG,
