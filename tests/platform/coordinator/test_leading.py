@@ -261,7 +261,8 @@ def test_a_coordinator_leads_until_it_is_told_to_leave_and_another_goes_on(galle
         for thread in threads:
             thread.join(30)
     assert len({number for number, event in told if event == "leading"}) == 1
-    assert [event for _, event in told if event != "leading"] == ["agreed", "attempt", "ended"]
+    # Who begins at the same moment as the other may have to try again.
+    assert [event for _, event in told if event not in {"leading", "waiting"}] == ["agreed", "attempt", "ended"]
 
 
 def test_a_training_that_was_begun_differently_ends_in_a_sentence(gallery, monkeypatch):
