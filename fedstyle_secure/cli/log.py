@@ -1,14 +1,76 @@
 """``fedstyle log``: what a platform says that it did, checked by whoever wants to."""
 
+from __future__ import annotations
+
 from collections import Counter
-from typing import Annotated
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..errors import InputError
 from .options import Json
 from .screen import plain, screen
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..platform.signer import Signer
+    from ..platform.store.database import Database
+
 log_app = typer.Typer(name="log", help="A platform's transparency log.", no_args_is_help=True)
+
+
+_Folder = Annotated[Path, typer.Argument(help="The platform's folder; nothing else may be at work on it.")]
+
+
+@log_app.command("restore")
+def restore(
+    folder: _Folder,
+    entries: Annotated[Path, typer.Argument(help="The file `entries` that whoever verified the log has.")],
+) -> None:
+    """Bring back what a database that was put back from a backup lacks of the log."""
+    from ..platform.restoring import restore_log
+
+    with _platform(folder) as (database, signer):
+        try:
+            count = restore_log(database, signer, entries.read_bytes().splitlines())
+        except OSError as error:
+            raise InputError(f"{entries} cannot be read: {error.strerror}") from error
+    screen.show(f"{count} entries are back; the log goes on as it was.")
+
+
+@log_app.command("begin")
+def begin(
+    folder: _Folder,
+    is_meant: Annotated[
+        bool, typer.Option("--everybody-was-told", help="Artists and buyers must pin its name.")
+    ] = False,
+) -> None:
+    """Begin a log anew that cannot be gone on with, under another name."""
+    from ..platform.restoring import begin_log_anew
+
+    if not is_meant:
+        raise InputError("everybody refuses a new log until they pin its name: tell them, then --everybody-was-told")
+    with _platform(folder) as (database, signer):
+        said = begin_log_anew(database, signer)
+    screen.show("The log is", plain(said.origin), "from now on: every artist and buyer must pin that name.")
+
+
+@contextmanager
+def _platform(folder: Path) -> Iterator[tuple[Database, Signer]]:
+    """A platform's database and signer, for as long as it is worked on."""
+    from ..platform.settings import PlatformFolder
+    from ..platform.signer import Signer
+    from ..platform.store.database import Database
+
+    place = PlatformFolder(folder)
+    database = Database.open(place.database_url(place.settings()))
+    try:
+        yield database, Signer(folder)
+    finally:
+        database.close()
 
 
 @log_app.command("verify")

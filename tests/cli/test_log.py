@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from fedstyle_secure.catalogue.index import StyleIndex
+from fedstyle_secure.platform.settings import Settings
 from fedstyle_secure.runs import train as run_module
 from fedstyle_secure.runs import visiting
 from tests import stand_ins
@@ -87,3 +88,19 @@ def test_a_forked_log_ends_in_a_sentence_that_names_the_proof(shown: Shown, call
     (proof,) = (tmp_path / "seen").rglob("evidence/*.json")
     assert proof.name in ended.err
     shutil.rmtree(tmp_path / "seen")
+
+
+def test_an_operator_brings_a_log_back_or_begins_it_anew(shown: Shown, call: Call, tmp_path: Path) -> None:
+    platform = tmp_path / "platform"
+    settings = Settings(address="https://127.0.0.1:8443", hosts=("127.0.0.1",), listen="127.0.0.1:8443")
+    (platform / "platform.toml").write_text(settings.encode())
+    shown.logbook.checkpoint()
+    (tmp_path / "entries").write_bytes(b"".join(entry + b"\n" for entry in shown.logbook.snapshot()[1]))
+    assert call("log", "restore", platform, tmp_path / "entries").out.startswith("0 entries are back")
+    assert "cannot be read" in call("log", "restore", platform, tmp_path / "nowhere").sentence()
+    (tmp_path / "entries").write_bytes(b"others\n")
+    assert "that were signed last" in call("log", "restore", platform, tmp_path / "entries").sentence()
+    assert "tell them" in call("log", "begin", platform).sentence()
+    assert shown.signer.said.epoch == 1
+    assert "gallery.example/log/2 from now on" in call("log", "begin", platform, "--everybody-was-told").out
+    assert shown.signer.said.epoch == 2

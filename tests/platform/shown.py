@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from starlette.routing import Route
+from fastapi import APIRouter
 
 from fedstyle_secure import canonical
 from fedstyle_secure.catalogue.index import StyleIndex
@@ -70,7 +70,7 @@ class Shown:
     def served(self, pins: Path | None = None) -> Iterator[str]:
         """Serves, and writes a file of its pins; yields its address."""
 
-        def routes(address: str) -> list[Route]:
+        def routes(address: str) -> list[APIRouter]:
             own = PublicPins(
                 address=address,
                 certificates="",
@@ -80,7 +80,7 @@ class Shown:
             )
             if pins is not None:
                 pins.write_bytes(canonical.encode(own))
-            return [*log_routes(self.logbook), *catalogue_routes(self.catalogue, own)]
+            return [log_routes(self.logbook), catalogue_routes(self.catalogue, own)]
 
         with serving(routes) as address:
             yield address

@@ -9,18 +9,15 @@ import re
 import threading
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Final
+from typing import Annotated, Final
 
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
+from fastapi import APIRouter, Path, Request, Response
 
 from ... import canonical
 from ...transparency.leaves import Model, decode
-from ...wire import routes
 from ...wire.catalogue import Collection, Contents, Listed, Listing, Manifest
 from ...wire.pins import PublicPins
-from ...wire.routes import CONTENT_TYPE, Status, encode_error
+from ...wire.routes import CONTENT_TYPE, Route, Status, encode_error
 from ..logbook import Logbook
 from ..signer import Signer
 from ..store.database import Database, StorageError
@@ -109,29 +106,28 @@ class Catalogue:
         return Edition(checkpoint=checkpoint, manifest=manifest.encode(), listings=listings)
 
 
-def catalogue_routes(catalogue: Catalogue, pins: PublicPins) -> list[Route]:
+def catalogue_routes(catalogue: Catalogue, pins: PublicPins) -> APIRouter:
     """Public routes of one platform's catalogue, and its pins."""
+    router = APIRouter(tags=["catalogue"])
     own_pins = canonical.encode(pins)
 
+    @router.get(Route.PINS, summary="Address, keys and the log's name, to be compared before they are trusted")
     def show_pins(request: Request) -> Response:
         return _answer(request, own_pins, sha256(own_pins).hexdigest(), _JSON, _ASK_AGAIN)
 
+    @router.get(Route.CATALOGUE, summary="The signed manifest of what is published")
     def manifest(request: Request) -> Response:
         content = catalogue.edition().manifest
         return _answer(request, content, sha256(content).hexdigest(), _JSON, _ASK_AGAIN)
 
-    def file(request: Request) -> Response:
-        name = request.path_params["sha256"]
+    @router.get(Route.FILES, summary="A public file by its SHA-256, in hexadecimal")
+    def file(request: Request, name: Annotated[str, Path(alias="sha256")]) -> Response:
         content = catalogue.file(bytes.fromhex(name)) if _DIGEST.fullmatch(name) else None
         if content is None:
             return Response(encode_error("there is no public file of this name"), Status.MISSING, media_type=_JSON)
         return _answer(request, content, name, CONTENT_TYPE, _FOR_EVER)
 
-    return [
-        Route(routes.Route.PINS, show_pins, methods=["GET"]),
-        Route(routes.Route.CATALOGUE, manifest, methods=["GET"]),
-        Route(routes.Route.FILES, file, methods=["GET"]),
-    ]
+    return router
 
 
 def _answer(request: Request, content: bytes, digest: str, kind: str, caching: str) -> Response:

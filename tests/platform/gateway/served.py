@@ -7,10 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import uvicorn
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
 
 from fedstyle_secure.errors import InputError
 from fedstyle_secure.wire.routes import encode_error
@@ -21,11 +19,13 @@ def refuse(_request: Request, error: Exception) -> Response:
 
 
 @contextmanager
-def serving(make_routes: Callable[[str], Sequence[Route]]) -> Iterator[str]:
+def serving(make_routes: Callable[[str], Sequence[APIRouter]]) -> Iterator[str]:
     """The address of a server with the routes that are made for it."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        app = Starlette(routes=make_routes(address), exception_handlers={InputError: refuse})
+        app = FastAPI(exception_handlers={InputError: refuse, RequestValidationError: refuse})
+        for router in make_routes(address):
+            app.include_router(router)
         server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
