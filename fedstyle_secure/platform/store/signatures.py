@@ -9,6 +9,8 @@ from typing import Any, Final
 
 from sqlalchemy import Column, Connection, ForeignKey, Index, LargeBinary, Row, String, Table, insert, select, update
 
+from ...errors import InputError
+from ...names import fold
 from ...transparency.leaves import Leaf, Published, Withdrawn, published
 from ...wire.catalogue import Listed
 from .artists import ARTISTS
@@ -49,7 +51,13 @@ def publish_signature(connection: Connection, artist: int, signature: Listed) ->
 
     Returns:
         Its leaf in the log.
+
+    Raises:
+        InputError: Another artist's signature has this name: a catalogue with both would be refused whole.
     """
+    others = select(SIGNATURES.c.name).where(_IS_PUBLIC, SIGNATURES.c.artist != artist)
+    if fold(signature.name) in map(fold, connection.execute(others).scalars()):
+        raise InputError("another artist's signature has this name: choose another")
     withdraw_signature(connection, artist)
     leaf = enter(connection, Published(digest=signature.digest))
     connection.execute(

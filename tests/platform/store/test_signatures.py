@@ -1,7 +1,10 @@
 """What is published is what the log says, whatever happens in between."""
 
+from dataclasses import replace
+
 import pytest
 
+from fedstyle_secure.errors import InputError
 from fedstyle_secure.platform.store.artists import ARTISTS
 from fedstyle_secure.platform.store.log import begin_log, enter, log_entries, log_size
 from fedstyle_secure.platform.store.signatures import public_signatures, publish_signature, withdraw_signature
@@ -9,7 +12,10 @@ from fedstyle_secure.transparency.leaves import Epoch, Joined, Published, Withdr
 from fedstyle_secure.wire.catalogue import Listed
 
 OPENING = Epoch(number=1, size=0, root=bytes(32))
-FIRST, SECOND, THIRD = (Listed(training=b"t" * 32, name="Zoë", link=None, vector=bytes([at] * 8)) for at in range(3))
+FIRST, SECOND, THIRD = (
+    Listed(training=b"t" * 32, name=name, link=None, vector=bytes([at] * 8))
+    for at, name in enumerate(("Zoë", "Ann", "Zoe"))
+)
 
 
 def leaves(connection, epoch=1):
@@ -72,3 +78,12 @@ def test_lgs2_a_new_epoch_repeats_what_there_was_in_its_place(database, artists)
         assert enter(connection, Joined(commitment=bytes(32))) == 2
         assert leaves(connection, 2) == [second, Published(digest=FIRST.digest), Joined(commitment=bytes(32))]
         assert (log_size(connection, 1), log_size(connection, 2), log_size(connection, 3)) == (2, 3, 0)
+
+
+def test_two_artists_have_no_signatures_of_one_name(database, artists):
+    with database.writing() as connection:
+        publish_signature(connection, artists[0], FIRST)
+        publish_signature(connection, artists[0], THIRD)
+        with pytest.raises(InputError, match="choose another"):
+            publish_signature(connection, artists[1], replace(SECOND, name="zoe"))
+        assert public_signatures(connection) == [THIRD]
