@@ -69,5 +69,7 @@ def finish(home: Home, line: Line, pins: PlatformPins) -> int:
         reply = Envelope.open(answer.body, sender=pins.platform_key, recipient=pins.identity, purpose=asked.purpose)
     except ProtocolError as error:
         raise ActError(f"what answers at {pins.address} is not the platform that was joined: {error}") from error
+    if reply.round != asked.round:
+        raise ActError(f"the platform answered act {reply.round} where act {asked.round} was asked for: try again")
     home.store.write({_PENDING: None})
     return Entered.decode(reply.body).leaf

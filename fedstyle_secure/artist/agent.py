@@ -69,6 +69,9 @@ class Agent:
         tell: Is told what the agent is doing, whenever that changes.
         agreed_to: Name of a roster that the artist agrees to whatever its terms say; "" for none.
         sleep: Waits so many seconds.
+
+    Attributes:
+        has_finished: Whether a training came to its end since this start.
     """
 
     def __init__(
@@ -85,6 +88,7 @@ class Agent:
         self._line = Line(self._pins.address, self._pins.certificates, on_trouble=self._note_trouble, sleep=sleep)
         self._engagement: Engagement | None = None
         self._last_refused = b""
+        self.has_finished = False
         self._word = Word(state="starting", training=0, answered=0, refused=self._refusals()["count"], problem="")
 
     def run(self, *, until: Callable[[], bool] = lambda: False) -> None:
@@ -153,6 +157,7 @@ class Agent:
             self._send(reply)
             if purpose is Purpose.OUTCOME:
                 self._sign_if_wanted()
+                self.has_finished = True
 
     def _handler(self, purpose: Purpose) -> Callable[[bytes], bytes]:
         """What answers a request of this purpose."""

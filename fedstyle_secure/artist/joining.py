@@ -17,10 +17,11 @@ from ..encoder.encoder import title_of
 from ..errors import FedStyleError, InputError
 from ..names import check_name
 from ..wire.messages import Invitation, Join, Pins, Statement, check_link
+from ..wire.pins import PublicPins
 from ..wire.routes import Route
 from .client import Line, ensure
 from .home import Home
-from .pins import PlatformPins, fingerprint
+from .pins import PlatformPins
 from .portfolio import choose_encoder, keep_features
 from .recovery import open_ledger, write_recovery
 from .termsfile import StandingTerms
@@ -101,7 +102,7 @@ def join(
             f"{artworks} holds {len(portfolio.artworks)} artworks, and max_artworks in {home.folder}/terms.toml is "
             f"{terms.max_artworks}: raise it, or leave some out"
         )
-    confirm(fingerprint(invitation.platform_key))
+    confirm(PublicPins.of(invitation).fingerprint)
     body = Join(token=invitation.token, name=own_name, link=link, terms=statement(terms))
     space = _enrol(home, invitation, body, screen.tell)
     encoder = choose_encoder(space.encoder, terms.encoders, weights)

@@ -5,12 +5,12 @@ PIN-1  Pins come from the invitation and from the platform's first signed answer
 """
 
 from dataclasses import dataclass
-from hashlib import sha256
 
 from .. import canonical
 from ..errors import InputError
 from ..names import check_name
 from ..wire.messages import Invitation, Pins, check_link
+from ..wire.pins import PublicPins
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +69,14 @@ class PlatformPins:
 
     @property
     def fingerprint(self) -> str:
-        """Of the platform's key, to be compared by people."""
-        return fingerprint(self.platform_key)
+        """Of the platform, to be compared by people."""
+        return PublicPins(
+            address=self.address,
+            certificates=self.certificates,
+            platform_key=self.platform_key,
+            log_key=self.log_key,
+            log_origin=self.space.log_origin,
+        ).fingerprint
 
     def encode(self) -> bytes:
         """Canonical JSON and a newline."""
@@ -84,9 +90,3 @@ class PlatformPins:
             InputError: Other bytes.
         """
         return canonical.decode(cls, data.removesuffix(b"\n"))
-
-
-def fingerprint(key: bytes) -> str:
-    """A key as people compare it: the first 128 bits of its SHA-256, in eight groups of four digits."""
-    digits = sha256(key).hexdigest()[:32]
-    return " ".join(digits[at : at + 4] for at in range(0, len(digits), 4))

@@ -1,6 +1,7 @@
 """An artist's own commands: join a platform, take part, see what was spent, sign, leave, recover."""
 
 import math
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext
@@ -115,7 +116,10 @@ def run(
     from ..artist.home import Home
 
     with closing(Home.open(_home(home))) as opened, _telling() as tell:
-        Agent(opened, tell=tell, agreed_to=accept_roster).run()
+        agent = Agent(opened, tell=tell, agreed_to=accept_roster)
+        agent.run(until=lambda: agent.has_finished)
+    screen.finish()
+    os.execv(sys.executable, sys.orig_argv)  # noqa: S606  (itself again: what training loaded is let go of)
 
 
 @contextmanager

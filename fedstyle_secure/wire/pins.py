@@ -51,6 +51,11 @@ class PublicPins:
             invitation = canonical.decode(Invitation, data)
         except InputError as error:
             raise InputError(f"{path} holds neither a platform's pins nor an invitation: {error}") from error
+        return cls.of(invitation)
+
+    @classmethod
+    def of(cls, invitation: Invitation) -> Self:
+        """What an invitation says of its platform."""
         return cls(**{item.name: getattr(invitation, item.name) for item in fields(cls)})
 
     @property

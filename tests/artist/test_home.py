@@ -9,7 +9,7 @@ import pytest
 
 from fedstyle_secure.artist import portfolio
 from fedstyle_secure.artist.home import Home, ledger_path, read_pins, read_status
-from fedstyle_secure.artist.pins import PlatformPins, fingerprint
+from fedstyle_secure.artist.pins import PlatformPins
 from fedstyle_secure.artist.recovery import RECOVERY_FILE, open_ledger, recover, write_recovery
 from fedstyle_secure.artist.store import StoreError
 from fedstyle_secure.artist.termsfile import write_terms
@@ -19,6 +19,7 @@ from fedstyle_secure.privacy.ledger import BudgetExceededError, LedgerError
 from fedstyle_secure.privacy.mechanism import View
 from fedstyle_secure.privacy.releases import Release
 from fedstyle_secure.wire.messages import Invitation, Pins
+from fedstyle_secure.wire.pins import PublicPins
 from tests.stand_ins import Eye
 
 INVITATION = Invitation(
@@ -113,9 +114,8 @@ class TestHome:
         home.tell({"state": "waiting", "refused": 2})
         assert read_status(home.folder).items() >= {"state": "waiting", "refused": 2}.items()
 
-    def test_a_fingerprint_is_short_enough_to_compare(self):
-        assert len(fingerprint(bytes(32)).split()) == 8
-        assert fingerprint(bytes(32)) != fingerprint(b"\1" + bytes(31))
+    def test_an_artist_and_an_operator_see_the_same_fingerprint(self, home):
+        assert pins(home).fingerprint == PublicPins.of(INVITATION).fingerprint
 
 
 def spend(home, town, name="moments"):
