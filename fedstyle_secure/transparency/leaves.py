@@ -171,9 +171,10 @@ class Withdrawn(Entry):
 
 
 Leaf: TypeAlias = Epoch | Joined | Retired | Generation | Training | Session | Model | Published | Withdrawn
-_KINDS: Final[dict[str, type[Leaf]]] = {
+KINDS: Final[dict[str, type[Leaf]]] = {
     kind.KIND: kind for kind in (Epoch, Joined, Retired, Generation, Training, Session, Model, Published, Withdrawn)
 }
+"""Every kind, by the word that a leaf begins with."""
 
 
 def decode(data: bytes) -> Leaf:
@@ -183,9 +184,9 @@ def decode(data: bytes) -> Leaf:
         InputError: None of these kinds, or not in its one encoding.
     """
     name, _, rest = data.partition(b" ")
-    kind = _KINDS.get(name.decode("latin-1"))
+    kind = KINDS.get(name.decode("latin-1"))
     if kind is None or len(data) > MAX_LEAF:
-        raise InputError(f"a log's leaf begins with one of {', '.join(_KINDS)} and has {MAX_LEAF} bytes at most")
+        raise InputError(f"a log's leaf begins with one of {', '.join(KINDS)} and has {MAX_LEAF} bytes at most")
     return canonical.decode(kind, rest)
 
 

@@ -43,7 +43,7 @@ def test_lea1_each_kind_has_one_encoding(leaf):
 
 
 def test_lea1_every_kind_is_here():
-    assert {type(leaf) for leaf in LEAVES} == set(leaves._KINDS.values())
+    assert {type(leaf) for leaf in LEAVES} == set(leaves.KINDS.values())
 
 
 def test_lea1_numbers_and_digests_have_their_range():

@@ -17,6 +17,7 @@ from .params import params
 from .sessions import sessions
 from .shares import shares
 from .speakonce import speakonce
+from .transparency import transparency
 
 ROOT = Path(__file__).resolve().parents[2]
 VECTORS: dict[str, Callable[[], Json]] = {
@@ -29,6 +30,7 @@ VECTORS: dict[str, Callable[[], Json]] = {
     "vectors/messages.json": messages,
     "vectors/sessions.json": sessions,
     "vectors/speakonce.json": speakonce,
+    "vectors/transparency.json": transparency,
 }
 
 

@@ -8,6 +8,7 @@ from hashlib import sha256
 
 from . import independent as second
 from .independent import PRIME, bind, integer, number
+from .log_answers import LOG_ANSWERS
 
 
 def _hex(*parts: bytes) -> list[str]:
@@ -294,4 +295,5 @@ ANSWERS: dict[str, Callable[[Mapping], dict]] = {
     "window_params": _window_params,
     "merkle": _merkle,
     "verify_merkle": _nothing,
+    **LOG_ANSWERS,
 }

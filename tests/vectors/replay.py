@@ -5,12 +5,14 @@
 
 from collections.abc import Callable, Mapping
 
+from fedstyle_secure.errors import InputError
 from protocols.errors import FaultyClientError, PolicyViolationError, ProtocolError, SessionAborted
 from protocols.graph import Adversary, Graph, check, parameters
 from protocols.params import SessionParams
 from protocols.secagg import messages
 
 from . import parties
+from .log import LOG_STEPS
 from .materials import DIGESTS
 from .notation import bytes_of, integer_of, json_of
 from .steps import STEPS
@@ -30,6 +32,8 @@ def outcome(operation: str, inputs: Mapping) -> dict:
         elif isinstance(error, SessionAborted):
             told["reason"] = error.reason.name
         return {"success": False, "error": type(error).__name__, **told}
+    except InputError as error:
+        return {"success": False, "error": type(error).__name__}
 
 
 # Parameters
@@ -150,4 +154,5 @@ OPERATIONS: dict[str, Callable[[Mapping], dict]] = {
     "server": parties.server,
     **STEPS,
     **WINDOW_STEPS,
+    **LOG_STEPS,
 }
