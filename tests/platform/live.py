@@ -1,0 +1,265 @@
+"""A whole platform with its artists: real TLS, store, coordinator and agents; only the eye is a stand-in.
+
+`found` lays everything on disk, as an operator and eight artists would; `made` is the platform in this process,
+`python -m tests.platform.live platform | agent ...` is one of them as a process of its own.
+"""
+
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import combinations
+from os import urandom
+from pathlib import Path
+
+import numpy as np
+
+from fedstyle_secure.aggregation.summing import digest_of, ring_sum
+from fedstyle_secure.artist import portfolio
+from fedstyle_secure.artist.home import Home
+from fedstyle_secure.artist.pins import PlatformPins
+from fedstyle_secure.artist.termsfile import write_terms
+from fedstyle_secure.artworks.reader import read_portfolio
+from fedstyle_secure.cli.start import main as fedstyle
+from fedstyle_secure.encoder.features import extract
+from fedstyle_secure.encoder.model import StyleModel
+from fedstyle_secure.encoder.whitening import Whitening
+from fedstyle_secure.names import fold
+from fedstyle_secure.platform.coordinator.coordinator import Coordinator
+from fedstyle_secure.platform.coordinator.generations import propose_roster
+from fedstyle_secure.platform.coordinator.starting import Draft, start_training
+from fedstyle_secure.platform.gateway.app import make_app
+from fedstyle_secure.platform.gateway.catalogue import Catalogue, catalogue_routes
+from fedstyle_secure.platform.gateway.limits import Rate
+from fedstyle_secure.platform.gateway.log import log_routes
+from fedstyle_secure.platform.gateway.mailboxes import Bell, Mailboxes, mailbox_routes
+from fedstyle_secure.platform.gateway.receiving import Reception
+from fedstyle_secure.platform.logbook import Logbook
+from fedstyle_secure.platform.metrics import Metrics
+from fedstyle_secure.platform.serving import make_server
+from fedstyle_secure.platform.settings import PlatformFolder, Settings
+from fedstyle_secure.platform.signer import Signer
+from fedstyle_secure.platform.store.artists import Entry, Newcomer, add_token, enrol
+from fedstyle_secure.platform.store.database import Database
+from fedstyle_secure.platform.store.trainings import State, find_training, keep_foundation
+from fedstyle_secure.platform.store.writer import Writer
+from fedstyle_secure.privacy.clipping import Unit
+from fedstyle_secure.privacy.mechanism import Mechanism
+from fedstyle_secure.privacy.sizing import Mode, Noise
+from fedstyle_secure.server.foundation import Foundation
+from fedstyle_secure.training.codebook import OUTPUTS, new_codebook
+from fedstyle_secure.wire.messages import Asked, Outcome, Pins, Plan
+from fedstyle_secure.wire.pins import PublicPins
+from tests.artist.stage import NAMED, D, alone
+from tests.platform.street import certify
+from tests.stand_ins import Eye
+
+ARTISTS = 8
+SALT = bytes(32)
+
+
+@dataclass(frozen=True)
+class Live:
+    """A platform and its artists, on disk.
+
+    Attributes:
+        folder: Of all of it.
+        url: Of the database.
+        ports: Where the platform listens; artists call one of them.
+    """
+
+    folder: Path
+    url: str
+    ports: tuple[int, ...]
+
+    @property
+    def platform(self) -> PlatformFolder:
+        return PlatformFolder(self.folder / "platform")
+
+    def home(self, number: int) -> Path:
+        return self.folder / f"home {number}"
+
+    @property
+    def database(self) -> Database:
+        return Database.open(self.url)
+
+    def training(self, number: int = 1):
+        with closing(self.database) as database, database.reading() as connection:
+            return find_training(connection, number)
+
+    def outcome(self, number: int = 1) -> Outcome | None:
+        """Of a training that all artists heard the end of."""
+        training = self.training(number)
+        if training.state in {State.FAILED} or training.state is not State.ENDED:
+            return None
+        return Outcome.decode(training.outcome)
+
+
+def found(folder: Path, url: str, ports: tuple[int, ...], art: Path, **terms: object) -> Live:
+    """A platform on three public artists, eight who joined, and a training of two iterations that is offered."""
+    live = Live(folder=folder, url=url, ports=ports)
+    live.platform.path.mkdir(parents=True)
+    signer = Signer.create(live.platform.path, log_name="gallery.example/log")
+    authority = certify(live.platform)
+    live.platform.authority.write_text(authority)
+    galleries = [read_portfolio(path) for path in sorted(art.iterdir()) if path.is_dir()]
+    public = [extract(each.portfolios[0].artworks, Eye(), views=4).views for each in galleries[ARTISTS:]]
+    foundation = Foundation(model=first_model(public), public=public)
+    space = {"style_space": foundation.model.style_space_digest, "encoder": NAMED, "log_origin": signer.said.origin}
+    with closing(live.database) as database:
+        with database.writing() as connection:
+            keep_foundation(connection, foundation.encode())
+            for number, gallery in enumerate(galleries[:ARTISTS]):
+                name, token = gallery.portfolios[0].artist, sha256(b"%d" % number).digest()
+                with closing(Home.make(live.home(number), write_terms({"encoders": (NAMED,)} | terms))) as home:
+                    portfolio.keep_features(home, gallery, Eye(), lambda _done: None)
+                    key = home.identity.public_key().public_bytes_raw()
+                    pins = PlatformPins(
+                        address=f"https://127.0.0.1:{ports[number % len(ports)]}",
+                        certificates=authority,
+                        platform_key=signer.platform_key,
+                        log_key=signer.log_key,
+                        identity=key,
+                        name=name,
+                        link=None,
+                        space=Pins(architecture=foundation.model.architecture_digest, leaf=0, salt=SALT, **space),
+                    )
+                    home.pin(pins)
+                add_token(connection, digest=token, label=name, expires=1)
+                newcomer = Newcomer(name=name, folded=fold(name), link=None, terms=b"{}")
+                entry = Entry(key=key, leaf=0, salt=SALT)
+                enrol(connection, token=token, label=name, newcomer=newcomer, identity=entry, now=0)
+        Logbook(database, signer).checkpoint()
+        start(database, foundation)
+    return live
+
+
+def first_model(public: list[np.ndarray]) -> StyleModel:
+    rng = np.random.default_rng(0)
+    plain = np.concatenate([views[:, 0] for views in public])
+    return StyleModel(
+        whitening=Whitening.fit(plain, pooled_size=Eye.pooled_size, dimensions=D),
+        alignment=np.eye(D, dtype=np.float32),
+        head=rng.normal(size=(OUTPUTS, D)).astype(np.float32),
+        residual=0.25,
+        encoder=NAMED,
+    )
+
+
+def start(database: Database, foundation: Foundation) -> None:
+    plan = Plan(
+        mode=Mode.DISTRIBUTED,
+        unit=Unit.ARTWORK,
+        noise=Noise.GAUSSIAN,
+        sampling_rate=1.0,
+        corrupt=1,
+        min_cohort=5,
+        min_survivors=6,
+        max_artworks=100,
+        multipliers=(4.0, 8.0),
+        buckets=1,
+        seed=bytes(32),
+    )
+    draft = Draft(
+        plan=plan,
+        asked=Asked(aggregate=6.0, local=None, worst_case=None, delta=1e-5),
+        prototype=alone("prototype", D),
+        signature=alone("signature", 6),
+        anchors=new_codebook().digest,
+        announcement_seconds=600,
+        round_seconds=600,
+        attempts=1,
+    )
+    with database.reading() as connection:
+        proposal = propose_roster(connection, plan.min_cohort)
+    start_training(database, foundation, proposal, draft)
+
+
+@contextmanager
+def made(live: Live, port: int, tell=lambda *_, **__: None) -> Iterator[object]:
+    """A platform's server, with a coordinator beside it for as long as the block runs."""
+    address = f"https://127.0.0.1:{port}"
+    settings = Settings(address=address, hosts=("127.0.0.1",), listen=f"127.0.0.1:{port}")
+    signer, leave = Signer(live.platform.path), threading.Event()
+    with ExitStack() as stack:
+        database = stack.enter_context(closing(live.database))
+        writer = stack.enter_context(closing(Writer(database)))
+        rate = Rate(burst=10_000, per_second=1_000)
+        reception = Reception(database, signer.platform_key, memory=64 << 20, refusals=rate, requests=rate)
+        logbook, bell = Logbook(database, signer), Bell(database)
+        pins = PublicPins(
+            address=address,
+            certificates=live.platform.authority.read_text(),
+            platform_key=signer.platform_key,
+            log_key=signer.log_key,
+            log_origin=signer.said.origin,
+        )
+        routers = [
+            mailbox_routes(Mailboxes(database, writer, reception, bell, poll_seconds=1)),
+            log_routes(logbook),
+            catalogue_routes(Catalogue(database, logbook, signer), pins),
+        ]
+        app = make_app(routers, database=database, reception=reception, metrics=Metrics(), background=bell.run)
+        coordinator = Coordinator(database, signer, logbook, tell=tell)
+        thread = threading.Thread(target=coordinator.run, args=(leave,))
+        thread.start()
+        try:
+            yield make_server(app, live.platform, settings)
+        finally:
+            leave.set()
+            thread.join()
+
+
+class Uploads:
+    """What went into masks, as whoever owns all the machines can see it.
+
+    Args:
+        folder: Where agents in processes of their own leave theirs.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(exist_ok=True)
+        self.mechanisms: dict[str, Mechanism] = {}
+
+    def tap(self) -> None:
+        """Note the uploads of all artists of this process."""
+        from fedstyle_secure.artist import artist
+
+        honest = artist.protect
+
+        def noted(contributions, mechanism, random):
+            update = honest(contributions, mechanism, random)
+            if mechanism.clients > 1:
+                self.mechanisms[mechanism.digest.hex()] = mechanism
+                np.save(self.folder / f"{mechanism.digest.hex()} {urandom(8).hex()}.npy", update.values)
+            return update
+
+        artist.protect = noted
+
+    def explain(self, digest: bytes, survivors: int) -> bool:
+        """Whether a published sum is the sum of so many uploads, modulo the ring."""
+        for name, mechanism in self.mechanisms.items():
+            uploads = [np.load(path) for path in self.folder.glob(f"{name} *.npy")]
+            if any(digest_of(ring_sum(each, mechanism)) == digest for each in combinations(uploads, survivors)):
+                return True
+        return False
+
+
+def run_platform(folder: str, url: str, port: str) -> None:
+    """A platform as a process."""
+    with made(Live(folder=Path(folder), url=url, ports=(int(port),)), int(port)) as server:
+        server.run()
+
+
+def run_agent(home: str, uploads: str) -> None:
+    """``fedstyle artist run`` as a process, whose uploads are noted."""
+    Uploads(Path(uploads)).tap()
+    sys.argv = ["fedstyle", "artist", "run", "--home", home]
+    fedstyle()
+
+
+if __name__ == "__main__":
+    {"platform": run_platform, "agent": run_agent}[sys.argv[1]](*sys.argv[2:])
