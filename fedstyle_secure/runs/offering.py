@@ -50,7 +50,7 @@ def stated(statements: Sequence[Statement]) -> dict[str, Any]:
 
 def least_corrupt(statements: Sequence[Statement], clients: int) -> int:
     """Accomplices that all artists on a roster of this size are content with."""
-    return max(1, clients // 10, *(each.corrupt for each in statements))
+    return max(1, math.ceil(clients / 10), *(each.corrupt for each in statements))
 
 
 def draft_training(
