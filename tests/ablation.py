@@ -720,13 +720,13 @@ ABLATIONS = (
         "fedstyle_secure/platform/coordinator/lead.py",
         "            check_lease(connection, self.epoch)\n            return work(connection)",
         "            return work(connection)",
-        f"{_LEADING}::test_who_was_overtaken_writes_nothing_more[sqlite]",
+        f"{_LEADING}::test_who_was_overtaken_writes_nothing_more",
     ),
     Ablation(
         "coordinator: offers stand on one checkpoint, whoever makes them",
         "fedstyle_secure/platform/coordinator/leading.py",
         "if training.size is None or training.note is None:",
-        "if True and (training.size != len(self._logbook.snapshot()[1]) or training.note is None):",
+        "if training.note is None or training.size != len(self._logbook.snapshot()[1]):",
         f"{_LEADING}::test_offers_stand_on_one_checkpoint_whatever_the_log_has_since",
     ),
     Ablation(
@@ -734,7 +734,7 @@ ABLATIONS = (
         "fedstyle_secure/platform/store/trainings.py",
         ".order_by(ATTEMPTS.c.number.desc()).limit(1)",
         ".order_by(ATTEMPTS.c.number).limit(1)",
-        f"{_LEADING}::test_killed_after_each_commit_it_comes_to_the_same[sqlite]",
+        f"{_LEADING}::test_killed_after_each_commit_it_comes_to_the_same",
     ),
     Ablation(
         "generations: a few who join wait",
