@@ -23,6 +23,7 @@ from .budget import budget_app
 from .experiments import experiment_app
 from .log import log_app
 from .options import Json, number
+from .platform import platform_app
 from .runs import card, catalogue_app, publish
 from .screen import plain, screen
 from .start import EndedError, catch
@@ -167,5 +168,13 @@ def report(
 
 for command in (publish, atelier, card):
     app.command()(command)
-for group in (artist_app, audit_app, budget_app, experiment_app, catalogue_app, log_app):
+for group in (
+    artist_app,
+    platform_app,
+    audit_app,
+    budget_app,
+    experiment_app,
+    catalogue_app,
+    log_app,
+):
     app.add_typer(group)

@@ -141,7 +141,10 @@ class Mailboxes:
             return found
         claim = partial(claim_instance, key=poll.sender, number=poll.session, start=poll.body)
         if not await asyncio.wrap_future(self._writer.submit(claim)):
-            raise _another_start()
+            raise RefusedError(
+                Status.CONFLICT,
+                "another start of this artist's agent is at work: end one of them; after a restored backup, join anew",
+            )
         return (await run_in_threadpool(self._read, poll))[1]
 
     def _read(self, poll: Envelope) -> tuple[bool, bytes | None]:
@@ -150,8 +153,6 @@ class Mailboxes:
             artist = _speaker(connection, poll.sender)
             if (artist.instance, artist.instance_start) == (poll.session, poll.body):
                 return True, oldest_request(connection, poll.sender)
-            if poll.session <= artist.instance:
-                raise _another_start()
             return False, None
 
     async def answers(self, request: Request) -> Response:
@@ -183,10 +184,3 @@ def _speaker(connection: Connection, key: bytes) -> Enrolled:
     if artist is None:
         raise RefusedError(Status.UNKNOWN, UNKNOWN)
     return artist
-
-
-def _another_start() -> RefusedError:
-    return RefusedError(
-        Status.CONFLICT,
-        "another start of this artist's agent is at work: end one of them; after a restored backup, join anew",
-    )

@@ -17,8 +17,8 @@ from starlette.requests import ClientDisconnect, Request
 
 from ...aggregation.letters import ENVELOPE_SIZE, Envelope, ProtocolError, Purpose
 from ...wire.routes import LIMITS, Status, largest_envelope
-from ..store.artists import find_identity
-from ..store.database import Database
+from ..store.artists import find_entry, find_identity
+from ..store.database import Connection, Database
 from ..store.exchanges import Verdict, reply_limit, verdict_unasked
 from .limits import Buckets, Memory, Rate, RefusedError, network_of, seconds_for
 
@@ -134,7 +134,7 @@ class Reception:
     def _look_up(self, claimed: Envelope) -> int:
         """Bytes that a known sender may say in this session; without end outside of any."""
         with self._database.reading() as connection:
-            if find_identity(connection, claimed.sender) is None:
+            if find_identity(connection, claimed.sender) is None and not _may_ask_again(connection, claimed):
                 raise RefusedError(Status.UNKNOWN, UNKNOWN, is_abuse=True)
             if claimed.purpose is not Purpose.SESSION:
                 return _NUMBERS_END
@@ -151,6 +151,11 @@ class Reception:
             return await run_in_threadpool(opened) if len(data) > _LARGE else opened()
         except ProtocolError as error:
             raise RefusedError(Status.UNKNOWN, UNKNOWN, is_abuse=True) from error
+
+
+def _may_ask_again(connection: Connection, claimed: Envelope) -> bool:
+    """Whether a retired key may have lost the answer to what retired it."""
+    return claimed.purpose in {Purpose.LEAVE, Purpose.RENEW} and find_entry(connection, claimed.sender) is not None
 
 
 UNKNOWN: Final = "an unknown or retired key, or a signature that does not hold: join with an invitation"

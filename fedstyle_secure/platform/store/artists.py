@@ -19,6 +19,7 @@ from sqlalchemy import (
     LargeBinary,
     String,
     Table,
+    delete,
     insert,
     select,
     update,
@@ -129,6 +130,8 @@ class TokenState(Enum):
     """What may be done with a token."""
 
     FRESH = "fresh"
+    AGAIN = "again"
+    """It enrolled this very identity: the answer may have been lost on the way."""
     UNKNOWN = "unknown"
     USED = "used"
     EXPIRED = "expired"
@@ -192,19 +195,21 @@ def revoke_tokens(connection: Connection, label: str) -> int:
     ).rowcount
 
 
-def check_token(connection: Connection, digest: bytes, *, identity: bytes, now: int) -> tuple[TokenState, str]:
-    """Whether a token enrols an identity now (TOK-1), and the label that it is for.
+def forget_tokens(connection: Connection, before: int) -> int:
+    """Delete tokens that nobody used and that expired before a time; how many there were."""
+    return connection.execute(delete(TOKENS).where(TOKENS.c.identity.is_(None), TOKENS.c.expires < before)).rowcount
 
-    A token that enrolled this very identity is fresh still: its answer may have been lost on the way.
-    """
+
+def check_token(connection: Connection, digest: bytes, *, identity: bytes, now: int) -> tuple[TokenState, str]:
+    """Whether a token enrols an identity now (TOK-1), and the label that it is for."""
     row = connection.execute(select(TOKENS).where(TOKENS.c.digest == digest).with_for_update()).one_or_none()
     if row is None:
         return TokenState.UNKNOWN, ""
-    if row.identity is not None and row.identity != identity:
-        return TokenState.USED, row.label
-    if row.identity is None and row.revoked:
+    if row.identity is not None:
+        return TokenState.AGAIN if row.identity == identity else TokenState.USED, row.label
+    if row.revoked:
         return TokenState.REVOKED, row.label
-    if row.identity is None and row.expires <= now:
+    if row.expires <= now:
         return TokenState.EXPIRED, row.label
     return TokenState.FRESH, row.label
 

@@ -66,6 +66,11 @@ class Writer:
             self._changed.notify()
         return job.future
 
+    @property
+    def waiting(self) -> int:
+        """Writes that wait for a commit."""
+        return len(self._waiting)
+
     def close(self) -> None:
         """Write what is waiting, then stop."""
         with self._changed:
