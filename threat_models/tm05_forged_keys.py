@@ -18,8 +18,8 @@ from protocols.errors import ProtocolError
 from protocols.primitives.signing import SMALL_ORDER as WEAK_IDENTITIES
 from protocols.secagg.messages import AdvertiseKeysRequest, AdvertiseKeysResponse, Advertisement
 
+from .adversaries import defenses
 from .adversaries.choices import Dice
-from .adversaries.defenses import VERIFY_ADVERTISEMENT
 from .adversaries.evil_server import EvilServer
 from .adversaries.on_keys import Forge, SmallOrder
 from .adversaries.parties import (
@@ -46,14 +46,8 @@ _SESSIONS: Final = {Effort.FAST: 40, Effort.SLOW: 400}
 WEAK_KEYS: Final = sorted({key[:31] + bytes((key[31] | top,)) for key in SMALL_ORDER for top in (0, 0x80)})
 """Every encoding of the X25519 points of small order; the highest bit is ignored (RFC 7748, section 5)."""
 _EDITS: Final = {
-    "signed advertisements": (VERIFY_ADVERTISEMENT,),
-    "refusal of weak keys": (
-        Edit(
-            "protocols.primitives.key_agreement:KeyPair._point",
-            'raise InvalidKeyError("not an X25519 public key, or one of small order") from error',
-            "self._points[peer] = bytes(KEY_SIZE)",
-        ),
-    ),
+    "signed advertisements": (defenses.VERIFY_ADVERTISEMENT,),
+    "refusal of weak keys": defenses.SMALL_ORDER,
     "refusal of weak identities": (
         Edit("protocols.primitives.signing:verify", "if identity in SMALL_ORDER:", "if False:"),
     ),
@@ -69,7 +63,7 @@ CLAIM = Claim(
     promise="no artist shares a secret under a key that no pinned identity signed, or that makes the secret a constant",
     defenses={
         "signed advertisements": "protocols/secagg/client.py, _share_keys",
-        "refusal of weak keys": "protocols/primitives/key_agreement.py, KeyPair: KEY-1",
+        "refusal of weak keys": "protocols/primitives/key_agreement.py, check_public_key: KEY-1",
         "refusal of weak identities": "protocols/primitives/signing.py, verify",
     },
     power=(

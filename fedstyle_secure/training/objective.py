@@ -5,7 +5,8 @@ TRN-1  An artwork's loss depends on that artwork's views and on public anchors a
 TRN-2  The gradients of an artwork's K views are averaged inside the artwork before anything is clipped.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -63,13 +64,25 @@ def per_artwork_gradients(
         float32 [artworks, h, d].
     """
     codewords, anchors = torch.full((len(aligned),), codeword), torch.from_numpy(codebook.anchors)
-    (rows,) = per_example_gradients(
-        StyleHead(torch.from_numpy(head.copy())),
-        torch.from_numpy(aligned),
-        lambda embeddings: anchor_loss(embeddings, codewords, anchors),
-    ).values()
+    with _one_thread():
+        (rows,) = per_example_gradients(
+            StyleHead(torch.from_numpy(head.copy())),
+            torch.from_numpy(aligned),
+            lambda embeddings: anchor_loss(embeddings, codewords, anchors),
+        ).values()
     gradients: NDArray[np.float32] = rows.numpy()
     return gradients
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """An artwork at a time is too little to share: threads would wait for one another longer than they work."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 WARM_STEPS, WARM_STEP, WARM_MOMENTUM = 40, 0.1, 0.8

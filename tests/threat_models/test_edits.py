@@ -1,3 +1,4 @@
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from protocols.params import Terms
 from protocols.secagg.client import _sign_survivors
 from threat_models.adversaries.defenses import LEAKS
 from threat_models.edits import Edit, applied, off
+from threat_models.register import Threat, threats
 
 EDIT = Edit("protocols.secagg.client:_sign_survivors", "if state.index not in survivors:", "if False:")
 
@@ -49,6 +51,15 @@ def test_two_defenses_may_share_an_edit_and_all_may_be_gone_at_once() -> None:
     with applied(edit for ablation in LEAKS for edit in ablation.edits):
         assert Terms.majority.fget.__code__ is not before
     assert Terms.majority.fget.__code__ is before
+
+
+@pytest.mark.parametrize("threat", threats().values(), ids=lambda threat: threat.claim.id)
+def test_every_defense_of_every_threat_is_where_it_was(threat: Threat) -> None:
+    """Attacks take minutes; that code moved away from under one of them is told at once."""
+    edits = vars(import_module(threat.module)).get("_EDITS", {})
+    for name in edits.keys() & threat.claim.defenses.keys():
+        with off({name}, edits):
+            pass
 
 
 def test_a_defense_that_nobody_can_take_away_is_an_error() -> None:

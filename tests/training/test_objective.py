@@ -70,7 +70,9 @@ def test_the_head_projects_and_normalizes():
 @pytest.mark.parametrize(("artworks", "views"), [(1, 1), (1, 4), (5, 1), (6, 3)])
 def test_opacus_gradients_equal_a_plain_autograd_loop(artworks, views):
     inputs = unit_rows(artworks, views, D)
+    threads = torch.get_num_threads()
     found = per_artwork_gradients(HEAD, inputs, CODEWORD, CODEBOOK)
+    assert torch.get_num_threads() == threads  # one while it worked
     assert (found.shape, found.dtype) == ((artworks, H, D), np.float32)
     for artwork, gradient in zip(inputs, found, strict=True):
         head = torch.from_numpy(HEAD.copy()).requires_grad_()
