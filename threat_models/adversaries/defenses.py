@@ -87,9 +87,9 @@ VERIFY_GRAPH = Edit(
 SIGNED_ONCE = Edit(f"{_CLIENT}:_sign_survivors", "return after, ", "return state, ")
 UNMASKED_ONCE = Edit(f"{_CLIENT}:_unmask", "return Unmasked(), ", "return state, ")
 REFUSAL_IS_FINAL = Edit(
-    f"{_CLIENT}:Client.receive",
-    "after: tuple[ClientState, Answer | None] = Aborted(), None",
-    "after: tuple[ClientState, Answer | None] = state, last",
+    "protocols.answering:Answering._respond",
+    "after: tuple[K | Aborted, Answer | None] = Aborted(), None",
+    "after: tuple[K | Aborted, Answer | None] = state, last",
 )
 AT_LEAST = Edit("protocols.vault:open_snapshot", "if position < at_least:", "if False:")
 THRESHOLD = Edit(
@@ -114,9 +114,9 @@ SESSION_OF_MODEL = Edit(
     "self._encode_fields().replace(self.model_digest, NOTHING)",
 )
 SESSION_OF_MESSAGE = Edit(
-    "protocols.wire:Message.decode",
-    "if reader.take(len(params.session_id)) != params.session_id:",
-    "if not reader.take(len(params.session_id)):",
+    "protocols.wire:open_message",
+    "reader.take(len(params.session_id)) != params.session_id:",
+    "not reader.take(len(params.session_id)):",
 )
 BOX_OF = tuple(
     Edit(f"{_CLIENT}:{function}", f"Domain.BOX.bind({graph}.digest, {pair})", f"Domain.BOX.bind({graph}.digest)")
