@@ -21,6 +21,8 @@ from fedstyle_secure.encoder.model import read_model
 from fedstyle_secure.privacy.ledger import Ledger
 from fedstyle_secure.privacy.pipeline import protect
 from fedstyle_secure.server.alignment import Alignment
+from fedstyle_secure.server.checkpoint import Checkpoint
+from fedstyle_secure.wire.messages import Join, Leave, Offer, Outcome, Publish, Renew, Withdraw
 from protocols.audit import Transcript
 from protocols.secagg.states import CLIENT_TRANSITIONS, SERVER_TRANSITIONS
 from threat_models.claim import Claim, Linddun, Stride
@@ -61,10 +63,20 @@ ELEMENTS = {
     "scales": Element(kind="process", name="scales", boundary="house", where="fedstyle_secure/privacy/pipeline.py"),
     "enrolment": Element(kind="store", name="identity key, roster", boundary="house"),
     "client": Element(kind="process", name="cloakroom", boundary="house", where="protocols/secagg/client.py"),
+    "agent": Element(kind="process", name="agent", boundary="house", where="fedstyle_secure/artist/agent.py"),
     "engine": Element(kind="process", name="engine", boundary="wall", where="fedstyle_secure/engines/courier.py"),
     "server": Element(kind="process", name="session", boundary="hall", where="protocols/secagg/server.py"),
     "loop": Element(kind="process", name="loop", boundary="hall", where="fedstyle_secure/server/iterations.py"),
     "stairs": Element(kind="process", name="alignment", boundary="hall", where="fedstyle_secure/server/alignment.py"),
+    "coordinator": Element(
+        kind="process", name="coordinator", boundary="hall", where="fedstyle_secure/platform/coordinator/leading.py"
+    ),
+    "gateway": Element(
+        kind="process", name="gateway", boundary="hall", where="fedstyle_secure/platform/gateway/app.py"
+    ),
+    "store": Element(
+        kind="store", name="platform's store", boundary="hall", where="fedstyle_secure/platform/store/trainings.py"
+    ),
     "transcripts": Element(kind="store", name="transcripts, if asked for", boundary="hall"),
     "model": Element(kind="store", name="style model", boundary="library", where="fedstyle_secure/encoder/model.py"),
     "index": Element(kind="store", name="signatures", boundary="library", where="fedstyle_secure/catalogue/index.py"),
@@ -121,7 +133,7 @@ def rounds() -> tuple[tuple[type, type], ...]:
 
 def flows() -> tuple[Flow, ...]:
     """All of them, in the order in which an artwork meets them."""
-    return (*_in_the_house(), *_through_the_wall(), *_in_the_hall(), *_to_the_buyer())
+    return (*_in_the_house(), *_through_the_wall(), *_on_a_platform(), *_in_the_hall(), *_to_the_buyer())
 
 
 def _in_the_house() -> Iterable[Flow]:
@@ -142,6 +154,19 @@ def _through_the_wall() -> Iterable[Flow]:
     for request, response in rounds():
         yield _flow(request, "server", "client", *MESSAGE_THREATS[request.__name__])
         yield _flow(response, "client", "server", *MESSAGE_THREATS[response.__name__])
+
+
+def _on_a_platform() -> Iterable[Flow]:
+    """Where artist and platform are two machines."""
+    yield _flow(Offer, "coordinator", "agent", 6, 7, 12, 23)
+    yield _flow(Outcome, "coordinator", "agent", 15, 23)
+    yield Flow(name="agreed or noted", source="agent", target="coordinator", carries=("one word",), threats=(27,))
+    yield _flow(Join, "agent", "gateway", 5, 6)
+    yield _flow(Publish, "agent", "gateway", 14, 15, 16)
+    yield _flow(Renew, "agent", "gateway", 5, 23)
+    for act in (Withdraw, Leave):
+        yield Flow(name=act.__name__, source="agent", target="gateway", carries=("nothing",), threats=(23,))
+    yield _flow(Checkpoint, "loop", "store", 14)
 
 
 def _in_the_hall() -> Iterable[Flow]:
@@ -237,13 +262,18 @@ def _diagram() -> str:
         lines.append("  end")
     labels: dict[tuple[str, str], list[str]] = {}
     for flow in flows():
-        if {ELEMENTS[flow.source].boundary, ELEMENTS[flow.target].boundary} == {"house", "hall"}:
+        if _is_over_an_engine(flow):
             labels.setdefault((flow.source, "engine"), []).append(_numbered(flow.name))
             labels[("engine", flow.target)] = ["the same bytes"]
         else:
             labels.setdefault((flow.source, flow.target), []).append(flow.name)
     lines += [f'  {source} -->|"{"<br/>".join(names)}"| {target}' for (source, target), names in labels.items()]
     return "\n".join([*lines, "```"])
+
+
+def _is_over_an_engine(flow: Flow) -> bool:
+    boundaries = {ELEMENTS[flow.source].boundary, ELEMENTS[flow.target].boundary}
+    return boundaries == {"house", "hall"} and flow.target != "gateway"
 
 
 def _numbered(name: str) -> str:
