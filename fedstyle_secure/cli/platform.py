@@ -8,7 +8,7 @@ import typer
 
 from ..bounds import Bounds
 from .options import Json, number
-from .platform_trainings import train_app
+from .platform_trainings import HERE, FolderOption, train_app
 from .screen import plain, screen
 
 platform_app = typer.Typer(
@@ -16,9 +16,6 @@ platform_app = typer.Typer(
 )
 
 platform_app.add_typer(train_app)
-
-FolderOption = Annotated[Path, typer.Option("--platform", help="The platform's folder.")]
-HERE = Path()
 
 
 @platform_app.command("init")

@@ -55,6 +55,8 @@ def start(
     from .. import canonical
     from ..platform.coordinator.generations import propose_roster
     from ..platform.coordinator.starting import start_training
+    from ..platform.logbook import Logbook
+    from ..platform.signer import Signer
     from ..platform.store.trainings import active_identities, read_foundation, statements_of
     from ..runs.offering import draft_training, least_corrupt, stated
     from ..server.foundation import Foundation
@@ -86,6 +88,7 @@ def start(
             round_seconds=round_seconds,
             attempts=attempts,
         )
+        Logbook(database, Signer(platform))  # a log begins with its own first entry, whoever enters another
         training = start_training(database, Foundation.decode(laid), proposal, draft)
         facts = _described(database, training)
     if proposal.gone or proposal.waiting:
