@@ -8,6 +8,8 @@ it allocates at any time, by tracemalloc, in a second run of the same session.
 
 `python -m benchmarks.scale --session 1000` runs that many real clients in this process, from the invitation to the
 checked integer sum, while clients vanish before each of the five rounds in turn.
+
+With `--protocol speakonce` the same of clients who speak once (`benchmarks.windows` says what of it is real).
 """
 
 import argparse
@@ -27,6 +29,7 @@ from protocols import CLIENT_RANDOM_BYTES, ProtocolError, Server, parameters
 
 from .cohort import CORRUPT, ROUNDS, Cohort, Session, identities, timed
 from .crowd import REAL, Crowd
+from .windows import one_speaker, print_window_costs, whole_window
 
 DROPOUT = 0.1
 """Share of the clients that may vanish, as the graph assumes: delta of Bell et al., CCS 2020."""
@@ -204,6 +207,7 @@ def _print_session(result: Mapping[str, float | dict[str, float]]) -> None:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scale", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--protocol", choices=("secagg", "speakonce"), default="secagg")
     parser.add_argument("--clients", type=int, nargs="+", default=SIZES, help="sizes of cohorts")
     parser.add_argument("--session", type=int, help="run a whole session of so many real clients instead")
     parser.add_argument("--length", type=int, default=100_000, help="coordinates of the vector")
@@ -222,12 +226,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
+    once = options.protocol == "speakonce"
     if options.session:
-        result = whole_session(options.session, dropout=options.dropout, length=options.length)
+        run = whole_window if once else whole_session
+        result = run(options.session, dropout=options.dropout, length=options.length)
         if options.json:
             print(json.dumps(result))
         else:
             _print_session(result)
+        return
+    if once:
+        _run_windows(options)
         return
     cohorts = []
     for clients in options.clients:
@@ -239,6 +248,16 @@ def _run(options: argparse.Namespace) -> None:
         if options.json
         else SIMULATED
     )
+
+
+def _run_windows(options: argparse.Namespace) -> None:
+    costs = []
+    for clients in options.clients:
+        costs.append(one_speaker(clients, dropout=options.dropout, length=options.length))
+        if not options.json:
+            print_window_costs(costs[-1])
+    if options.json:
+        print(json.dumps({"length": options.length, "windows": [asdict(each) for each in costs]}))
 
 
 if __name__ == "__main__":

@@ -26,6 +26,15 @@ class Split(StrEnum):
     """The same subjects for every artist, so that subjects cannot help: needs an index that names contents."""
 
 
+class Protocol(StrEnum):
+    """How artists' updates are summed."""
+
+    SECAGG = "secagg"
+    """Five rounds, with everybody there."""
+    SPEAKONCE = "speakonce"
+    """One message of each artist, and a committee that answers later."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything that decides a run; what each setting is stands beside it, and is its option's help.
@@ -86,6 +95,9 @@ class Settings:
     corrupt: Annotated[
         int | None, bounds.CORRUPT, "Artists assumed to work with the server (default: a tenth, at least one)."
     ] = None
+    protocol: Annotated[
+        Protocol, "Artists are called together for five rounds, or speak once and a committee of them answers later."
+    ] = Protocol.SECAGG
     buckets: Annotated[
         int,
         bounds.BUCKETS,

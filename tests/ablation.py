@@ -52,6 +52,7 @@ _DATASET = "tests/runs/test_dataset.py"
 _WINDOW_ATTACKS = "tests/protocols/speakonce/test_attacks.py"
 _WINDOW_CLIENT = "tests/protocols/speakonce/test_client.py"
 _WINDOW_RECOVERY = "tests/protocols/speakonce/test_recovery.py"
+_WINDOWS = "tests/aggregation/test_windows.py"
 _TRANSFORMERS = "tests/encoder/test_transformers.py"
 _CACHE = "tests/encoder/test_feature_cache.py"
 
@@ -1824,6 +1825,62 @@ ABLATIONS = (
         "        self._keep(after, answer)\n",
         "",
         "tests/protocols/speakonce/test_snapshot.py::test_what_is_not_kept_is_not_released",
+    ),
+    Ablation(
+        "windows: a roster is noted before its pulse is drawn",
+        "fedstyle_secure/aggregation/speaking.py",
+        "if frozen.pulse <= self._beacon.newest:",
+        "if False:",
+        f"{_WINDOWS}::test_wnd1_nobody_takes_note_of_a_roster_whose_beacon_was_drawn_before",
+    ),
+    Ablation(
+        "windows: one roster for each session",
+        "fedstyle_secure/aggregation/speaking.py",
+        "if self._note.pulse:",
+        "if False:",
+        f"{_WINDOWS}::test_spk1_of_one_session_one_roster_is_noted_and_only_under_that_an_artist_speaks",
+    ),
+    Ablation(
+        "windows: what was noted is kept",
+        "fedstyle_secure/aggregation/speaking.py",
+        "self._keep(noted, self._snapshot)",
+        "self._note = noted",
+        f"{_WINDOWS}::test_spk1_of_one_session_one_roster_is_noted_and_only_under_that_an_artist_speaks",
+    ),
+    Ablation(
+        "windows: the noted roster is the one spoken under",
+        "fedstyle_secure/aggregation/speaking.py",
+        "frozen_digest=self._note.digest,",
+        "frozen_digest=params.frozen_digest,",
+        f"{_WINDOWS}::test_spk1_of_one_session_one_roster_is_noted_and_only_under_that_an_artist_speaks",
+    ),
+    Ablation(
+        "windows: a window ends within the patience of its artists",
+        "fedstyle_secure/aggregation/speaking.py",
+        "latest_end=self._note.deadline,",
+        "latest_end=params.end,",
+        f"{_WINDOWS}::test_spk2_a_window_that_outlasts_the_artists_patience_is_refused",
+    ),
+    Ablation(
+        "windows: keys die by the artist's own clock",
+        "fedstyle_secure/aggregation/speaking.py",
+        "            self._client.expire()\n",
+        "            pass\n",
+        f"{_WINDOWS}::test_spk2_keys_die_with_the_artists_patience",
+    ),
+    Ablation(
+        "windows: numbers of sessions rise",
+        "fedstyle_secure/aggregation/speaking.py",
+        "if number <= part.last_session:",
+        "if False:",
+        f"{_WINDOWS}::test_session_numbers_only_rise",
+    ),
+    Ablation(
+        "windows: keys of the whole cohort",
+        "fedstyle_secure/aggregation/opening.py",
+        "    if missing:\n",
+        "    if False:\n",
+        f"{_WINDOWS}::test_wnd2_without_the_keys_of_the_whole_cohort_there_is_no_window",
     ),
     Ablation(
         "log: no tree grew out of a larger one",

@@ -193,3 +193,12 @@ def test_features_by_two_libraries_agree_and_are_timed(
     assert list(result)[:3] == ["torch_over_onnx", "onnx_ms", "torch_ms"]
     assert {"cached_ms", "first_onnx_s", "first_torch_s", "loaded_s"} <= result.keys()
     assert all(value > 0 for value in result.values())
+
+
+def test_windows_of_many_clients_are_measured_and_summed(capsys):
+    result = run(capsys, scale, "--protocol speakonce --clients 12 30 --length 50")
+    assert [each["clients"] for each in result["windows"]] == [12, 30]
+    assert all(each["upload_bytes"] > 200 and each["client_ms"] > 0 for each in result["windows"])
+    whole = run(capsys, scale, "--protocol speakonce --session 20 --length 50 --dropout 0.1")
+    assert whole["survivors"] == 18
+    assert set(whole["cpu_seconds"]) == {"setup", "speak", "open boxes", "sign", "release", "check"}

@@ -14,7 +14,7 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from fedstyle_secure.aggregation.letters import Purpose, answering
-from fedstyle_secure.aggregation.masking import IN_PROCESS, REFUSALS, Conditions, Enrolment, mask
+from fedstyle_secure.aggregation.masking import IN_PROCESS, REFUSALS, Conditions, Enrolment, Part, mask
 from fedstyle_secure.aggregation.session import NO_LOG, Subject, session_params
 from fedstyle_secure.aggregation.summing import Aggregate, aggregate
 from fedstyle_secure.config import Settings
@@ -75,12 +75,14 @@ def masked_sum(
     for number, (key, contributions) in enumerate(zip(keys, cohort, strict=True)):
         random = scripted(f"{seed} artist {number}")
         session = mask(
-            partial(_unclipped if CLIPPING in without else protect, contributions, mechanism, random),
-            mechanism=mechanism,
-            subject=subject,
-            last_session=0,
-            enrolment=Enrolment(identity=key, roster=frozenset(identities)),
-            conditions=conditions,
+            Part(
+                protected=partial(_unclipped if CLIPPING in without else protect, contributions, mechanism, random),
+                mechanism=mechanism,
+                subject=subject,
+                last_session=0,
+                enrolment=Enrolment(identity=key, roster=frozenset(identities)),
+                conditions=conditions,
+            ),
             random=random,
         )
         sessions[f"artist {number}"] = answering(session.receive, Purpose.SESSION, identity=key, server_key=SERVER_KEY)

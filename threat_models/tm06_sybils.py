@@ -19,7 +19,7 @@ from dp_accounting import GaussianDpEvent
 from numpy.typing import NDArray
 
 from fedstyle_secure.aggregation.letters import Purpose, answering
-from fedstyle_secure.aggregation.masking import IN_PROCESS, REFUSALS, Conditions, Enrolment, MaskedSession, mask
+from fedstyle_secure.aggregation.masking import IN_PROCESS, REFUSALS, Conditions, Enrolment, MaskedSession, Part, mask
 from fedstyle_secure.aggregation.session import NO_LOG, Subject, session_params
 from fedstyle_secure.aggregation.summing import AggregationAborted, aggregate, ring_sum
 from fedstyle_secure.engines.memory import MemoryEngine, Unreachable
@@ -204,12 +204,14 @@ def _completes(release: Mechanism, survivors: int, corrupt: int) -> bool:
     mailboxes: dict[str, Callable[[bytes], bytes]] = {}
     for number, (name, key) in enumerate(zip(names, _keys(), strict=True)):
         session = mask(
-            partial(protect, nothing, release, os.urandom),
-            mechanism=release,
-            subject=subject,
-            last_session=0,
-            enrolment=Enrolment(identity=key, roster=frozenset(identities)),
-            conditions=conditions,
+            Part(
+                protected=partial(protect, nothing, release, os.urandom),
+                mechanism=release,
+                subject=subject,
+                last_session=0,
+                enrolment=Enrolment(identity=key, roster=frozenset(identities)),
+                conditions=conditions,
+            ),
             random=os.urandom,
         )
         answer = session.receive if number < survivors else _vanishing(session)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedstyle_secure.aggregation.letters import Purpose, answering
-from fedstyle_secure.aggregation.masking import REFUSALS, mask
+from fedstyle_secure.aggregation.masking import REFUSALS, Part, mask
 from fedstyle_secure.aggregation.session import SupportError, session_params
 from fedstyle_secure.aggregation.summing import AggregationAborted, aggregate
 from fedstyle_secure.artist.rows import contribute
@@ -120,12 +120,16 @@ def _rows_read() -> int:
     try:
         for number, name in enumerate(names):
             session = mask(
-                partial(protect, Contributions(rows[number], mechanism.layout), mechanism, scripted(f"table {number}")),
-                mechanism=mechanism,
-                subject=make_subject(),
-                last_session=0,
-                enrolment=make_enrolment(number, artists=ARTISTS),
-                conditions=make_terms(mode=Mode.NONE),
+                Part(
+                    protected=partial(
+                        protect, Contributions(rows[number], mechanism.layout), mechanism, scripted(f"table {number}")
+                    ),
+                    mechanism=mechanism,
+                    subject=make_subject(),
+                    last_session=0,
+                    enrolment=make_enrolment(number, artists=ARTISTS),
+                    conditions=make_terms(mode=Mode.NONE),
+                ),
                 random=scripted(f"keys {number}"),
             )
             mailboxes[name] = answering(

@@ -1,6 +1,7 @@
 """A small town: artists with synthetic style features, real keys, real masks and a real server, to be bent."""
 
 import math
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from fedstyle_secure.aggregation.letters import Purpose, answering
 from fedstyle_secure.aggregation.masking import IN_PROCESS, REFUSALS, Enrolment
 from fedstyle_secure.aggregation.session import NO_LOG, Subject
+from fedstyle_secure.aggregation.windows import Beacon, Opening, Speaking
 from fedstyle_secure.announcement import Announcement
 from fedstyle_secure.artist.artist import Artist
 from fedstyle_secure.artist.store import MemoryStore
@@ -170,6 +172,11 @@ def make_subject(**changes: Any) -> Subject:
     return Subject(**(facts | changes))
 
 
+def an_hour(session: int) -> Opening:
+    """A window that ends in an hour."""
+    return Opening(pulse=session, end=int(time.time()) + 3600)
+
+
 def make_announcement(mechanism: Mechanism | None = None, **changes: Any) -> Announcement:
     """The first iteration of the first model, but for what is named."""
     facts: dict[str, Any] = {"iteration": 1, "mechanism": mechanism or make_mechanism(), "model": first_model()}
@@ -183,7 +190,10 @@ def mailbox(artist: Artist, answer: Mailbox, purpose: Purpose = Purpose.ANNOUNCE
 
 @dataclass(kw_only=True)
 class Federation:
-    """A server's loop with its artists; `guards` replace an artist's session mailbox by what they make of it."""
+    """A server's loop with its artists; `guards` replace an artist's session mailbox by what they make of it.
+
+    With a beacon, artists speak once.
+    """
 
     folder: Path
     mode: Mode = Mode.NONE
@@ -197,6 +207,7 @@ class Federation:
     min_cohort: int = 5
     randomness: Callable[[int], Callable[[int], bytes]] = field(default=lambda number: scripted(f"random {number}"))
     guards: Mapping[int, Callable[[Mailbox], Mailbox]] = field(default_factory=dict)
+    beacon: Beacon | None = None
 
     def __post_init__(self) -> None:
         self.names = [f"artist {number}" for number in range(self.clients)]
@@ -256,6 +267,7 @@ class Federation:
             ledger=Ledger.open(self.folder / f"{number}.jsonl", limit=self.limit, delta=1e-5, view=view),
             store=MemoryStore(),
             random=random,
+            beacon=self.beacon,
         )
 
     def loop(self, **changes: Any) -> Iterator[Outcome]:
@@ -269,6 +281,7 @@ class Federation:
             "identities": self.identities,
             "engine": self.engine,
             "artists": self.names,
+            "speaking": None if self.beacon is None else Speaking(beacon=self.beacon, opening=an_hour),
         }
         return run(**(arguments | changes))
 

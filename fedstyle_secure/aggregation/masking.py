@@ -9,7 +9,7 @@ AGG-7  The update is asked for when all that comes before the masked vectors has
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final
 
@@ -18,7 +18,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
 
 from protocols import CLIENT_RANDOM_BYTES, Client, ClientPolicy, Position, ProtocolError, Vault
-from protocols.secagg.messages import AdvertiseKeysRequest
 
 from ..errors import PrivacyError
 from ..privacy.mechanism import Mechanism
@@ -26,6 +25,7 @@ from ..privacy.noise import NoisyUpdate
 from ..privacy.randomness import RandomBytes
 from ..privacy.releases import SessionMark
 from .session import UPDATE, Cohorts, Subject, check_support, update_spec
+from .windows import AnyParams
 
 REFUSALS: tuple[type[Exception], ...] = (ProtocolError,)
 """What a client raises instead of answering; an engine reports it as no reply."""
@@ -47,7 +47,8 @@ class Conditions:
         corrupt: Artists that may work with the platform, among all on the roster: it picks who is in a cohort.
         min_cohort: Fewest artists this artist hides among.
         min_survivors: Fewest artists in a sum that this artist is part of.
-        patience: Seconds in which the platform must show this artist its neighbors' keys.
+        patience: Seconds in which the platform must show this artist its neighbors' keys; where artists speak once,
+            for which keys that were given ahead live.
     """
 
     platform_key: bytes
@@ -81,6 +82,8 @@ class Stage(IntEnum):
     SURVIVORS_SIGNED = 4
     UNMASKED = 5
     ABORTED = 6
+    BOXES_OPENED = 7
+    """Between the fourth and the fifth of these, for a member of a committee."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +97,33 @@ class Keeping:
 
     key: bytes
     keep: Callable[[Stage, bytes], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What an artist brings into a session.
+
+    Attributes:
+        protected: Makes the only kind of update that can leave an artist (AGG-1), under this mechanism; called once,
+            when all that comes before has been checked (AGG-7), and again if nothing made of it was kept before a
+            crash. What it raises, the caller of `receive` gets, and the session is over.
+        mechanism: The announced one.
+        subject: What this artist believes the session is about.
+        last_session: Highest number of a session this artist took part in before.
+        enrolment: The artist's key, and whom it knows.
+        conditions: What the artist insists on.
+        earlier: Cohorts of the sessions this artist uploaded to before (AGG-5).
+        clock: Tells the time in seconds, from a moment that a restart does not change.
+    """
+
+    protected: Callable[[], NoisyUpdate]
+    mechanism: Mechanism
+    subject: Subject
+    last_session: int
+    enrolment: Enrolment
+    conditions: Conditions
+    earlier: Cohorts = field(default_factory=Cohorts)
+    clock: Callable[[], float] = time.time
 
 
 class MaskedSession:
@@ -147,41 +177,15 @@ class MaskedSession:
         """The mark is needed while the client is busy, and after it has forgotten its session."""
         params = self._client.params
         if params is not None:
-            self._mark = SessionMark(
-                number=params.session,
-                session_id=params.session_id,
-                roster=params.roster_root,
-                platform=params.server_key,
-            )
+            self._mark = mark_of(params)
 
 
-def mask(
-    protected: Callable[[], NoisyUpdate],
-    *,
-    mechanism: Mechanism,
-    subject: Subject,
-    last_session: int,
-    enrolment: Enrolment,
-    conditions: Conditions,
-    random: RandomBytes,
-    earlier: Cohorts | None = None,
-    clock: Callable[[], float] = time.time,
-    keeping: Keeping | None = None,
-) -> MaskedSession:
-    """Arm a protocol client for one session.
+def mask(part: Part, *, random: RandomBytes, keeping: Keeping | None = None) -> MaskedSession:
+    """Arm a protocol client for one session of five rounds.
 
     Args:
-        protected: Makes the only kind of update that can leave an artist (AGG-1), under this mechanism; called once,
-            when enough neighbors have shared their secrets (AGG-7). What it raises, the caller of `receive` gets, and
-            the session is over.
-        mechanism: The announced one.
-        subject: What this artist believes the session is about.
-        last_session: Highest number of a session this artist took part in before.
-        enrolment: The artist's key, and whom it knows.
-        conditions: What the artist insists on.
+        part: What the artist brings into it.
         random: Source of secret random bytes.
-        earlier: Cohorts of the sessions this artist uploaded to before (AGG-5); None for none.
-        clock: Tells the time in seconds, from a moment that a restart does not change.
         keeping: Where the session's state goes; None for nowhere: then a crash ends it.
 
     Returns:
@@ -190,9 +194,45 @@ def mask(
     Raises:
         SupportError: A tensor's support is below the minimum cohort (AGG-2).
     """
-    check_support(mechanism, conditions.min_cohort)
-    policy = ClientPolicy(
-        roster=enrolment.roster,
+    check_support(part.mechanism, part.conditions.min_cohort)
+    client = Client(
+        identity=part.enrolment.identity,
+        policy=policy_of(part, last_session=part.last_session),
+        vectors=vectors_of(part),
+        random=random(CLIENT_RANDOM_BYTES),
+        clock=part.clock,
+        vault=None if keeping is None else _vault(keeping),
+    )
+    return MaskedSession(client)
+
+
+def resume(snapshot: bytes, part: Part, *, keeping: Keeping) -> MaskedSession:
+    """Go on in a session from what was kept last.
+
+    Args:
+        snapshot: What `keeping` was given last.
+        part: As before; its `last_session` is the highest that is known to have been taken part in.
+        keeping: With the same key as before.
+
+    Raises:
+        ProtocolError: The snapshot does not open, or is older than `part.last_session`.
+    """
+    client = Client.restore(
+        snapshot,
+        identity=part.enrolment.identity,
+        vectors=vectors_of(part),
+        clock=part.clock,
+        vault=_vault(keeping),
+        at_least=Position(session=part.last_session),
+    )
+    return MaskedSession(client)
+
+
+def policy_of(part: Part, *, last_session: int) -> ClientPolicy:
+    """What an artist insists on in a session, after this one (AGG-3)."""
+    conditions, mechanism, subject = part.conditions, part.mechanism, part.subject
+    return ClientPolicy(
+        roster=part.enrolment.roster,
         min_cohort=conditions.min_cohort,
         min_survivors=max(conditions.min_cohort, conditions.min_survivors, mechanism.min_survivors),
         min_corrupt=max(conditions.corrupt, mechanism.corrupt),
@@ -201,7 +241,7 @@ def mask(
         iteration=subject.iteration,
         last_session=last_session,
         vectors=(update_spec(mechanism),),
-        earlier=Cohorts() if earlier is None else earlier,
+        earlier=part.earlier,
         architectures=conditions.architectures,
         model_digest=subject.model_digest,
         anchors_digest=subject.anchors_digest,
@@ -209,55 +249,16 @@ def mask(
         training_digest=subject.agreed.training_digest,
         checkpoint_digest=subject.agreed.checkpoint_digest,
     )
-    client = Client(
-        identity=enrolment.identity,
-        policy=policy,
-        vectors=_vectors(protected, mechanism),
-        random=random(CLIENT_RANDOM_BYTES),
-        clock=clock,
-        vault=None if keeping is None else _vault(keeping),
+
+
+def mark_of(params: AnyParams) -> SessionMark:
+    """Which session it is, as a ledger says it."""
+    return SessionMark(
+        number=params.session,
+        session_id=params.session_id,
+        roster=params.roster_root,
+        platform=params.server_key,
     )
-    return MaskedSession(client)
-
-
-def resume(
-    snapshot: bytes,
-    protected: Callable[[], NoisyUpdate],
-    *,
-    mechanism: Mechanism,
-    last_session: int,
-    enrolment: Enrolment,
-    keeping: Keeping,
-    clock: Callable[[], float] = time.time,
-) -> MaskedSession:
-    """Go on in a session from what was kept last.
-
-    Args:
-        snapshot: What `keeping` was given last.
-        protected: As for `mask`; called again if the masked update was not kept before the crash.
-        mechanism: The announced one.
-        last_session: Highest number of a session that is known to have been taken part in.
-        enrolment: As before.
-        keeping: With the same key as before.
-        clock: The same clock as before.
-
-    Raises:
-        ProtocolError: The snapshot does not open, or is older than `last_session`.
-    """
-    client = Client.restore(
-        snapshot,
-        identity=enrolment.identity,
-        vectors=_vectors(protected, mechanism),
-        clock=clock,
-        vault=_vault(keeping),
-        at_least=Position(session=last_session),
-    )
-    return MaskedSession(client)
-
-
-def is_invitation(data: bytes) -> bool:
-    """Whether a request invites to a session, and so begins one."""
-    return data[:1] == bytes((AdvertiseKeysRequest.TAG,))
 
 
 def number_of(snapshot: bytes) -> int:
@@ -265,14 +266,14 @@ def number_of(snapshot: bytes) -> int:
     return Position.of(snapshot).session
 
 
-def _vectors(
-    protected: Callable[[], NoisyUpdate], mechanism: Mechanism
-) -> Callable[[], Mapping[str, NDArray[np.int64]]]:
+def vectors_of(part: Part) -> Callable[[], Mapping[str, NDArray[np.int64]]]:
+    """What a client brings to a sum: made when it is asked for (AGG-7), and of one type only (AGG-1)."""
+
     def vectors() -> Mapping[str, NDArray[np.int64]]:
-        update = protected()
+        update = part.protected()
         if not isinstance(update, NoisyUpdate):
             raise PrivacyError(f"only a NoisyUpdate can be masked, got {type(update).__name__}")
-        if update.mechanism != mechanism:
+        if update.mechanism != part.mechanism:
             raise PrivacyError("an update was made under another mechanism than the one announced")
         return {UPDATE: update.values}
 

@@ -11,7 +11,7 @@ AGG-8  A session belongs to one training and stands on one checkpoint of the pla
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from protocols import ProtocolError, SessionParams, VectorSpec, parameters
 from protocols.cohorts import Cohorts as Cohorts  # noqa: PLC0414  (whoever keeps one gets it from here)
@@ -125,6 +125,25 @@ def update_spec(mechanism: Mechanism) -> VectorSpec:
     )
 
 
+def facts_of(
+    identities: Sequence[bytes], subject: Subject, mechanism: Mechanism, *, session: int, server_key: bytes
+) -> dict[str, Any]:
+    """What the parameters of every session say, whatever its kind; arguments as for `session_params`."""
+    return {
+        "session": session,
+        "iteration": subject.iteration,
+        "server_key": server_key,
+        "identities": tuple(identities),
+        "vectors": (update_spec(mechanism),),
+        "model_digest": subject.model_digest,
+        "architecture_digest": subject.architecture_digest,
+        "anchors_digest": subject.anchors_digest,
+        "privacy_digest": mechanism.digest,
+        "training_digest": subject.agreed.training_digest,
+        "checkpoint_digest": subject.agreed.checkpoint_digest,
+    }
+
+
 def session_params(
     identities: Sequence[bytes], subject: Subject, mechanism: Mechanism, *, session: int, server_key: bytes
 ) -> SessionParams:
@@ -143,21 +162,11 @@ def session_params(
     try:
         degree, threshold = _degree_and_threshold(len(identities), mechanism.corrupt, mechanism.min_survivors)
         return SessionParams(
-            session=session,
-            iteration=subject.iteration,
-            server_key=server_key,
-            identities=tuple(identities),
-            vectors=(update_spec(mechanism),),
+            **facts_of(identities, subject, mechanism, session=session, server_key=server_key),
             degree=degree,
             threshold=threshold,
             corrupt=mechanism.corrupt,
             min_survivors=mechanism.min_survivors,
-            model_digest=subject.model_digest,
-            architecture_digest=subject.architecture_digest,
-            anchors_digest=subject.anchors_digest,
-            privacy_digest=mechanism.digest,
-            training_digest=subject.agreed.training_digest,
-            checkpoint_digest=subject.agreed.checkpoint_digest,
         )
     except ProtocolError as error:
         raise InputError(f"no secure session fits this cohort: {error}") from error

@@ -19,13 +19,15 @@ from numpy.typing import NDArray
 from protocols import FaultyClientError, Server, SessionAborted, SessionParams
 from protocols.audit import Exchange, OmittedInput, Transcript, omit_input
 from protocols.masking import from_ring, to_ring
+from protocols.speakonce import Server as WindowServer
 
-from ..engines.courier import FOREVER, Engine, Letters, Window
+from ..engines.courier import FOREVER, Engine, Letters, Wait, Window
 from ..errors import FedStyleError, InputError
 from ..privacy.mechanism import Mechanism
 from ..privacy.quantization import dequantize
 from .letters import Purpose, exchange
 from .session import UPDATE
+from .windows import ROUNDS_AHEAD, AnyParams
 
 
 class AggregationAborted(FedStyleError):  # noqa: N818 - an outcome the caller plans for
@@ -59,7 +61,7 @@ def _whole(_mailbox: str, reply: bytes) -> bytes:
 
 
 def aggregate(
-    params: SessionParams,
+    params: AnyParams,
     mechanism: Mechanism,
     engine: Engine,
     mailboxes: Sequence[str],
@@ -67,6 +69,7 @@ def aggregate(
     identity: Ed25519PrivateKey,
     take: Callable[[str, bytes], bytes] = _whole,
     window: Window = FOREVER,
+    speaking: Window = FOREVER,
     transcript: Path | None = None,
 ) -> Aggregate:
     """Run one session as the server: only protocol bytes come in, only the sum comes out (AGG-4).
@@ -80,6 +83,7 @@ def aggregate(
             a signed envelope (`letters`), and a reply that is not its artist's own is none.
         take: Of a mailbox and its reply, takes off what else its artist put into it, and returns the session's own.
         window: How long artists have for each round; enough have replied when a sum may come of it.
+        speaking: How long they have for the one message of a session in which they speak once.
         transcript: File in which to write down all that was sent and received, masked vectors left out; None for
             nowhere. Aborted sessions are written down too.
 
@@ -88,11 +92,11 @@ def aggregate(
             none of honest uploads (AGG-5).
         OSError: The transcript cannot be written.
     """
-    server = Server(params)
+    server, before = _server(params)
     index_of = {name: index for index, name in enumerate(mailboxes)}
     exchanges: list[Exchange] = []
     artists = dict(zip(mailboxes, params.identities, strict=True))
-    rounds = count()
+    rounds = count(before)
     requests = server.start()
     try:
         while requests:
@@ -105,7 +109,7 @@ def aggregate(
                 artists,
                 Purpose.SESSION,
                 name=f"session {params.session} round {round_}",
-                wait=window.until(params.min_survivors),
+                wait=_wait(params, round_ - before, window, speaking),
                 identity=identity,
                 session=params.session,
                 round_=round_,
@@ -151,7 +155,21 @@ def _by_mailbox(requests: Mapping[int, bytes], mailboxes: Sequence[str]) -> Lett
     return Letters(index_of, lambda name: requests[index_of[name]])
 
 
-def _receive(server: Server, index: int, reply: bytes) -> None:
+def _server(params: AnyParams) -> tuple[Server | WindowServer, int]:
+    """The machine that fits, and how many rounds of the session came before it."""
+    if isinstance(params, SessionParams):
+        return Server(params), 0
+    return WindowServer(params), ROUNDS_AHEAD
+
+
+def _wait(params: AnyParams, number: int, window: Window, speaking: Window) -> Wait:
+    """Until a sum may come of a round: enough artists, or members of the committee."""
+    if isinstance(params, SessionParams):
+        return window.until(params.min_survivors)
+    return window.until(params.quorum) if number else speaking.until(params.clients)
+
+
+def _receive(server: Server | WindowServer, index: int, reply: bytes) -> None:
     """A faulty reply makes its sender a dropout; the session goes on as long as enough others stay."""
     try:
         server.receive(index, reply)

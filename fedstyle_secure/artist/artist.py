@@ -21,6 +21,8 @@ AGT-11 An artist takes part in sessions of the training that it agreed to, on th
        others: both are its own (`agreed`), and no announcement or request changes them.
 AGT-12 A prototype is made once, and a signature once for each publication: killed between charge and keeping, an artist
        pays for neither again, since nobody saw what was lost.
+AGT-13 Keys for a window die by this artist's own clock (SPK-2): when it is made again, at any request, and whenever
+       whoever runs it says so (`expire`).
 """
 
 import logging
@@ -34,19 +36,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..aggregation.masking import (
-    REFUSALS,
-    SNAPSHOT_KEY_BYTES,
-    Enrolment,
-    Keeping,
-    MaskedSession,
-    Stage,
-    is_invitation,
-    mask,
-    number_of,
-    resume,
-)
+from ..aggregation.joining import Session, is_invitation, join, rejoin
+from ..aggregation.masking import REFUSALS, SNAPSHOT_KEY_BYTES, Enrolment, Keeping, Part, Stage, number_of
 from ..aggregation.session import Agreed, Cohorts, Subject
+from ..aggregation.speaking import SpokenSession
+from ..aggregation.windows import Beacon
 from ..announcement import ACKNOWLEDGMENT, NO_RECEIPT, Announcement
 from ..encoder.features import StyleFeatures
 from ..encoder.model import StyleModel
@@ -92,6 +86,8 @@ class Artist:
         store: What the artist remembers.
         random: Source of secret random bytes.
         whitening: Pinned at enrolment, or else that of the first announcement agreed to; None before.
+        beacon: Where this artist reads the beacon if it speaks once; None if it takes part in sessions of five rounds.
+            Its own choice, as its terms are (JOI-1).
         clock: Tells the time in seconds, from a moment that a restart does not change.
         training_seconds: Spent on making updates, for the artist's own eyes.
 
@@ -110,6 +106,7 @@ class Artist:
     store: Store = field(repr=False)
     random: RandomBytes = field(repr=False)
     whitening: Whitening | None = field(default=None, repr=False)
+    beacon: Beacon | None = field(default=None, repr=False)
     clock: Callable[[], float] = field(default=time.time, repr=False)
     training_seconds: float = field(default=0.0, init=False, repr=False)
     _memory: Memory = field(init=False, repr=False)
@@ -119,7 +116,7 @@ class Artist:
     _whitened: NDArray[np.float32] | None = field(default=None, init=False, repr=False)
     _announcement: Announcement | None = field(default=None, init=False, repr=False)
     _announced: bytes | None = field(default=None, init=False, repr=False)
-    _session: MaskedSession | None = field(default=None, init=False, repr=False)
+    _session: Session | None = field(default=None, init=False, repr=False)
     _session_key: bytes = field(default=b"", init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -154,15 +151,14 @@ class Artist:
         self._announcement, self._announced = announcement, data
         if kept is not None:
             self._session_key, snapshot = kept
-            self._session = resume(
+            self._session = rejoin(
                 snapshot,
-                self._make_update,
-                mechanism=announcement.mechanism,
-                last_session=max(self._memory.last_session(), self.ledger.last_session(self.terms.platform_key)),
-                enrolment=self.enrolment,
+                self._part(announcement),
+                beacon=self.beacon,
+                random=self.random,
                 keeping=self._keeping(self._session_key),
-                clock=self.clock,
             )
+            self.expire()
 
     def receive_announcement(self, data: bytes) -> bytes:
         """Check an announced iteration, and be ready for its sessions. Nothing is charged (AGT-3).
@@ -207,9 +203,10 @@ class Artist:
             A receipt, 32 bytes, and the response: the ledger's newest with an upload, else `NO_RECEIPT` (AGT-4).
 
         Raises:
-            ProtocolError: The client refuses; see `MaskedSession.receive`.
+            ProtocolError: The client refuses; see `MaskedSession.receive` and `SpokenSession.receive`.
             PrivacyError: No iteration was announced, or the charge was refused.
         """
+        self.expire()
         session = self._session
         if session is None or (is_invitation(data) and not session.has_answered(data)):
             session = self._invite()
@@ -224,14 +221,28 @@ class Artist:
     def _is_in_flight(self) -> bool:
         return self._session is not None and self._session.stage not in {Stage.UNMASKED, Stage.ABORTED}
 
-    def _invite(self) -> MaskedSession:
+    def expire(self) -> None:
+        """Forget the keys of a window if this artist's patience with it is over (AGT-13)."""
+        if isinstance(self._session, SpokenSession):
+            self._session.expire()
+
+    def _invite(self) -> Session:
         """Be ready for a session of the announced iteration that is newer than all before."""
         announcement = self._announcement
         if announcement is None:
             raise PrivacyError("a session's request came before its iteration was announced")
+        return join(
+            self._part(announcement),
+            beacon=self.beacon,
+            random=self.random,
+            keeping=self._keeping(os.urandom(SNAPSHOT_KEY_BYTES)),
+        )
+
+    def _part(self, announcement: Announcement) -> Part:
+        """What this artist brings into a session of an announced iteration."""
         model = announcement.model
-        return mask(
-            self._make_update,
+        return Part(
+            protected=self._make_update,
             mechanism=announcement.mechanism,
             subject=Subject(
                 iteration=announcement.iteration,
@@ -243,10 +254,8 @@ class Artist:
             last_session=self._last_session,
             enrolment=self.enrolment,
             conditions=self.terms,
-            random=self.random,
             earlier=self.cohorts,
             clock=self.clock,
-            keeping=self._keeping(os.urandom(SNAPSHOT_KEY_BYTES)),
         )
 
     @property

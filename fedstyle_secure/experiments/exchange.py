@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
 
 from ..aggregation.letters import Purpose, answering
-from ..aggregation.masking import IN_PROCESS, REFUSALS, Conditions, Enrolment, mask
+from ..aggregation.masking import IN_PROCESS, REFUSALS, Conditions, Enrolment, Part, mask
 from ..aggregation.session import NO_LOG, Subject, session_params
 from ..aggregation.summing import aggregate
 from ..engines.memory import MemoryEngine
@@ -123,12 +123,14 @@ class MaskedExchange:
         )
         sessions = {
             f"{number}": mask(
-                partial(updates.__getitem__, number),
-                mechanism=mechanism,
-                subject=subject,
-                last_session=self._round - 1,
-                enrolment=Enrolment(identity=key, roster=frozenset(identities)),
-                conditions=conditions,
+                Part(
+                    protected=partial(updates.__getitem__, number),
+                    mechanism=mechanism,
+                    subject=subject,
+                    last_session=self._round - 1,
+                    enrolment=Enrolment(identity=key, roster=frozenset(identities)),
+                    conditions=conditions,
+                ),
                 random=os.urandom,
             )
             for number, key in enumerate(self._keys)

@@ -32,7 +32,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
 
 from ..aggregation.letters import Purpose, answering
-from ..aggregation.masking import IN_PROCESS, REFUSALS, Conditions, Enrolment, MaskedSession, mask
+from ..aggregation.masking import IN_PROCESS, REFUSALS, Conditions, Enrolment, MaskedSession, Part, mask
 from ..aggregation.session import NO_LOG, Subject, session_params
 from ..aggregation.summing import aggregate, ring_sum
 from ..artist.rows import contribute
@@ -379,12 +379,14 @@ def compare_with_masks(probe: Probe, *, min_cohort: int) -> dict[str, Any]:
     mailboxes: dict[str, Callable[[bytes], bytes]] = {}
     for number, (name, key) in enumerate(zip(names, keys, strict=True)):
         session = mask(
-            partial(updates.__getitem__, number),
-            mechanism=mechanism,
-            subject=subject,
-            last_session=0,
-            enrolment=Enrolment(identity=key, roster=frozenset(identities)),
-            conditions=conditions,
+            Part(
+                protected=partial(updates.__getitem__, number),
+                mechanism=mechanism,
+                subject=subject,
+                last_session=0,
+                enrolment=Enrolment(identity=key, roster=frozenset(identities)),
+                conditions=conditions,
+            ),
             random=os.urandom,
         )
         answer = session.receive if number < mechanism.min_survivors else _vanishing(session)

@@ -4,7 +4,7 @@ import math
 
 from ..aggregation.masking import IN_PROCESS
 from ..artist.terms import Terms
-from ..config import Settings
+from ..config import Protocol, Settings
 from ..encoder.model import StyleModel
 from ..privacy.accounting import quick_epsilon
 from ..privacy.sizing import Mode
@@ -24,8 +24,9 @@ def agree(settings: Settings, budget: Budget, model: StyleModel, platform_key: b
     """
     cohort = budget.cohort
     most = _most_of_one_iteration(settings, budget, model)
-    # Who drops out after its upload sees no sum, as often as it drops out.
-    unsummed = settings.epsilon if settings.drop_rate else max(most, settings.epsilon / 2)
+    # Who drops out after its upload sees no sum, as often as it drops out; who speaks once never sees one.
+    sees_no_sum = settings.drop_rate or settings.protocol is Protocol.SPEAKONCE
+    unsummed = settings.epsilon if sees_no_sum else max(most, settings.epsilon / 2)
     return Terms(
         platform_key=platform_key,
         architectures=frozenset({model.architecture_digest}),

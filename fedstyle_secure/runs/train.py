@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import nullcontext
 from importlib.metadata import version
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, time
 from typing import Any
 
 import numpy as np
@@ -21,13 +21,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from safetensors.numpy import save_file
 
 from ..aggregation.letters import Purpose, answering
-from ..aggregation.masking import REFUSALS, Enrolment
+from ..aggregation.masking import IN_PROCESS, REFUSALS, Enrolment
 from ..aggregation.session import NO_LOG
+from ..aggregation.windows import Beacon, Opening, OwnBeacon, Speaking
 from ..artist.artist import Artist
 from ..artist.store import MemoryStore
 from ..artworks.artwork import Portfolio
 from ..catalogue.index import StyleIndex
-from ..config import Settings
+from ..config import Protocol, Settings
 from ..encoder.encoder import Encoder, title_of
 from ..encoder.feature_cache import FeatureCache
 from ..encoder.features import StyleFeatures, extract
@@ -241,9 +242,13 @@ def _iterate(
     settings, cohort = prepared.settings, prepared.budget.cohort
     start = first_model(prepared)
     platform = Ed25519PrivateKey.generate()
-    artists = _enrol(prepared, start, platform.public_key().public_bytes_raw(), ledgers)
+    beacon = OwnBeacon(os.urandom) if settings.protocol is Protocol.SPEAKONCE else None
+    artists = _enrol(prepared, start, platform.public_key().public_bytes_raw(), ledgers, beacon)
     dropouts = Dropouts(
-        list(artists), count=int(settings.drop_rate * len(artists)), seed=derive_seed(settings.seed, "drop")
+        list(artists),
+        count=int(settings.drop_rate * len(artists)),
+        seed=derive_seed(settings.seed, "drop"),
+        ahead=0 if beacon is None else 1,
     )
     engine = MemoryEngine(
         {
@@ -271,6 +276,7 @@ def _iterate(
         artists=list(artists),
         on_session=dropouts.next_session,
         transcripts=transcripts,
+        speaking=None if beacon is None else Speaking(beacon=beacon, opening=_half_a_day),
     )
     outcomes, begun = [], perf_counter()
     with progress.stage("Training iterations", settings.iterations) as advance:
@@ -282,13 +288,22 @@ def _iterate(
     return Trained(start=start, outcomes=outcomes, artists=artists, engine=engine)
 
 
+def _half_a_day(session: int) -> Opening:
+    """A window that ends while the artists of this process are patient."""
+    return Opening(pulse=session, end=int(time()) + IN_PROCESS // 2)
+
+
 def _mailbox(artist: Artist, answer: Callable[[bytes], bytes], purpose: Purpose) -> Callable[[bytes], bytes]:
     """Where an artist opens what its pinned platform signed, and signs what it answers."""
     return answering(answer, purpose, identity=artist.enrolment.identity, server_key=artist.terms.platform_key)
 
 
 def _enrol(
-    prepared: Prepared, start: StyleModel, platform_key: bytes, ledgers: Mapping[str, Ledger]
+    prepared: Prepared,
+    start: StyleModel,
+    platform_key: bytes,
+    ledgers: Mapping[str, Ledger],
+    beacon: Beacon | None,
 ) -> dict[str, Artist]:
     """Give every artist a key, the pinned platform, roster and style space, a secret codeword and its works' ledger."""
     settings, training = prepared.settings, prepared.training
@@ -308,6 +323,7 @@ def _enrol(
             ledger=ledgers[name],
             store=MemoryStore(),
             random=os.urandom,
+            beacon=beacon,
             whitening=start.whitening,
         )
         for name, features in training.items()

@@ -11,16 +11,19 @@ ITE-4  A session that ended without a sum is tried again as a new one of the sam
        which of them an artist takes part in, its own terms decide.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
+from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ..aggregation.letters import Purpose, exchange
+from ..aggregation.opening import open_window
 from ..aggregation.session import Agreed, Cohorts, Subject, check_cohort, session_params
 from ..aggregation.summing import Aggregate, AggregationAborted, aggregate
+from ..aggregation.windows import AnyParams, Speaking
 from ..announcement import ACKNOWLEDGMENT, NO_RECEIPT, Announcement
 from ..encoder.model import StyleModel
 from ..engines.courier import FOREVER, Engine, Letters, Window
@@ -36,7 +39,8 @@ class Windows:
     """How long artists have to answer.
 
     Attributes:
-        announcement: An announcement: their machines may be asleep.
+        announcement: An announcement, or the one message of a session in which they speak once: their machines may be
+            asleep.
         round: A round of a session.
     """
 
@@ -48,12 +52,16 @@ IN_ONE_PROCESS = Windows(announcement=FOREVER, round=FOREVER)
 """Where nobody can be silent for long."""
 
 
+NEVER_OPENED: Final = bytes(32)
+"""Stands for the id of a session that ended before it had one."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
     """A session that is over.
 
     Attributes:
-        session_id: Fixes all its parameters.
+        session_id: Fixes all its parameters; `NEVER_OPENED` if not even those came about.
         survivors: Artists in its sum; 0 where there is none.
     """
 
@@ -101,6 +109,7 @@ def run(
     attempts: int = 1,
     transcripts: Path | None = None,
     register: Cohorts | None = None,
+    speaking: Speaking | None = None,
 ) -> Iterator[Outcome]:
     """Train, one attempt at an iteration at each step of the iterator.
 
@@ -118,6 +127,7 @@ def run(
         attempts: How often an iteration is tried, until there is a sum (ITE-4).
         transcripts: Folder in which every session is written down as the server saw it; None for nowhere.
         register: All cohorts there ever were; those of this run are added. None for none before.
+        speaking: How artists speak once; None for sessions of five rounds.
 
     Yields:
         The outcome of each attempt. An aborted session changes nothing; what it cost stays charged.
@@ -145,6 +155,7 @@ def run(
         windows=windows,
         attempts=attempts,
         transcripts=transcripts,
+        speaking=speaking,
     )
     while checkpoint.step < len(cohort.multipliers):
         outcome = hall.attempt(checkpoint)
@@ -168,6 +179,7 @@ class _Hall:
     windows: Windows
     attempts: int
     transcripts: Path | None
+    speaking: Speaking | None
 
     def attempt(self, checkpoint: Checkpoint) -> Outcome:
         """Announce the next iteration, run its sessions, and align."""
@@ -245,29 +257,52 @@ class _Hall:
             anchors_digest=self.anchors_digest,
             agreed=self.agreed,
         )
-        params = session_params(
-            [self.identities[index] for index in bucket],
-            subject,
-            mechanism,
-            session=checkpoint.last_session + len(ended) + 1,
-            server_key=self.identity.public_key().public_bytes_raw(),
-        )
         artist_of = {f"{self.artists[index]}/session": self.artists[index] for index in bucket}
-        summed = None
+        take = partial(_take, desk, artist_of)
+        session = checkpoint.last_session + len(ended) + 1
+        session_id, summed = NEVER_OPENED, None
         try:
+            params = self._params(session, bucket, subject, mechanism, take)
+            session_id = params.session_id
             summed = aggregate(
                 params,
                 mechanism,
                 self.engine,
                 list(artist_of),
                 identity=self.identity,
-                take=lambda mailbox, reply: desk.take(artist_of[mailbox], reply),
+                take=take,
                 window=self.windows.round,
+                speaking=self.windows.announcement,
                 transcript=self._transcript(number, checkpoint),
             )
             return summed
         finally:
-            ended.append(Ended(session_id=params.session_id, survivors=0 if summed is None else summed.survivors))
+            ended.append(Ended(session_id=session_id, survivors=0 if summed is None else summed.survivors))
+
+    def _params(
+        self,
+        session: int,
+        bucket: Sequence[int],
+        subject: Subject,
+        mechanism: Mechanism,
+        take: Callable[[str, bytes], bytes],
+    ) -> AnyParams:
+        """A session's parameters, of the kind that this platform runs."""
+        cohort = {f"{self.artists[index]}/session": self.identities[index] for index in bucket}
+        if self.speaking is None:
+            server_key = self.identity.public_key().public_bytes_raw()
+            return session_params(list(cohort.values()), subject, mechanism, session=session, server_key=server_key)
+        return open_window(
+            subject,
+            mechanism,
+            self.engine,
+            cohort,
+            session=session,
+            identity=self.identity,
+            speaking=self.speaking,
+            take=take,
+            window=self.windows.announcement,
+        )
 
     def _transcript(self, number: int, checkpoint: Checkpoint) -> Path | None:
         """Where a session is written down; those of each bucket but the first in a folder of their own."""
@@ -277,3 +312,8 @@ class _Hall:
         folder.mkdir(exist_ok=True)
         again = f"-attempt-{checkpoint.attempt + 1}" if checkpoint.attempt else ""
         return folder / f"iteration-{checkpoint.last_iteration + 1:04d}{again}.json"
+
+
+def _take(desk: ReceiptDesk, artist_of: Mapping[str, str], mailbox: str, reply: bytes) -> bytes:
+    """Keep an artist's receipt; the rest is the session's."""
+    return desk.take(artist_of[mailbox], reply)

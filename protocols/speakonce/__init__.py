@@ -11,5 +11,15 @@ from .committee import parameters
 from .params import Prekeys, WindowParams
 from .policy import WindowPolicy
 from .server import Server
+from .statements import verify_prekeys
 
-__all__ = ["CLIENT_RANDOM_BYTES", "Client", "Prekeys", "Server", "WindowParams", "WindowPolicy", "parameters"]
+__all__ = [
+    "CLIENT_RANDOM_BYTES",
+    "Client",
+    "Prekeys",
+    "Server",
+    "WindowParams",
+    "WindowPolicy",
+    "parameters",
+    "verify_prekeys",
+]

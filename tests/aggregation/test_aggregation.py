@@ -8,7 +8,7 @@ import pytest
 
 from fedstyle_secure.aggregation import summing
 from fedstyle_secure.aggregation.letters import Purpose, answering, exchange
-from fedstyle_secure.aggregation.masking import REFUSALS, mask
+from fedstyle_secure.aggregation.masking import REFUSALS, Part, mask
 from fedstyle_secure.aggregation.session import SupportError, check_support, fewest_survivors, session_params
 from fedstyle_secure.aggregation.summing import AggregationAborted, aggregate
 from fedstyle_secure.artist.rows import contribute
@@ -72,12 +72,14 @@ class Cohort:
         mechanism = mechanism or updates[-1].mechanism
         return {
             name: mask(
-                partial(updates.__getitem__, number),
-                mechanism=mechanism,
-                subject=self.town.subject(),
-                last_session=0,
-                enrolment=self.town.enrolment(number, artists=ARTISTS),
-                conditions=self.town.terms(),
+                Part(
+                    protected=partial(updates.__getitem__, number),
+                    mechanism=mechanism,
+                    subject=self.town.subject(),
+                    last_session=0,
+                    enrolment=self.town.enrolment(number, artists=ARTISTS),
+                    conditions=self.town.terms(),
+                ),
                 random=self.town.scripted(f"mask {number}"),
             ).receive
             for number, name in enumerate(NAMES)
@@ -251,12 +253,14 @@ def test_an_update_is_asked_for_when_everything_before_it_is_checked_and_once(nu
         return updates[0]
 
     session = mask(
-        protected,
-        mechanism=mechanism,
-        subject=cohort.town.subject(),
-        last_session=0,
-        enrolment=cohort.town.enrolment(0, artists=ARTISTS),
-        conditions=cohort.town.terms(),
+        Part(
+            protected=protected,
+            mechanism=mechanism,
+            subject=cohort.town.subject(),
+            last_session=0,
+            enrolment=cohort.town.enrolment(0, artists=ARTISTS),
+            conditions=cohort.town.terms(),
+        ),
         random=cohort.town.scripted("mask 0"),
     )
     answered = []
@@ -283,12 +287,14 @@ def attempt(town, mechanism, *, min_cohort=5):
         pytest.fail("a key was made for an update that must not be sent")
 
     return mask(
-        lambda: pytest.fail("an update was made that must not be sent"),
-        mechanism=mechanism,
-        subject=town.subject(),
-        last_session=0,
-        enrolment=town.enrolment(0, artists=ARTISTS),
-        conditions=town.terms(min_cohort=min_cohort),
+        Part(
+            protected=lambda: pytest.fail("an update was made that must not be sent"),
+            mechanism=mechanism,
+            subject=town.subject(),
+            last_session=0,
+            enrolment=town.enrolment(0, artists=ARTISTS),
+            conditions=town.terms(min_cohort=min_cohort),
+        ),
         random=no_random,
     )
 

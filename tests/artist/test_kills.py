@@ -6,6 +6,8 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
+from hashlib import sha256
 from math import inf
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 
+from fedstyle_secure.aggregation.letters import Purpose, answering
 from fedstyle_secure.aggregation.session import NO_LOG
 from fedstyle_secure.announcement import ACKNOWLEDGMENT
 from fedstyle_secure.artist.artist import Artist
@@ -28,15 +31,38 @@ from protocols import PolicyViolationError
 from tests.artist.hall import Hall
 
 _FORK = multiprocessing.get_context("fork")
-_WATCHED = ("fedstyle_secure/artist/", "fedstyle_secure/privacy/ledger", "fedstyle_secure/durable", "secagg/client")
+_WATCHED = (
+    "fedstyle_secure/artist/",
+    "fedstyle_secure/aggregation/speaking",
+    "fedstyle_secure/privacy/ledger",
+    "fedstyle_secure/durable",
+    "protocols/answering",
+    "secagg/client",
+    "speakonce/client",
+)
 """Where an artist may be killed: wherever it charges, remembers or answers."""
+
+
+class SharedBeacon:
+    """One that several processes of a test read."""
+
+    def __init__(self, folder):
+        self._path = folder / "pulses"
+
+    @property
+    def newest(self):
+        return int(self._path.read_text()) if self._path.exists() else 0
+
+    def pulse(self, number):
+        self._path.write_text(str(max(number, self.newest)))
+        return sha256(b"pulse %d" % number).digest()
 
 
 class Mortal:
     """An artist in a process of its own, who is killed at the lines that it is told, and made again each time."""
 
-    def __init__(self, town, folder):
-        self.town, self.folder = town, folder
+    def __init__(self, town, folder, beacon=None):
+        self.town, self.folder, self.beacon = town, folder, beacon
         self.kill_at: list[int] = []
         self.deaths = self.lines = 0
         self._start()
@@ -44,7 +70,9 @@ class Mortal:
     def _start(self):
         self._pipe, other = _FORK.Pipe()
         doom = self.kill_at.pop(0) if self.kill_at else 0
-        self._process = _FORK.Process(target=_live, args=(self.town, self.folder, other, doom), daemon=True)
+        self._process = _FORK.Process(
+            target=_live, args=(self.town, self.folder, self.beacon, other, doom), daemon=True
+        )
         self._process.start()
         other.close()
 
@@ -78,7 +106,7 @@ class Mortal:
         return self._ask("receive_request", data)
 
 
-def make_artist(town, folder, **terms):
+def make_artist(town, folder, beacon=None, **terms):
     return Artist(
         features=town.features(0),
         codebook=town.codebook(),
@@ -89,10 +117,11 @@ def make_artist(town, folder, **terms):
         ledger=Ledger.open(folder / "ledger.jsonl", limit=inf, delta=1e-5, view=View.AGGREGATE),
         store=FileStore.open(folder / "state"),
         random=os.urandom,
+        beacon=beacon,
     )
 
 
-def _live(town, folder, pipe, doom):
+def _live(town, folder, beacon, pipe, doom):
     torch.set_num_threads(1)  # of the parent's threads none is here, and whoever waits for one waits for ever
     lines = 0
 
@@ -106,7 +135,7 @@ def _live(town, folder, pipe, doom):
         return count
 
     sys.settrace(count)
-    artist = make_artist(town, folder)
+    artist = make_artist(town, folder, beacon)
     while True:
         what, data = pipe.recv()
         try:
@@ -169,6 +198,47 @@ def test_an_artist_killed_at_some_lines_of_a_session_completes_each(mortal, town
 @pytest.mark.slow
 def test_an_artist_killed_at_two_hundred_lines_completes_each_session(mortal, town):
     survive(mortal, town, 200)
+
+
+def survive_windows(mortal, town, kills):
+    """Windows with so many kills, spread evenly over the lines of one; every artist is in every sum, and paid once."""
+    multipliers = (0.0,) * (kills + 1)
+    federation = town.federation(mode=Mode.NONE, multipliers=multipliers, beacon=mortal.beacon, min_survivors=8)
+    signed = partial(answering, identity=town.identity(0), server_key=town.SERVER_KEY)
+    federation.engine._mailboxes |= {
+        "artist 0/announcement": signed(mortal.receive_announcement, Purpose.ANNOUNCEMENT),
+        "artist 0/session": signed(mortal.receive_request, Purpose.SESSION),
+    }
+    loop = federation.loop()
+    outcomes = [next(loop)]
+    for point in np.linspace(1, mortal.lines, kills, dtype=int):
+        mortal.end()
+        mortal.kill_at = [int(point)]
+        mortal.end()  # the next life is the doomed one
+        outcomes.append(next(loop))
+    assert [outcome.problem for outcome in outcomes] == [""] * (kills + 1)
+    assert {outcome.aggregate.survivors for outcome in outcomes} == {8}
+    assert mortal.deaths >= 0.8 * kills
+    assert charged(mortal.folder) == list(range(1, kills + 2))
+
+
+@pytest.fixture
+def speaker(town, tmp_path) -> Iterator[Mortal]:
+    folder = tmp_path / "mortal"
+    folder.mkdir()
+    mortal = Mortal(town, folder, SharedBeacon(folder))
+    yield mortal
+    mortal._process.kill()
+    mortal._process.join()
+
+
+def test_an_artist_killed_at_some_lines_of_a_window_speaks_in_each_and_pays_once(speaker, town):
+    survive_windows(speaker, town, 3)
+
+
+@pytest.mark.slow
+def test_an_artist_killed_at_a_hundred_lines_of_windows_speaks_in_each_and_pays_once(speaker, town):
+    survive_windows(speaker, town, 100)
 
 
 def test_an_answer_that_was_lost_is_given_again_byte_for_byte_by_the_next_life(mortal, town):

@@ -1,13 +1,15 @@
 """The loop with real artists over the memory engine: it learns, it bears dropouts, and aborts change nothing."""
 
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from fedstyle_secure.aggregation.masking import mask
+from fedstyle_secure.aggregation.joining import join
 from fedstyle_secure.aggregation.session import Cohorts
+from fedstyle_secure.aggregation.windows import KeysWanted, OwnBeacon
 from fedstyle_secure.announcement import NO_RECEIPT, RECEIPT_BYTES, Announcement
 from fedstyle_secure.artist import artist as artist_module
 from fedstyle_secure.encoder.whitening import Whitening
@@ -18,6 +20,7 @@ from fedstyle_secure.privacy.sizing import Mode
 from fedstyle_secure.runs.evaluation import prototypes, rank, score
 from fedstyle_secure.runs.train import DIMENSIONS, OUTPUTS
 from fedstyle_secure.server.cohort import training_shares
+from fedstyle_secure.server.iterations import NEVER_OPENED
 from fedstyle_secure.server.robust import deal
 from fedstyle_secure.training.objective import StyleHead, anchor_loss
 from protocols.envelope import ENVELOPE_SIZE
@@ -107,6 +110,25 @@ def test_without_noise_a_run_is_reproducible(town):
         np.testing.assert_allclose(ours.model.alignment, theirs.model.alignment, atol=0.01)
 
 
+def test_artists_who_speak_once_train_the_same_model_to_the_byte(town):
+    """The same uploads, the same integers, the same model; each artist is charged once for each iteration."""
+    rounds = run_again(town, "rounds")
+    federation = town.bend(town, folder=town.folder / "once").federation(beacon=OwnBeacon(town.scripted("beacon")))
+    once = federation.run()
+    assert [outcome.aggregate.digest for outcome in once] == [outcome.aggregate.digest for outcome in rounds]
+    assert [outcome.model.digest for outcome in once] == [outcome.model.digest for outcome in rounds]
+    assert {len(artist.ledger.releases) for artist in federation.artists.values()} == {3}
+
+
+def test_an_artist_who_gives_no_keys_ends_the_session_before_anybody_is_charged(town):
+    silent = {2: lambda answer: lambda request: b"" if request[:1] == KeysWanted.TAG else answer(request)}
+    federation = town.federation(beacon=OwnBeacon(town.scripted("beacon")), guards=silent)
+    (outcome,) = federation.loop(cohort=replace(federation.cohort, multipliers=(0.0,)))
+    assert "1 of 8 artists gave no keys" in outcome.problem
+    assert [ended.session_id for ended in outcome.sessions] == [NEVER_OPENED]
+    assert {len(artist.ledger.releases) for artist in federation.artists.values()} == {0}
+
+
 @pytest.mark.parametrize("mode", [Mode.DISTRIBUTED, Mode.LOCAL])
 def test_private_runs_differ_in_their_noise(mode, town):
     changes = {"mode": mode, "multipliers": (1.0,), "randomness": lambda _number: os.urandom}
@@ -168,11 +190,11 @@ def test_all_sessions_aborted_leave_the_first_model(town):
 def test_every_artist_trains_the_servers_model(town, monkeypatch):
     subjects = []
 
-    def recorded(update, *, subject, **arguments):
-        subjects.append(subject)
-        return mask(update, subject=subject, **arguments)
+    def recorded(part, **arguments):
+        subjects.append(part.subject)
+        return join(part, **arguments)
 
-    monkeypatch.setattr(artist_module, "mask", recorded)
+    monkeypatch.setattr(artist_module, "join", recorded)
     federation = town.federation()
     outcomes = federation.run()
     served = [town.model().digest, *[outcome.model.digest for outcome in outcomes]]
