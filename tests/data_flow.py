@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, is_dataclass
 from typing import get_args, get_type_hints
 
-from fedstyle_secure.aggregation.masking import mask
+from fedstyle_secure.aggregation.masking import Part
 from fedstyle_secure.aggregation.summing import aggregate
 from fedstyle_secure.announcement import Announcement
 from fedstyle_secure.artist.rows import contribute
@@ -143,8 +143,8 @@ def _in_the_house() -> Iterable[Flow]:
     yield _flow(_taken_by(Ledger.charge, "release"), "desk", "ledger", 13, 27)
     yield _flow(_made_by(contribute), "desk", "scales", 8, 13)
     yield _flow(_made_by(protect), "scales", "client", 6, 13)
-    yield _flow(_taken_by(mask, "enrolment"), "enrolment", "client", 5, 20)
-    yield _flow(_taken_by(mask, "conditions"), "enrolment", "client", 6)
+    yield _flow(_taken_by(Part, "enrolment"), "enrolment", "client", 5, 20)
+    yield _flow(_taken_by(Part, "conditions"), "enrolment", "client", 6)
 
 
 def _through_the_wall() -> Iterable[Flow]:
