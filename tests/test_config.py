@@ -195,6 +195,7 @@ CHANGED = {
     "drop_rate": 0.25,
     "min_cohort": 7,
     "corrupt": 2,
+    "protocol": "speakonce",
     "buckets": 3,
     "min_artworks": 3,
     "max_artworks": 60,

@@ -35,6 +35,7 @@ _AGREED: Final = (
     "drop_rate",
     "min_cohort",
     "corrupt",
+    "protocol",
     "buckets",
     "min_artworks",
     "max_artworks",
