@@ -3,9 +3,11 @@
 WVI-1  A pair's secret is dealt twice, once by either end. The two dealings are two polynomials, and shares of one say
        nothing about the other, unless what was released of both together gives the secret that either committed to:
        then they were one, and the secret is known.
+WVI-2  Keys are a client's own if it signed them, whether it ever spoke or not; all others are taken to be the server's.
 """
 
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from ..errors import InvalidDataError, InvalidShareError, MalformedMessageError
@@ -21,7 +23,7 @@ from ..speakonce.messages import (
     request_type,
 )
 from ..speakonce.params import WindowParams
-from ..speakonce.statements import commit
+from ..speakonce.statements import commit, verify_prekeys
 from .transcript import Exchange, OmittedInput, Response, omit_input
 from .views import Mask, Release, Secret, Sharing, Upload, Views, message_in
 
@@ -57,6 +59,13 @@ def read_window(params: WindowParams, exchanges: Sequence[Exchange], corrupt: Co
             needs is missing; names the exchange.
     """
     views = Views(params=params)
+    for index, prekeys in enumerate(params.prekeys):
+        identity = params.identities[index]
+        if identity not in corrupt:
+            with suppress(InvalidDataError):
+                verify_prekeys(identity, server_key=params.server_key, session=params.session, prekeys=prekeys)
+                views.mask_keys.add(prekeys.mask_key)
+                views.seal_keys.add(prekeys.seal_key)
     clients: dict[int, _Client] = {}
     dealings = _Dealings()
     for number, exchange in enumerate(exchanges):

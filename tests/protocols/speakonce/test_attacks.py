@@ -1,71 +1,20 @@
 """What a lying server tries, judged by the leakage-rank oracle: nothing leaks while a defense stands, and without it
 something does."""
 
+from dataclasses import replace
+from random import Random
+from time import process_time
+
 import pytest
 
 from protocols import AbortReason, FaultyServerError, ProtocolError, SessionAborted
-from protocols.audit import Exchange, Transcript, audit
+from protocols.audit.windows import read_window
 from protocols.speakonce import client as client_module
 from protocols.speakonce.messages import (
     ConsistencyCheckRequest,
-    ConsistencyCheckResponse,
-    OpenBoxesRequest,
-    UnmaskingRequest,
 )
 from protocols.speakonce.params import WindowParams
-
-
-class Wire:
-    """A server that may say anything to anybody, over real clients; it keeps the transcript."""
-
-    def __init__(self, cohort):
-        self.cohort, self.params = cohort, cohort.params
-        self.exchanges, self.said = [], {}
-
-    def ask(self, number, index, request):
-        """One turn; None if the client refuses."""
-        try:
-            response = self.cohort.answer(number, index, request)
-        except ProtocolError:
-            response = None
-        self.exchanges.append(Exchange(index, request, response))
-        if response is not None:
-            self.said[number, index] = response
-        return response
-
-    def speak(self, clients=None):
-        for index in range(self.params.clients) if clients is None else clients:
-            self.ask(0, index, self.cohort.requests[0][index])
-            self.cohort.server.receive(index, self.said[0, index])
-        self.boxes = dict(self.cohort.server.close_round())
-        return self
-
-    def open_boxes(self, members=None):
-        for member in self.params.committee if members is None else members:
-            self.ask(1, member, self.boxes[member])
-        return self
-
-    def counted(self, survivors):
-        (any_member, *_) = self.boxes
-        deliveries = OpenBoxesRequest.decode(self.boxes[any_member], self.params).deliveries
-        return {index: deliveries[index].manifest.digest(self.params, index) for index in survivors}
-
-    def sign(self, survivors, members):
-        """Shows members a survivor set; returns who signed, and how."""
-        request = ConsistencyCheckRequest(counted=self.counted(survivors)).encode(self.params)
-        signed = {member: self.ask(2, member, request) for member in members}
-        return {
-            member: ConsistencyCheckResponse.decode(response, self.params).signature
-            for member, response in signed.items()
-            if response is not None
-        }
-
-    def release(self, signatures, members):
-        request = UnmaskingRequest(signatures=signatures).encode(self.params)
-        return [member for member in members if self.ask(3, member, request) is not None]
-
-    def findings(self, corrupt=()):
-        return audit([Transcript(self.params, tuple(self.exchanges))], corrupt=corrupt)
+from tests.protocols.speakonce.lying import Wire, forged, leaks_in
 
 
 def fed(village, clients=4, **changes):
@@ -92,6 +41,18 @@ def test_a_window_that_ends_early_leaks_nothing(village):
     assert wire.findings().leaks == ()
     wire.sign(range(4), wire.params.committee)
     assert wire.findings().leaks == ()
+
+
+def test_wvi2_keys_of_members_who_never_spoke_are_their_own_if_they_signed_them(village):
+    """Two of four speak; the others hold two boxes of each, as many as give a secret back, and are not the server."""
+    wire = Wire(village.cohort(4, quorum=3)).speak((0, 1))
+    assert wire.params.threshold == 2
+    assert wire.findings().leaks == ()
+    unsigned = [replace(keys, signature=bytes(64)) for keys in wire.params.prekeys[2:]]
+    forged_window = replace(wire.params, prekeys=(*wire.params.prekeys[:2], *unsigned))
+    views = read_window(forged_window, (), ())
+    assert views.seal_keys == {keys.seal_key for keys in wire.params.prekeys[:2]}
+    assert views.mask_keys == {keys.mask_key for keys in wire.params.prekeys[:2]}
 
 
 def test_who_is_late_is_protected_although_its_mask_secrets_are_released(village):
@@ -151,18 +112,6 @@ def test_a_committee_with_2q_minus_c_corrupt_members_breaks_it_and_one_fewer_doe
         wire.release(signatures, members)
     findings = wire.findings(corrupt)
     assert (len(findings.leaks) > 1) == broken
-
-
-def forged(wire, survivors, corrupt):
-    """Signatures that corrupt members give on any set."""
-    from protocols.codec import Domain, encode_table
-    from protocols.speakonce.statements import attest
-
-    content = encode_table(wire.counted(survivors))
-    return {
-        member: attest(wire.params, wire.cohort.clients[member]._identity, Domain.COUNTED, member, content)
-        for member in corrupt
-    }
 
 
 # One consistent set
@@ -256,3 +205,34 @@ def test_too_few_honest_members_left_to_answer_end_in_an_abort(village):
     with pytest.raises(SessionAborted) as caught:
         village.cohort(4, quorum=4).run(silent_from={0: 3, 1: 3, 2: 3, 3: 3})
     assert caught.value.reason is AbortReason.TOO_FEW_UNMASKINGS
+
+
+# By chance
+
+
+def test_lying_sessions_leak_one_promised_sum_or_nothing(village):
+    sums, broken = leaks_in(village, 25, Random(1))  # noqa: S311  (it lies, it keeps no secret)
+    assert sums > 0
+    assert broken == 0
+
+
+@pytest.mark.slow
+def test_three_thousand_lying_sessions_leak_one_promised_sum_or_nothing(village):
+    sums, broken = leaks_in(village, 3000, Random())  # noqa: S311
+    assert sums > 100
+    assert broken == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("without", ["cross-check", "released dealing"])
+def test_the_hunt_finds_what_is_missing(village, monkeypatch, without):
+    """Within a minute on an idle core."""
+    if without == "cross-check":
+        monkeypatch.setattr(client_module, "_check_signatures", lambda *_: None)
+    else:
+        everything = lambda params, _owner, _survivors: list(range(params.degree + 1))  # noqa: E731
+        monkeypatch.setattr(WindowParams, "released", everything)
+    begun = process_time()
+    random = Random()  # noqa: S311
+    while not leaks_in(village, 10, random)[1]:
+        assert process_time() - begun < 60
