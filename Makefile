@@ -19,7 +19,7 @@ $(STAMP): pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable ".[dev]"
 	@touch $@
 
-demo: $(STAMP) ## Paint an atelier, train on it privately, and print where the report is
+demo: $(STAMP) ## Paint an atelier, sign it privately, and print what a buyer gets
 	@rm -rf build/demo
 	$(BIN)/fedstyle demo --out build/demo
 

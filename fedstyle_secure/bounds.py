@@ -67,7 +67,7 @@ DROP_RATE: Final = Bounds(0.0, 0.99)
 HOLD_OUT: Final = Bounds(0.0, 0.9)
 CONFIDENCE: Final = Bounds(0.5, 0.999999)
 
-ITERATIONS: Final = Bounds(1, 1_000, above="each is a session of its own, and all share one budget")
+ITERATIONS: Final = Bounds(0, 1_000, above="each is a session of its own, and all share one budget")
 VIEWS: Final = Bounds(1, 64, above="every view of every artwork is kept in memory")
 COHORT: Final = Bounds(1, 100_000)
 MIN_COHORT: Final = Bounds(2, 100_000, below="a sum of one hides nobody")

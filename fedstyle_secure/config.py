@@ -16,6 +16,9 @@ from .privacy.clipping import Unit
 from .privacy.mechanism import View
 from .privacy.sizing import Mode, Noise
 
+UPDATES: Final = 6
+"""Model updates, where there are any and nobody says how many."""
+
 
 class Split(StrEnum):
     """How artworks are held out for queries."""
@@ -75,7 +78,11 @@ class Settings:
     sampling_rate: Annotated[
         float, bounds.SAMPLING_RATE, "Chance of each artwork to take part in a training iteration."
     ] = 1.0
-    iterations: Annotated[int, bounds.ITERATIONS, "Model updates."] = 6
+    iterations: Annotated[
+        int | None,
+        bounds.ITERATIONS,
+        "Model updates; 0 trains nothing (default: 6, or 0 where a rehearsal on public artists finds that better).",
+    ] = None
     encoder: Annotated[str, "lite0, small, timm:NAME or torchvision:NAME."] = LITE0
     weights: Annotated[Path | None, "Local weights file of a timm or torchvision encoder."] = None
     download_weights: Annotated[bool, "Allow fetching pretrained weights."] = False
@@ -140,6 +147,10 @@ class Settings:
                 self.encoder.startswith(("timm:", "torchvision:")) or not (self.weights or self.download_weights),
                 f"encoder {self.encoder} has its own weights: drop --weights and --download-weights",
             ),
+            (
+                self.sign or self.iterations != 0,
+                "--iterations 0 with --no-sign would neither train nor publish anything: drop one of the two",
+            ),
             (not (self.ledgers and self.fresh_ledgers), "give either --ledgers or --fresh-ledgers, not both"),
             (self.public is None or self.public_art is None, "give either --public or --public-art, not both"),
             (
@@ -172,6 +183,11 @@ class Settings:
     def backbone(self) -> BackboneSpec:
         """Which public network, and where its weights come from."""
         return BackboneSpec(name=self.encoder, weights=self.weights, download=self.download_weights)
+
+    @property
+    def updates(self) -> int:
+        """Model updates that are planned for, before a rehearsal may choose none."""
+        return UPDATES if self.iterations is None else self.iterations
 
     @property
     def limited_view(self) -> View:

@@ -22,7 +22,6 @@ from fedstyle_secure.encoder.small import SmallEncoder
 from fedstyle_secure.encoder.spec import SMALL, BackboneSpec
 from fedstyle_secure.encoder.styles import signature_space
 from fedstyle_secure.encoder.whitening import Whitening
-from fedstyle_secure.runs.budget import SIGNATURE_DIMENSIONS
 from fedstyle_secure.runs.train import DIMENSIONS, OUTPUTS, RESIDUAL
 from fedstyle_secure.training.codebook import Codebook
 from fedstyle_secure.training.objective import warm_start
@@ -31,6 +30,8 @@ from .reconstruction import paint_public, pixels, psnr
 
 VIEWS = 1
 """Crops of each artwork, as few as there can be."""
+SIGNED = 128
+"""Numbers of a signature: as many as 30 artworks get with the whole of epsilon 8 (docs/adr/0005-signature-space.md)."""
 _RIDGES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 _WIDTHS = (0.5, 1.0, 2.0, 4.0)  # of the kernel, in typical distances between inputs
 
@@ -90,8 +91,7 @@ def open_studio(name: str, side: int) -> Studio:
         residual=RESIDUAL,
         encoder=encoder.name,
     )
-    # The longest signature: shorter ones tell no more (docs/adr/0005-signature-space.md).
-    space = signature_space([model.embed(each.views) for each in public], SIGNATURE_DIMENSIONS)
+    space = signature_space(model, [each.views for each in public], SIGNED)
     return Studio(
         encoder=encoder, model=model, space=space, codebook=codebook, public=public, images=pixels(portfolios)
     )

@@ -28,7 +28,7 @@ from fedstyle_secure.privacy.quantization import quantize
 from fedstyle_secure.privacy.randomness import RandomBytes
 from fedstyle_secure.privacy.sealing import SEAL
 from fedstyle_secure.privacy.sizing import Mode
-from fedstyle_secure.runs.budget import Budget, plan_budget
+from fedstyle_secure.runs.budget import Budget, plan_budget, untrained_budget
 from fedstyle_secure.runs.train import DIMENSIONS, OUTPUTS
 from fedstyle_secure.training.updates import Contributions, Layout
 
@@ -125,6 +125,12 @@ def deployed(clients: int) -> Budget:
     """What a run with the default settings promises (epsilon 8 for all that an artist releases)."""
     settings = Settings(artworks=Path("artworks"), out=Path("run"))
     return plan_budget(settings, clients=clients, dimensions=DIMENSIONS, outputs=OUTPUTS)
+
+
+@cache
+def deployed_untrained(clients: int) -> Budget:
+    """The same of a run that trains nothing, whose signatures have all of epsilon 8."""
+    return untrained_budget(Settings(artworks=Path("artworks"), out=Path("run")), clients)
 
 
 def release(layout: Layout, *, clients: int, iteration: int = 1) -> Mechanism:

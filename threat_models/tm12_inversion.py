@@ -292,7 +292,7 @@ def invert_shipped(
 
 def defended(deployment: Deployment) -> bool:
     """The noise is that of epsilon 8 or less, with a part of it for signatures, and of two iterations or more."""
-    return deployment.has_noise_of(EPSILON) and deployment.settings.sign and deployment.settings.iterations >= 2
+    return deployment.has_noise_of(EPSILON) and deployment.settings.sign and deployment.settings.updates >= 2
 
 
 def attack(without: frozenset[str], effort: Effort) -> Figures:

@@ -15,8 +15,8 @@ from ..errors import InputError
 EXACT_LIMIT: Final = 100_000
 """Most vectors searched with numpy: a query takes milliseconds and 400 kB there, so faiss would buy nothing."""
 
-_MARGIN: Final = 2**-15
-"""Above twice the rounding error of a float32 inner product of two unit vectors of up to 128 numbers, 128 * 2^-24."""
+_MARGIN: Final = 2**-14
+"""Above twice the rounding error of a float32 inner product of two unit vectors of up to 384 numbers, 384 * 2^-24."""
 
 _BLOCK: Final = 1 << 22
 """Scores held at a time: 16 MB."""

@@ -20,7 +20,7 @@ class Signature:
 
     Attributes:
         artist: Name under which the artist is found; 1 to 255 bytes of UTF-8, as NAM-1 says.
-        vector: float32 [d], 1 <= d <= 128, finite, of length 1; read-only.
+        vector: float32 [d], 1 <= d <= 384, finite, of length 1; read-only.
 
     Raises:
         InputError: If one of these does not hold.

@@ -86,6 +86,11 @@ def _plan_screen(plan: Mapping[str, Any]) -> Iterator[RenderableType]:
     table.caption = f"{_limit(privacy)}; {plan['upload_bytes'] / 1e6:.2f} MB of vectors up for each artist"
     yield table
     yield from _sentences(privacy["promises"])
+    if (named := plan["named"]) is not None:
+        yield Text(
+            "What the signature costs: of 100 candidates for one of your artworks, whoever knows all your others names "
+            f"the right one in at most {math.ceil(100 * named)} of 100 tries; a guess would in 1."
+        )
 
 
 def _spending_screen(spending: Mapping[str, Any]) -> Iterator[RenderableType]:

@@ -121,23 +121,24 @@ def results_json(rows: "Sequence[Row]", command: str) -> dict[str, Any]:
 
 
 def _table(rows: "Sequence[Row]") -> Table:
-    from ..experiments.statistics import counted_seeds
+    from ..experiments.statistics import BOUGHT, counted_seeds
 
     table = screen.table(title=f"accuracy@1, {counted_seeds(rows[0].seeds)}")
     table.add_column("method")
-    for heading in ("beside whitened", "head alone", "signed", "to FedStyle", "epsilon"):
+    for heading in (*BOUGHT, "exact", "head alone", "to FedStyle", "epsilon"):
         table.add_column(heading, justify="right")
     for row in rows:
         table.add_row(
             row.title,
-            *map(_cell, (row.accuracy, row.head_alone, row.signatures)),
+            *map(_cell, (*row.bought, row.accuracy, row.head_alone)),
             "" if row.difference is None else _cell(row.difference, sign="+"),
             "inf" if math.isinf(row.promised) else f"{row.promised:.2f}",
         )
     table.caption = (
-        f"chance {rows[0].chance:.3f}; beside whitened: the head's output beside the whitened features, as FedStyle "
-        "uses it; head alone: as the rivals' papers use it; signed: by published signatures; to FedStyle: difference "
-        "of the first column to FedStyle without privacy, seed by seed; epsilon: in the view that is limited"
+        f"chance {rows[0].chance:.3f}; buyer: by published signatures, with 1, 3 and 5 pictures; untrained: the same "
+        "at the same epsilon without training, which is every rival's buyer too; exact: the head's output beside the "
+        "whitened features, by exact prototypes; head alone: as the rivals' papers use it; to FedStyle: difference of "
+        "exact to FedStyle without privacy, seed by seed; epsilon: in the view that is limited"
     )
     return table
 

@@ -113,9 +113,9 @@ def search(
     paths: Annotated[
         list[Path],
         typer.Argument(
-            metavar="[RUN] PICTURE",
-            help="Folder of a run, or of what was published of it, unless there is --platform; and the picture to find "
-            "artists for, which does not leave this machine.",
+            metavar="[RUN] PICTURE...",
+            help="Folder of a run, or of what was published of it, unless there is --platform; and pictures by one hand, "
+            "asked with together, or a folder of pictures to ask with one by one. They do not leave this machine.",
         ),
     ],
     platform: Annotated[
@@ -128,29 +128,33 @@ def search(
     top: Annotated[int, number("How many artists to name.", NAMED)] = 5,
     as_json: Json = False,
 ) -> None:
-    """Name the artists whose style is nearest to a picture's, nearest first. Ranks only: scores would leak."""
+    """Name the artists whose style is nearest, nearest first, and say how near. Ranks only: scores would leak."""
     from ..runs.folder import opened
-    from ..runs.search import open_run
+    from ..runs.search import open_run, questions
 
-    if len(paths) != (2 if platform is None else 1):
-        raise InputError("search takes a run and a picture, or one picture and --platform")
-    *runs, image = paths
+    pictures = paths if platform is not None else paths[1:]
+    if not pictures:
+        raise InputError("search takes a run and a picture, or a picture and --platform")
+    asked = questions(pictures)
     keep_freed_memory()
     if platform is None:
-        with opened(runs[0]):
-            parts = open_run(runs[0], weights=weights)
+        with opened(paths[0]):
+            parts = open_run(paths[0], weights=weights)
     else:
         from ..runs.visiting import visit
 
         parts = open_run(visit(platform, tell=screen.tell).fetch_catalogue(), weights=weights)
-    found = parts.search(image, top=top)
+    found = [parts.search(each, top=top) for each in asked]
     if as_json:
-        screen.json({"results": [{"rank": result.rank, "artist": result.artist} for result in found]})
+        alike = [answer.as_dict() for answer in found]
+        screen.json(alike[0] if len(alike) == 1 else {"answers": alike})
         return
-    table = screen.table("rank", "artist")
-    for result, name in zip(found, told_apart([result.artist for result in found]), strict=True):
-        table.add_row(str(result.rank), plain(name))
-    screen.show(table)
+    for answer in found:
+        table = screen.table("rank", "artist", title=plain(answer.pictures[0].name) if len(found) > 1 else None)
+        for result, name in zip(answer.results, told_apart([one.artist for one in answer.results]), strict=True):
+            table.add_row(str(result.rank), plain(name))
+        table.caption = answer.nearness
+        screen.show(table)
 
 
 @app.command()

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from ..allocator import keep_freed_memory
 from ..bounds import PAINTERS, PICTURES
@@ -28,7 +29,7 @@ def demo(
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
-    """Paint an atelier of 32 artists, train on it at epsilon 8 with dropouts, and write a run. Downloads nothing."""
+    """Paint an atelier of 32 artists and make a run of it at epsilon 8. Downloads nothing."""
     from ..artworks.atelier import write_atelier
     from ..runs.files import refuse_existing
 
@@ -84,6 +85,8 @@ def train_and_show(settings: Settings, *, as_json: bool) -> None:
         screen.show("Nothing was held out: all artworks trained, and no accuracy was measured.")
     screen.show(_privacy_table(summary))
     screen.show("Report:", plain(str(settings.out / "report.html")))
+    if "buyer" in summary:
+        screen.show(Text(_bought(summary)))
 
 
 def _steps(advance: Callable[[int], None]) -> Callable[[int, int], None]:
@@ -98,6 +101,13 @@ def _steps(advance: Callable[[int], None]) -> Callable[[int, int], None]:
     return report_total
 
 
+def _bought(summary: dict[str, Any]) -> str:
+    """What a buyer gets, in a sentence."""
+    found = {count: scores for count, scores in summary["buyer"]["references"].items() if scores is not None}
+    shares = ", ".join(f"{100 * scores['accuracy_at_1']:.0f} of 100 with {count}" for count, scores in found.items())
+    return f"Searches by a buyer that end at the right one of {summary['artists']} artists: {shares} pictures."
+
+
 def _retrieval_table(summary: dict[str, Any]) -> Table:
     table = screen.table(title=f"Finding {summary['artists']} artists with {summary['queries']} held-out artworks")
     table.add_column(min_width=len("signatures"))
@@ -109,7 +119,8 @@ def _retrieval_table(summary: dict[str, Any]) -> Table:
         "exact, trained": summary["retrieval"],
     }
     if "buyer" in summary:
-        for kind, key in (("no training, whole epsilon", "no_training"), ("buyer", "references")):
+        kinds = (("no training, whole epsilon", "no_training"), ("buyer", "references"))
+        for kind, key in kinds[0 if summary["aggregation"]["sessions"] else 1 :]:
             for count, scores in summary["buyer"][key].items():
                 rows[f"{kind}, {count} picture{'' if count == '1' else 's'}"] = scores
     for title, scores in rows.items():
@@ -123,6 +134,9 @@ def _retrieval_table(summary: dict[str, Any]) -> Table:
 def _privacy_table(summary: dict[str, Any]) -> Table:
     privacy, sessions, traffic = summary["privacy"], summary["aggregation"], summary["communication"]
     table = views_table(privacy | {"clients": summary["artists"]}, privacy["epsilon"])
+    if not sessions["sessions"]:
+        table.caption = "nothing was trained, so that nothing left an artist but its signature"
+        return table
     table.caption = (
         f"{sessions['completed']} of {sessions['sessions']} sessions completed with {sessions['survivors_min']} to "
         f"{sessions['survivors_max']} survivors; {traffic['bytes_up_per_artist'] / 1e6:.2f} MB up, "

@@ -15,8 +15,8 @@ from ..errors import InputError
 from .whitening import to_unit
 
 FORMAT: Final = "fedstyle-signature-space-1"
-MAX_DIMENSIONS: Final = 128
-"""Longest signature: longer ones let members be told from strangers, and drown in noise at the same epsilon."""
+MAX_DIMENSIONS: Final = 384
+"""Longest signature: longer ones drown in noise at the same epsilon."""
 
 UNIT_TOLERANCE: Final = 1e-4
 """How far the length of a unit vector of float32 numbers may be from 1."""
@@ -28,7 +28,7 @@ class SignatureSpace:
     """The public map from embeddings to the shorter vectors that signatures are.
 
     Attributes:
-        projection: float32 [e, d], orthonormal columns, 1 <= d <= min(e, 128); read-only.
+        projection: float32 [e, d], orthonormal columns, 1 <= d <= min(e, 384); read-only.
 
     Raises:
         InputError: The projection is of another shape or type, or its columns are not orthonormal.

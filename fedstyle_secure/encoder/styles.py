@@ -6,21 +6,24 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from .model import StyleModel
 from .signature_space import SignatureSpace
 
 CROP_WEIGHT: Final = 2.0
 """Against what varies between artworks, the weight of what varies between crops of one."""
 
 
-def signature_space(embeddings: Sequence[NDArray[np.float32]], length: int) -> SignatureSpace:
-    """The directions that carry most style, by public artists alone.
+def signature_space(model: StyleModel, public: Sequence[NDArray[np.float32]], length: int) -> SignatureSpace:
+    """The directions that carry most style, by public artists alone; the head, which repeats them, is left out.
 
     Args:
-        embeddings: For each public artist, [artworks, 1 + K, e].
+        model: Gives the embeddings.
+        public: For each public artist, raw features [artworks, 1 + K, features].
         length: How many directions; fewer where embeddings have not so many.
     """
-    scatter = style_scatter(embeddings)
-    return SignatureSpace.fit(scatter, min(length, len(scatter)))
+    scatter = style_scatter([model.align(model.whiten(views)) for views in public])
+    aligned = SignatureSpace.fit(scatter, min(length, len(scatter)))
+    return SignatureSpace(np.pad(aligned.projection, ((0, len(model.head)), (0, 0))))
 
 
 def style_scatter(embeddings: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:

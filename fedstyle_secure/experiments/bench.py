@@ -22,9 +22,9 @@ from ..runs.budget import plan_budget
 from ..runs.dataset import Dataset, divide, read_galleries
 from ..runs.progress import Progress, Silent
 from ..runs.stages import Prepared
-from ..runs.train import DIMENSIONS, OUTPUTS
+from ..runs.train import DIMENSIONS, OUTPUTS, rehearsed
 from ..training.codebook import new_codebook
-from .cells import Cell
+from .cells import FEDSTYLE, Cell
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,8 +128,10 @@ class Bench:
     def prepare(self, cell: Cell) -> Prepared:
         """All that comes before training."""
         settings = cell.settings(self.common)
+        if cell.method != FEDSTYLE:  # whose number of iterations only decides how many bytes rivals may send
+            settings = replace(settings, iterations=settings.updates)
         dataset, (public, training, held_out) = self._divide(settings)
-        return Prepared(
+        prepared = Prepared(
             settings=settings,
             dataset=dataset,
             budget=plan_budget(settings, clients=len(training), dimensions=DIMENSIONS, outputs=OUTPUTS),
@@ -141,6 +143,7 @@ class Bench:
             pooled_size=self.encoder.pooled_size,
             seconds={},
         )
+        return rehearsed(prepared, Silent())
 
     def _divide(self, settings: Settings) -> Divided:
         if settings.seed not in self._seeds:

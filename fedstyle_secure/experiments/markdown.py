@@ -6,14 +6,14 @@ from typing import Any, Final
 
 from ..privacy.mechanism import View
 from .rivals import RESIDUAL
-from .statistics import Row, Spread, tabulate
+from .statistics import BOUGHT, Row, Spread, tabulate
 
 _PLUS_MINUS: Final = "\N{PLUS-MINUS SIGN}"
 _HEADS: Final = (
     "method",
-    "accuracy@1",
+    *BOUGHT,
+    "exact",
     "head alone",
-    "signatures",
     "to FedStyle",
     "recall@5",
     "MRR",
@@ -43,7 +43,7 @@ def _values(row: Row) -> list[str]:
     views = ", ".join(_bound(row.epsilon[view.value]) for view in (View.AGGREGATE, View.LOCAL, View.WORST_CASE))
     return [
         row.title,
-        *(_number(spread) for spread in (row.accuracy, row.head_alone, row.signatures)),
+        *(_number(spread) for spread in (*row.bought, row.accuracy, row.head_alone)),
         _number(row.difference, sign="+"),
         *(_number(scores[name]) for name in ("recall_at_5", "mrr", "macro_f1")),
         views,

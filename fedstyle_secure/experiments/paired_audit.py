@@ -149,7 +149,7 @@ def _live(features: StyleFeatures, settings: Settings, budget: Budget, heard: _H
             trained, _ = walk(prepared, ledgers, None, Silent())
         mechanism = budget.prototype_mechanism(trained.start.whitening.dimensions)
         try:
-            trained.artists["audited"].release_prototype(trained.start, mechanism)
+            trained.artists["audited"].publish_signature(trained.start.whiten, mechanism)
         except BudgetExceededError:
             return True
     return False

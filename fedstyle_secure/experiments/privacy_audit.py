@@ -165,6 +165,8 @@ def audit_privacy(
 def _audit(
     settings: Settings, *, artists: int, trials: int, canaries: int | None, confidence: float, progress: Progress
 ) -> dict[str, Any]:
+    if not settings.updates:
+        raise InputError("--iterations 0 trains nothing, and sums are what is audited: audit at least one iteration")
     budget = plan_budget(settings, clients=artists, dimensions=DIMENSIONS, outputs=OUTPUTS)
     view, delta = budget.view, settings.delta
     large = budget.cohort.mechanism(1, dimensions=DIMENSIONS, outputs=OUTPUTS)
@@ -176,7 +178,7 @@ def _audit(
     if settings.unit is Unit.ARTWORK:
         wanted = _fitting(canaries, large)
         one = audit_one_run(large, view=view, canaries=wanted, delta=delta, confidence=confidence, progress=progress)
-    session = compare_with_masks(probes[settings.iterations - 1], min_cohort=settings.min_cohort)
+    session = compare_with_masks(probes[settings.updates - 1], min_cohort=settings.min_cohort)
     two = audit_two_worlds(probes, trials=trials, delta=delta, confidence=confidence, progress=progress)
     audits = {name: found for name, found in (("two-world audit", two), ("one-run audit", one)) if found is not None}
     problems = [

@@ -9,12 +9,15 @@ import numpy as np
 
 from ..privacy.mechanism import View
 from ..privacy.sizing import Mode
+from ..runs.evaluation import REFERENCES
 from ..training.baselines import BASELINES
 from .cells import FEDSTYLE, METHODS
 from .rivals import HEAD_ALONE, RESIDUAL
 
 SCORES: Final = ("accuracy_at_1", "recall_at_5", "mrr", "macro_f1")
-SIGNATURES: Final = "signatures"
+
+BOUGHT: Final = tuple(f"{who}, {count}" for who in ("buyer", "untrained") for count in REFERENCES)
+"""Headings of `Row.bought`."""
 
 _TITLES = {"no-training": "no training (whitened features)", "random-head": "random head"} | {
     name: baseline.title for name, baseline in BASELINES.items()
@@ -49,6 +52,8 @@ class Row:
         limit: Limit on epsilon; None where there is none.
         seeds: How many.
         scores: By embedding (`rivals.EMBEDDINGS`, and the published signatures), then by score.
+        buyer: accuracy@1 by published signatures, by number of pictures asked with; empty where nobody signs.
+        untrained: The same without any training, by signatures that cost the same epsilon.
         difference: accuracy@1 minus that of FedStyle without privacy with the same seed; None where that is missing.
         epsilon: By view, the largest over the seeds; infinity where nothing is bounded.
         bytes_up: Of each artist.
@@ -63,6 +68,8 @@ class Row:
     limit: float | None
     seeds: int
     scores: Mapping[str, Mapping[str, Spread]]
+    buyer: Mapping[str, Spread]
+    untrained: Mapping[str, Spread]
     difference: Spread | None
     epsilon: Mapping[str, float]
     bytes_up: float
@@ -92,14 +99,14 @@ class Row:
         return self.scores[RESIDUAL]["accuracy_at_1"]
 
     @property
+    def bought(self) -> list[Spread | None]:
+        """A buyer's columns: with each number of pictures, and then the same without training."""
+        return [kind.get(str(count)) for kind in (self.buyer, self.untrained) for count in REFERENCES]
+
+    @property
     def head_alone(self) -> Spread | None:
         """accuracy@1 of the head's output by itself, where there is a head."""
         return self.scores[HEAD_ALONE]["accuracy_at_1"] if HEAD_ALONE in self.scores else None
-
-    @property
-    def signatures(self) -> Spread | None:
-        """accuracy@1 by published signatures, where artists publish them."""
-        return self.scores[SIGNATURES]["accuracy_at_1"] if SIGNATURES in self.scores else None
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON; infinite epsilon is null."""
@@ -113,6 +120,8 @@ class Row:
                 embedding: {name: spread.as_list() for name, spread in scores.items()}
                 for embedding, scores in self.scores.items()
             },
+            "buyer": {count: spread.as_list() for count, spread in self.buyer.items()},
+            "buyer_without_training": {count: spread.as_list() for count, spread in self.untrained.items()},
             "difference_to_fedstyle": None if self.difference is None else self.difference.as_list(),
             "epsilon": {view: value if math.isfinite(value) else None for view, value in self.epsilon.items()},
             "bytes_up_per_artist": self.bytes_up,
@@ -155,6 +164,8 @@ def _row(cells: Sequence[Mapping[str, Any]], own: Mapping[int, float]) -> Row:
         limit=first["limit"],
         seeds=len(cells),
         scores=scores,
+        buyer=_bought(cells, "references"),
+        untrained=_bought(cells, "no_training"),
         difference=Spread.of(paired) if len(paired) == len(cells) else None,
         epsilon={view.value: max(_bound(cell["epsilon"][view]) for cell in cells) for view in View},
         bytes_up=float(np.mean([cell["bytes_up"] for cell in cells])),
@@ -163,6 +174,12 @@ def _row(cells: Sequence[Mapping[str, Any]], own: Mapping[int, float]) -> Row:
         recipes=[_recipe(cell["recipe"]) for cell in cells if cell["recipe"] is not None],
         chance=float(first["scores"][RESIDUAL]["chance"]),
     )
+
+
+def _bought(cells: Sequence[Mapping[str, Any]], kind: str) -> dict[str, Spread]:
+    found = [cell["buyer"][kind] if "buyer" in cell else {} for cell in cells]
+    counts = [count for count in found[0] if all(each.get(count) is not None for each in found)]
+    return {count: Spread.of([each[count]["accuracy_at_1"] for each in found]) for count in counts}
 
 
 def _accuracy(cell: Mapping[str, Any]) -> float:

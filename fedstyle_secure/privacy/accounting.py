@@ -13,6 +13,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from statistics import NormalDist
 from typing import Final
 
 from dp_accounting import (
@@ -168,6 +169,21 @@ def mu_of(epsilon: float, delta: float) -> float:
     if not 0 < epsilon < math.inf:
         raise InputError(f"epsilon must be positive and finite, got {epsilon}")
     return float(1 / get_sigma_gaussian(epsilon, delta))
+
+
+def naming_bound(mu: float, candidates: int) -> float:
+    """How often whoever knows all else names the one of equally likely candidates that a Gaussian release is about.
+
+    A guess is right no more often than the trade-off curve lets it be, of what it would be without the one (Dong, Roth,
+    Su 2022): Phi(mu + Phi^-1(q)) for a guess that is made with probability q there. These add up to 1 over all guesses
+    and the curve is concave, so that 1 / candidates for each is the most. Whatever candidates look like, it holds.
+
+    Args:
+        mu: As of `gaussian_mu`.
+        candidates: At least 2, one of which is right.
+    """
+    normal = NormalDist()
+    return normal.cdf(mu + normal.inv_cdf(1 / candidates))
 
 
 def plan_multipliers(

@@ -56,7 +56,12 @@ def spending(facts: Facts) -> Html:
         paragraph(*(f"{sentence} " for sentence in spending_in_words(privacy))),
         both_widths(lambda width: draw_lines(lines, steps, missed, width, f"Epsilon: {totals}"), caption)
         if is_bounded
-        else paragraph("There is no bound in any view, so there is nothing to draw.", class_="note"),
+        else paragraph(
+            "There is no bound in any view, so there is nothing to draw."
+            if history
+            else "Nothing was trained: the signature is all that an artist released in this run.",
+            class_="note",
+        ),
         tag("dl", *(_view(View(view), promises, privacy.epsilon[view]) for view in VIEWS), class_="views"),
     )
 
@@ -169,6 +174,8 @@ def _cost_facts(facts: Facts) -> list[tuple[str, str]]:
     def whole(name: str) -> str:
         return f"{a[name]:,.0f}" if name in a else "unknown"
 
+    if a.get("sessions") == 0:
+        return [("sessions", "none: nothing was trained, so that nothing was sent but signatures")]
     sessions = f"{whole('completed')} of {whole('sessions')} completed, {whole('aborted')} aborted"
     survivors = f"{whole('survivors_min')} to {whole('survivors_max')} of {facts.artists} artists"
     if a.get("survivors_min") == a.get("survivors_max"):

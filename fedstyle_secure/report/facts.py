@@ -35,6 +35,11 @@ class Buyer:
         """Numbers of pictures that were tried, fewest first."""
         return [count for count, scores in self.references.items() if scores is not None]
 
+    @property
+    def is_trained(self) -> bool:
+        """Whether the run trained anything; where it did not, both searches are the same one."""
+        return self.references != self.no_training
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Privacy:

@@ -228,14 +228,16 @@ def _buyer_rows(measured: Measured, privacy: Privacy) -> Iterator[tuple[str, str
         pictures = counted(count, "picture")
         if (scores := trained[count]) is not None:
             yield f"A buyer with {pictures}: {_published(privacy)}", "published", scores
-        if (scores := untrained[count]) is not None:
+        if measured.buyer.is_trained and (scores := untrained[count]) is not None:
             yield f"The same without training, the whole ε on the signature, {pictures}", "unspent", scores
 
 
 def _buyer_bars(measured: Measured) -> Iterator[Bar]:
     if measured.buyer is None:
         return
-    kinds = (("published", "buyer", measured.buyer.references), ("unspent", "untrained", measured.buyer.no_training))
+    kinds = [("published", "buyer", measured.buyer.references)]
+    if measured.buyer.is_trained:
+        kinds.append(("unspent", "untrained", measured.buyer.no_training))
     for count in measured.buyer.counts:
         for kind, who, found in kinds:
             if (scores := found[count]) is not None:
@@ -253,6 +255,8 @@ def _left_out(left_out: Sequence[tuple[str, str]]) -> Html | None:
 
 def _gain(measured: Measured) -> str:
     untrained = None if measured.buyer is None else measured.buyer.no_training[1]
+    if measured.buyer is not None and not measured.buyer.is_trained:
+        return "Nothing was trained: all of ε went to the signatures that a buyer searches."
     if measured.signatures is None or untrained is None:
         exact = measured.retrieval.accuracy_at_1 - measured.no_training.accuracy_at_1
         return f"Training changes accuracy@1 by {_points(exact)} against the same features without training."

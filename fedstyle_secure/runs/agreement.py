@@ -41,7 +41,7 @@ def agree(settings: Settings, budget: Budget, model: StyleModel, platform_key: b
         iteration_epsilon=most,
         unsummed_epsilon=max(most, unsummed),
         max_uploads=1,
-        max_jump=settings.iterations * settings.buckets,
+        max_jump=max(1, settings.updates) * settings.buckets,
     )
 
 
@@ -49,10 +49,12 @@ def _most_of_one_iteration(settings: Settings, budget: Budget, model: StyleModel
     """Epsilon of the costliest iteration, in the view that the run limits."""
     if settings.privacy is Mode.NONE:
         return math.inf
+    if not settings.updates:
+        return settings.epsilon  # nothing is announced
     outputs, dimensions = model.head.shape
     releases = {
         budget.cohort.mechanism(iteration, dimensions=dimensions, outputs=outputs)
-        for iteration in {1, settings.iterations}  # the first takes most, the others share what is left
+        for iteration in {1, settings.updates}  # the first takes most, the others share what is left
     }
     return _HEADROOM * max(
         quick_epsilon([release.event(budget.view)], settings.delta, delta_slack=release.delta_slack)

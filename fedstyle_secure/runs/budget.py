@@ -11,6 +11,7 @@ from dp_accounting import DpEvent
 from ..aggregation.session import NO_LOG, Subject, check_support, fewest_survivors, session_params
 from ..artist.artist import PROTOTYPE, SIGNATURE
 from ..config import Settings
+from ..encoder.signature_space import MAX_DIMENSIONS
 from ..errors import InputError, PrivacyError
 from ..privacy.accounting import all_gaussian, gaussian_mu, is_within, plan_multipliers, quick_epsilon
 from ..privacy.mechanism import Mechanism, View, plan
@@ -22,10 +23,10 @@ from ..training.updates import Layout, Segment, Support
 PROTOTYPE_SHARE = 0.06
 """A prototype's share of the whole budget, counted in mu squared: a rough one serves."""
 
-SIGNATURE_SHARE = 0.4
-"""A signature's share of the whole budget, counted in mu squared; with more, TM-15 names artworks behind it."""
+SIGNATURE_SHARE = 0.5
+"""A signature's share of the whole budget where there is training, counted in mu squared; else it has all of it."""
 
-SIGNATURE_DIMENSIONS = 128
+SIGNATURE_DIMENSIONS = MAX_DIMENSIONS
 """Longest signature."""
 
 SIGNATURE_LEAST, SIGNATURE_DETAIL = 24, 2.5
@@ -43,19 +44,19 @@ class Budget:
 
     Attributes:
         cohort: The training's part.
-        prototype_multiplier: Noise multiplier of a prototype; 0 in mode none.
+        prototype_multiplier: Noise multiplier of a prototype; 0 in mode none, None where nothing is trained.
         signature_multiplier: Noise multiplier of a signature; 0 in mode none, None where nobody signs.
         view: The view that `Settings.epsilon` limits.
     """
 
     cohort: CohortPlan
-    prototype_multiplier: float
+    prototype_multiplier: float | None
     signature_multiplier: float | None
     view: View
 
     def prototype_mechanism(self, dimensions: int) -> Mechanism:
         """The release of one prototype, before training: one artist alone, so that all views are the same."""
-        return self._alone(PROTOTYPE, dimensions, self.prototype_multiplier)
+        return self._alone(PROTOTYPE, dimensions, self.prototype_multiplier or 0.0)
 
     def signature_mechanism(self, dimensions: int) -> Mechanism:
         """The release of one signature, after training: one artist alone as well."""
@@ -102,20 +103,25 @@ class Budget:
             self.cohort.mechanism(iteration, dimensions=dimensions, outputs=outputs)
             for iteration in range(1, len(self.cohort.multipliers) + 1)
         ]
-        releases = [*training, self.prototype_mechanism(dimensions)]
+        releases = training
+        if self.prototype_multiplier is not None:
+            releases.append(self.prototype_mechanism(dimensions))
         if self.signature_multiplier is not None:
             releases.append(self.signature_mechanism(self.signature_length(artworks)))
         return releases
 
     def scaled(self, factor: float) -> "Budget":
         """The same with all noise multiplied by `factor`."""
+        prototype, signature = (
+            None if multiplier is None else factor * multiplier
+            for multiplier in (self.prototype_multiplier, self.signature_multiplier)
+        )
         multipliers = [factor * multiplier for multiplier in self.cohort.multipliers]
-        alone = None if self.signature_multiplier is None else factor * self.signature_multiplier
         return replace(
             self,
             cohort=replace(self.cohort, multipliers=multipliers),
-            prototype_multiplier=factor * self.prototype_multiplier,
-            signature_multiplier=alone,
+            prototype_multiplier=prototype,
+            signature_multiplier=signature,
         )
 
 
@@ -144,14 +150,12 @@ def plan_budget(
     view = settings.limited_view
     earlier = {_Before.of(releases, view) for releases in spent} or {_Before()}
     before = max(earlier, key=lambda each: quick_epsilon(each.events, settings.delta, delta_slack=each.slack))
-    shares = training_shares(settings.iterations)
+    updates = settings.updates
     signature_multiplier: float | None = 0.0 if settings.sign else None
-    multipliers, prototype_multiplier = [0.0] * settings.iterations, 0.0
+    prototype_multiplier: float | None = 0.0 if updates else None
+    multipliers = [0.0] * updates
     if settings.privacy is not Mode.NONE:
-        training = 1 - PROTOTYPE_SHARE - (SIGNATURE_SHARE if settings.sign else 0.0)
-        parts = {str(index): share * training for index, share in enumerate(shares)} | {PROTOTYPE: PROTOTYPE_SHARE}
-        if settings.sign:
-            parts[SIGNATURE] = SIGNATURE_SHARE
+        parts = _parts(updates, signs=settings.sign)
         slack = max(settings.delta * _SLACK_RESERVE, 2 * BETA * len(parts)) + before.slack
         if slack >= settings.delta:
             raise PrivacyError(
@@ -165,8 +169,8 @@ def plan_budget(
             planned = plan_multipliers(settings.epsilon, settings.delta, parts, delta_slack=slack, spent_mu=mu)
         except PrivacyError as error:
             raise _nothing_left(settings, before) from error
-        multipliers = [planned[str(index)] for index in range(settings.iterations)]
-        prototype_multiplier, signature_multiplier = planned[PROTOTYPE], planned.get(SIGNATURE)
+        multipliers = [planned[str(index)] for index in range(updates)]
+        prototype_multiplier, signature_multiplier = planned.get(PROTOTYPE), planned.get(SIGNATURE)
     cohort = CohortPlan(
         mode=settings.privacy,
         unit=settings.unit,
@@ -199,7 +203,7 @@ def plan_budget(
         mechanisms = budget.mechanisms(dimensions=dimensions, outputs=outputs)
     except (InputError, PrivacyError) as error:
         raise type(error)(
-            f"--epsilon {settings.epsilon:g} cannot be met by {clients} artists, --iterations {settings.iterations} "
+            f"--epsilon {settings.epsilon:g} cannot be met by {clients} artists, --iterations {updates} "
             f"and --max-artworks {settings.max_artworks}: raise the first or lower the others ({error})"
         ) from error
     if settings.privacy is not Mode.NONE and not all(_meets(settings, budget, mechanisms, each) for each in earlier):
@@ -207,10 +211,19 @@ def plan_budget(
             f"--epsilon {settings.epsilon:g} at --delta {settings.delta:g} is beyond what ledgers can account for: "
             "choose a smaller one, or a larger --delta"
         )
-    for mechanism in mechanisms[: settings.iterations]:
+    for mechanism in mechanisms[:updates]:
         check_support(mechanism, settings.min_cohort)
         _check_session(mechanism)
     return budget
+
+
+def _parts(updates: int, *, signs: bool) -> dict[str, float]:
+    """Each release's share of the whole budget, counted in mu squared; without training the signature has it all."""
+    if not updates:
+        return {SIGNATURE: 1.0}
+    training = 1 - PROTOTYPE_SHARE - (SIGNATURE_SHARE if signs else 0.0)
+    parts = {str(index): share * training for index, share in enumerate(training_shares(updates))}
+    return parts | {PROTOTYPE: PROTOTYPE_SHARE} | ({SIGNATURE: SIGNATURE_SHARE} if signs else {})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,22 +253,10 @@ def _nothing_left(settings: Settings, before: _Before) -> PrivacyError:
     )
 
 
-def untrained_budget(settings: Settings, budget: Budget) -> Budget:
-    """The same epsilon where nothing is trained: a signature has the whole of it.
-
-    Raises:
-        PrivacyError: No noise that fits a ring meets epsilon.
-    """
-    if settings.privacy is Mode.NONE:
-        return budget
-    slack = max(settings.delta * _SLACK_RESERVE, 2 * BETA)
-    multiplier = plan_multipliers(settings.epsilon, settings.delta, {SIGNATURE: 1.0}, delta_slack=slack)[SIGNATURE]
-    alone = replace(budget, signature_multiplier=multiplier)
-    if settings.noise is Noise.GAUSSIAN:
-        return alone
-    return _least_noise(
-        alone, lambda candidate: _meets(settings, candidate, [candidate.signature_mechanism(SIGNATURE_DIMENSIONS)])
-    )
+def untrained_budget(settings: Settings, clients: int) -> Budget:
+    """The same epsilon where nothing is trained: a signature has the whole of it."""
+    untrained = replace(settings, iterations=0, sign=True)
+    return plan_budget(untrained, clients=clients, dimensions=1, outputs=1)  # sizes of what is not released
 
 
 def _least_noise(budget: Budget, is_enough: Callable[[Budget], bool], *, most: float = _MOST) -> Budget:

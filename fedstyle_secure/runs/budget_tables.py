@@ -10,9 +10,11 @@ from functools import cache
 from itertools import groupby
 from typing import Any, Final
 
+from dp_accounting import GaussianDpEvent
+
 from ..config import Settings
 from ..errors import FedStyleError, InputError
-from ..privacy.accounting import epsilon
+from ..privacy.accounting import epsilon, gaussian_mu, naming_bound
 from ..privacy.clipping import Unit
 from ..privacy.mechanism import Mechanism, View
 from ..privacy.promises import Promises
@@ -28,6 +30,9 @@ FORMAT: Final = "fedstyle-plan-1"
 
 ITERATIONS: Final = (1, 2, 4, 6, 8, 12, 20)
 """Numbers of iterations that are compared, beside the chosen one."""
+
+CANDIDATES: Final = 100
+"""For one artwork behind a signature, as in TM-15."""
 
 _FLOAT_BYTES: Final = 4
 
@@ -78,7 +83,7 @@ def tabulate(
             return {"problem": str(error)}
         return _training_errors(cohort, artworks, dimensions, outputs)
 
-    choices = sorted({*ITERATIONS, settings.iterations})
+    choices = sorted({*ITERATIONS, settings.updates} - {0})
     with (progress or Silent()).stage("Planning", len(choices)) as advance:
         budget = planned(settings)
         compared = []
@@ -86,7 +91,7 @@ def tabulate(
             compared.append(
                 {
                     "iterations": count,
-                    "is_chosen": count == settings.iterations,
+                    "is_chosen": count == settings.updates,
                     "error": errors(count, settings.sampling_rate),
                     "error_without_sampling": errors(count, 1.0),
                 }
@@ -102,6 +107,7 @@ def tabulate(
         "max_artworks": settings.max_artworks,
         "sign": settings.sign,
         "privacy": _privacy(settings, budget, mechanisms),
+        "named": _named(budget),
         "releases": _releases(mechanisms, artworks),
         "upload_bytes": sum(map(_upload_bytes, mechanisms)),
         "iterations": compared,
@@ -163,6 +169,14 @@ def _upload_bytes(mechanism: Mechanism) -> int:
     if mechanism.clients == 1:
         return _FLOAT_BYTES * mechanism.length
     return mechanism.dimension * mechanism.modulus_bits // 8
+
+
+def _named(budget: Budget) -> float | None:
+    """How often a signature names an artwork among CANDIDATES to who knows all others; None where nothing says."""
+    if budget.signature_multiplier is None:
+        return None
+    event = budget.signature_mechanism(1).event(View.LOCAL)
+    return naming_bound(gaussian_mu([event]), CANDIDATES) if isinstance(event, GaussianDpEvent) else None
 
 
 def _training_errors(cohort: CohortPlan, artworks: int, dimensions: int, outputs: int) -> dict[str, Any]:

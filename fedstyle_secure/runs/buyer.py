@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from ..catalogue.index import StyleIndex
 from ..catalogue.search import search
 from ..catalogue.signature import Signature
+from ..encoder.model import StyleModel
 from ..encoder.styles import signature_space
 from ..encoder.whitening import to_unit
 from ..privacy.pipeline import protect
 from ..privacy.quantization import dequantize
 from ..training.updates import Contributions, one_by_one
-from .budget import Budget, untrained_budget
+from .budget import untrained_budget
 from .evaluation import REFERENCES, Embed, RetrievalScores, gather, score
 from .stages import Prepared, Trained, stopwatch
 
@@ -29,11 +30,14 @@ def score_buyer(prepared: Prepared, trained: Trained, index: StyleIndex) -> dict
 
     Returns:
         ``references`` and ``no_training``: by number of pictures, `RetrievalScores` as a dictionary, or None where no
-        artist holds out so many artworks; and ``epsilon``, of all an artist released, in the limited view.
+        artist holds out so many artworks, and the same twice where the run itself trained nothing; and ``epsilon``, of
+        all an artist released, in the limited view.
     """
     with stopwatch(prepared.seconds, "search"):
         found = score_catalogue(prepared, trained.model.embed, index)
-    untrained = score_catalogue(prepared, trained.start.whiten, untrained_catalogue(prepared, trained))
+    untrained = found
+    if trained.outcomes:
+        untrained = score_catalogue(prepared, trained.start.embed, untrained_catalogue(prepared, trained.start))
     ledger = trained.fullest_ledger
     epsilon = ledger.epsilon(prepared.budget.view)
     return {
@@ -61,16 +65,15 @@ def _score(embeddings: dict[str, NDArray[np.float32]], index: StyleIndex, count:
     return score(np.array([[position[found.artist] for found in answer] for answer in answers]), truth)
 
 
-def untrained_catalogue(prepared: Prepared, trained: Trained) -> StyleIndex:
+def untrained_catalogue(prepared: Prepared, start: StyleModel) -> StyleIndex:
     """What would be published without any training, at the same epsilon (BUY-1, BUY-2)."""
-    start = trained.start
-    budget: Budget = untrained_budget(prepared.settings, prepared.budget)
-    length = budget.signature_length(trained.artworks_each())
-    space = signature_space([start.whiten(features.views) for features in prepared.public.values()], length)
+    budget = untrained_budget(prepared.settings, len(prepared.training))
+    length = budget.signature_length(prepared.expected_artworks)
+    space = signature_space(start, [features.views for features in prepared.public.values()], length)
     mechanism = budget.signature_mechanism(space.dimensions)
 
     def vector(raw: NDArray[np.float32]) -> NDArray[np.float32]:
-        rows = one_by_one(lambda artwork: space.apply(start.whiten(artwork)), raw)
+        rows = one_by_one(lambda artwork: space.apply(start.embed(artwork)), raw)
         noisy = protect(Contributions(rows, mechanism.layout), mechanism, os.urandom)
         return to_unit(dequantize(noisy.values, mechanism).astype(np.float32))
 

@@ -1,4 +1,4 @@
-"""Search in a run, or in what was published of it: a picture in, ranked artists out, on the machine of whoever asks.
+"""Search in a run, or in what was published of it: pictures in, ranked artists out, on the machine of whoever asks.
 
 FND-1  Whoever holds the public part of a run needs nothing else of it: no summary, no settings, no path of another
        machine. Weights that it does not hold are known by their digest, wherever they lie.
@@ -11,9 +11,11 @@ from pathlib import Path
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
+from ..artworks.folders import find_pictures
 from ..artworks.reader import read_artwork
 from ..catalogue.index import StyleIndex
-from ..catalogue.search import SearchResult, search
+from ..catalogue.nearness import Nearness, Word
+from ..catalogue.search import OwnerView, SearchResult
 from ..config import Settings
 from ..encoder.encoder import Encoder
 from ..encoder.features import extract
@@ -21,7 +23,28 @@ from ..encoder.model import StyleModel, read_model
 from ..encoder.opening import open_encoder, open_weights
 from ..encoder.spec import SMALL, BackboneSpec
 from ..errors import InputError
+from .evaluation import gather
 from .files import CATALOGUE_FOLDER, ENCODER_FILE, MODEL_FILE, SUMMARY_FILE, read_summary
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """The answer to one question.
+
+    Attributes:
+        pictures: What was asked with.
+        results: Artists, by rank.
+        nearness: How near the first of them is; None where the run did not learn to tell.
+    """
+
+    pictures: Sequence[Path]
+    results: Sequence[SearchResult]
+    nearness: Word | None
+
+    def as_dict(self) -> dict[str, object]:
+        """For JSON."""
+        results = [{"rank": result.rank, "artist": result.artist} for result in self.results]
+        return {"pictures": [str(path) for path in self.pictures], "nearness": self.nearness, "results": results}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,15 +54,41 @@ class OpenRun:
     encoder: Encoder
     model: StyleModel
     index: StyleIndex
+    nearness: Nearness
 
-    def search(self, image: Path, *, top: int) -> Sequence[SearchResult]:
-        """Rank artists for one image file.
+    def search(self, pictures: Sequence[Path], *, top: int) -> Found:
+        """Rank artists for one or more pictures by one hand, which are asked with together.
 
         Raises:
-            InputError: The image cannot be read, or `top` is below 1.
+            InputError: A picture cannot be read, or `top` is below 1.
         """
-        features = extract([read_artwork(image)], self.encoder, views=0)
-        return search(self.index, self.model.embed(features.views[:, 0]), top)[0]
+        features = extract([read_artwork(picture) for picture in pictures], self.encoder, views=0)
+        together = gather(self.model.embed(features.views[:, 0]), len(pictures))[0]
+        answers = OwnerView(self.index).search(together, top)[0]
+        return Found(
+            pictures=pictures,
+            results=[SearchResult(rank=found.rank, artist=found.artist) for found in answers],
+            nearness=self.nearness.word(answers[0].score, len(pictures)),
+        )
+
+
+def questions(paths: Sequence[Path]) -> list[list[Path]]:
+    """What is asked with what: pictures are one hand's and asked with together, those in a folder one by one.
+
+    Raises:
+        InputError: A folder beside something else, or without pictures.
+    """
+    folders = [path for path in paths if path.is_dir()]
+    if not folders:
+        return [list(paths)]
+    if len(paths) > 1:
+        raise InputError(
+            f"{folders[0]} is a folder, whose pictures are asked about one by one: give nothing else beside it"
+        )
+    found = find_pictures(folders[0], folders[0], nested=False).files[""]
+    if not found:
+        raise InputError(f"{folders[0]} holds no pictures to ask with")
+    return [[path] for path in found]
 
 
 def open_run(run: Path, *, weights: Path | None = None) -> OpenRun:
@@ -55,7 +104,8 @@ def open_run(run: Path, *, weights: Path | None = None) -> OpenRun:
     if not (run / CATALOGUE_FOLDER).exists():
         raise InputError(f"{run} has no catalogue: its artists published no signatures; train without --no-sign")
     encoder, model = open_model(run, weights=weights)
-    return OpenRun(encoder, model, StyleIndex.load(run / CATALOGUE_FOLDER))
+    catalogue = run / CATALOGUE_FOLDER
+    return OpenRun(encoder, model, StyleIndex.load(catalogue), Nearness.load(catalogue))
 
 
 def open_model(run: Path, *, weights: Path | None = None) -> tuple[Encoder, StyleModel]:

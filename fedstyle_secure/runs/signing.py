@@ -12,8 +12,9 @@ from .stages import Prepared, Trained
 def sign(prepared: Prepared, trained: Trained) -> StyleIndex:
     """Every artist opts in and publishes a private signature; the catalogue indexes them."""
     model = trained.model
-    length = prepared.budget.signature_length(trained.artworks_each())
-    space = signature_space([model.embed(features.views) for features in prepared.public.values()], length)
+    artworks = trained.artworks_each() if trained.outcomes else prepared.expected_artworks
+    length = prepared.budget.signature_length(artworks)
+    space = signature_space(model, [features.views for features in prepared.public.values()], length)
     mechanism = prepared.budget.signature_mechanism(space.dimensions)
 
     def embed(raw: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -11,8 +11,10 @@ from ..artist.artist import Artist
 from ..config import Settings
 from ..encoder.features import StyleFeatures
 from ..encoder.model import StyleModel
+from ..encoder.whitening import Space
 from ..engines.memory import MemoryEngine
 from ..errors import FedStyleError
+from ..privacy.clipping import Unit
 from ..privacy.ledger import Ledger
 from ..server.iterations import Outcome
 from ..training.codebook import Codebook
@@ -36,6 +38,9 @@ class Prepared:
         held_out: Raw features of the clients' queries, unaltered view only.
         encoder: Name of the encoder and digest of its weights.
         pooled_size: How many of the last raw features are the pooled embedding.
+        space: How public artists' features are whitened.
+        rehearsal: What was played on public artists before `space` and the number of iterations were chosen, in plain
+            values, best first; nothing where nothing was.
         seconds: Time by stage; later stages add theirs.
     """
 
@@ -48,7 +53,18 @@ class Prepared:
     held_out: Mapping[str, StyleFeatures]
     encoder: str
     pooled_size: int
+    space: Space = Space.PRINCIPAL
+    rehearsal: Sequence[dict[str, object]] = ()
     seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def expected_artworks(self) -> float:
+        """How many artworks an artist signs with if it has as many as public ones have, of which some are held out."""
+        settings = self.settings
+        if settings.unit is Unit.ARTIST:
+            return 1.0
+        each = np.mean([len(features) for features in self.public.values()])
+        return min(float(each) * (1 - settings.hold_out), settings.max_artworks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -57,7 +73,7 @@ class Trained:
 
     Attributes:
         start: The model before any iteration.
-        outcomes: One entry for each iteration.
+        outcomes: One entry for each iteration; none where nothing is trained.
         artists: The clients, by name.
         engine: Knows how many bytes went where.
     """
@@ -70,7 +86,7 @@ class Trained:
     @property
     def model(self) -> StyleModel:
         """The model after all iterations."""
-        return self.outcomes[-1].model
+        return self.outcomes[-1].model if self.outcomes else self.start
 
     @property
     def fullest_ledger(self) -> Ledger:

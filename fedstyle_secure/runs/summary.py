@@ -46,7 +46,7 @@ def summarize(
     ledgers = {name: artist.ledger for name, artist in artists.items()}
     most = max(ledgers, key=lambda name: ledgers[name].spent(settings.limited_view))
     earlier = [ledger.releases_until(before[name]) for name, ledger in ledgers.items()]
-    mechanism = outcomes[0].mechanism
+    mechanism = outcomes[0].mechanism if outcomes else None
     return {
         "format": FORMAT,
         "artists": len(artists),
@@ -83,10 +83,12 @@ def summarize(
             "aborted": len(outcomes) - len(completed),
             "survivors_min": min(completed, default=0),
             "survivors_max": max(completed, default=0),
-            "modulus_bits": mechanism.modulus_bits,
-            "vector_length": mechanism.dimension,
+            "modulus_bits": mechanism.modulus_bits if mechanism else 0,
+            "vector_length": mechanism.dimension if mechanism else 0,
         },
         "seconds": {name: round(value, 3) for name, value in prepared.seconds.items()},
+        "space": prepared.space,
+        "rehearsal": list(prepared.rehearsal),
         "history": _history(outcomes, ledgers[most], ledgers[most].releases_until(before[most])),
         "settings": _located(settings),
         "left_out": [asdict(each) for each in dataset.left_out],

@@ -11,6 +11,7 @@ RUN-3  A run goes on with the ledgers of its artists' works, and plans within wh
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter, time
@@ -28,6 +29,7 @@ from ..artist.artist import Artist
 from ..artist.store import MemoryStore
 from ..artworks.artwork import Portfolio
 from ..catalogue.index import StyleIndex
+from ..catalogue.nearness import NEARNESS_FILE
 from ..config import Protocol, Settings
 from ..encoder.encoder import Encoder, title_of
 from ..encoder.feature_cache import FeatureCache
@@ -35,7 +37,7 @@ from ..encoder.features import StyleFeatures, extract
 from ..encoder.model import StyleModel
 from ..encoder.opening import open_encoder, open_weights
 from ..encoder.spec import SMALL
-from ..encoder.whitening import Whitening
+from ..encoder.whitening import Space, Whitening
 from ..engines.memory import MemoryEngine
 from ..names import told_apart
 from ..privacy.ledger import Ledger
@@ -61,7 +63,9 @@ from .files import (
 )
 from .folder import seal, whole_or_nothing
 from .ledgers import claimed_ledgers
+from .nearness import learn_nearness
 from .progress import Progress, Silent
+from .rehearsal import LEAST_PUBLIC, Stage, rehearse
 from .signing import sign
 from .stages import Prepared, Trained, stopwatch
 from .summary import summarize
@@ -106,6 +110,8 @@ def train(settings: Settings, *, command: str = "", progress: Progress | None = 
             (folder / MODEL_FILE).write_bytes(trained.model.encode())
             if index is not None:
                 index.save(folder / CATALOGUE_FOLDER)
+                nearness = learn_nearness(prepared, trained, index)
+                (folder / CATALOGUE_FOLDER / NEARNESS_FILE).write_bytes(nearness.encode())
             (folder / SUMMARY_FILE).write_bytes(encode_summary(summary))
             page = make_page(derive(summary, folder, index), index)
             (folder / REPORT_FILE).write_text(page, encoding="utf-8")
@@ -130,17 +136,55 @@ def _prepare(
     with stopwatch(seconds, "features"):
         encoder = choose_encoder(settings, dataset.public, folder, progress)
         public, training, held_out = _extract_all(settings, dataset, encoder, progress)
-    return Prepared(
-        settings=settings,
-        dataset=dataset,
-        budget=budget,
-        codebook=new_codebook(),
-        public=public,
-        training=training,
-        held_out=held_out,
-        encoder=encoder.name,
-        pooled_size=encoder.pooled_size,
-        seconds=seconds,
+    return rehearsed(
+        Prepared(
+            settings=settings,
+            dataset=dataset,
+            budget=budget,
+            codebook=new_codebook(),
+            public=public,
+            training=training,
+            held_out=held_out,
+            encoder=encoder.name,
+            pooled_size=encoder.pooled_size,
+            seconds=seconds,
+        ),
+        progress,
+        spent=spent,
+    )
+
+
+def rehearsed(prepared: Prepared, progress: Progress, *, spent: Collection[Sequence[Release]] = ()) -> Prepared:
+    """With the style space, and the number of iterations if nobody gave one, that served public artists best."""
+    settings, clients = prepared.settings, len(prepared.training)
+    if settings.public_art is not None or not settings.sign or len(prepared.public) < LEAST_PUBLIC:
+        return replace(prepared, settings=replace(settings, iterations=settings.updates))
+    counts = (0, settings.updates) if settings.iterations is None else (settings.iterations,)
+    budgets = {
+        count: plan_budget(
+            replace(settings, iterations=count), clients=clients, dimensions=DIMENSIONS, outputs=OUTPUTS, spent=spent
+        )
+        for count in counts
+    }
+    stage = Stage(
+        public=prepared.public,
+        pooled_size=prepared.pooled_size,
+        dimensions=DIMENSIONS,
+        outputs=OUTPUTS,
+        clients=clients,
+        seed=derive_seed(settings.seed, "rehearsal"),
+    )
+    with stopwatch(prepared.seconds, "rehearsal"), progress.stage("Rehearsing on public artists", None):
+        played = rehearse(stage, budgets)
+    best = played[0]
+    chosen = f"{best.iterations} iterations" if best.iterations else "no training, the whole budget for signatures"
+    progress.tell(f"rehearsed on public artists, the {best.space} space: {chosen}")
+    return replace(
+        prepared,
+        settings=replace(settings, iterations=best.iterations),
+        budget=budgets[best.iterations],
+        space=best.space,
+        rehearsal=[asdict(each) for each in played],
     )
 
 
@@ -189,11 +233,18 @@ def first_model(prepared: Prepared) -> StyleModel:
         pooled_size=prepared.pooled_size,
         encoder=prepared.encoder,
         seed=prepared.settings.seed,
+        space=prepared.space,
     )
 
 
 def public_model(
-    public: Sequence[StyleFeatures], codebook: Codebook, *, pooled_size: int, encoder: str, seed: int
+    public: Sequence[StyleFeatures],
+    codebook: Codebook,
+    *,
+    pooled_size: int,
+    encoder: str,
+    seed: int,
+    space: Space = Space.PRINCIPAL,
 ) -> StyleModel:
     """Whitening and a head warm-started, both on public artists alone.
 
@@ -203,11 +254,16 @@ def public_model(
         pooled_size: How many of the last raw features are the pooled embedding.
         encoder: Name of the encoder and digest of its weights.
         seed: Decides the head's start.
+        space: How public artists' features are whitened.
     """
     from ..training.objective import warm_start
 
-    raw = np.concatenate([features.views[:, 0] for features in public])
-    whitening = Whitening.fit(raw, pooled_size=pooled_size, dimensions=DIMENSIONS)
+    whitening = Whitening.fit_space(
+        space,
+        [features.views[:, 0] for features in public],
+        pooled_size=pooled_size,
+        dimensions=DIMENSIONS,
+    )
     d = whitening.dimensions
     rng = np.random.Generator(np.random.PCG64(derive_seed(seed, "head")))
     head = np.linalg.qr(rng.normal(size=(max(d, OUTPUTS), OUTPUTS)))[0].T[:, :d].astype(np.float32)
@@ -261,9 +317,10 @@ def _iterate(
         },
         refusals=REFUSALS,
     )
-    mechanism = prepared.budget.prototype_mechanism(start.whitening.dimensions)
-    for artist in artists.values():
-        artist.release_prototype(start, mechanism)
+    if prepared.budget.prototype_multiplier is not None:
+        mechanism = prepared.budget.prototype_mechanism(start.whitening.dimensions)
+        for artist in artists.values():
+            artist.release_prototype(start, mechanism)
     public = [features.views for features in prepared.public.values()]
     loop = run(
         checkpoint=Checkpoint(model=start, alignment=Foundation(model=start, public=public).alignment()),
@@ -279,7 +336,7 @@ def _iterate(
         speaking=None if beacon is None else Speaking(beacon=beacon, opening=_half_a_day),
     )
     outcomes, begun = [], perf_counter()
-    with progress.stage("Training iterations", settings.iterations) as advance:
+    with progress.stage("Training iterations", len(cohort.multipliers)) as advance:
         for outcome in loop:
             outcomes.append(outcome)
             advance(1)

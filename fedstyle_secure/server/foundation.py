@@ -49,7 +49,7 @@ class Foundation:
             model: The last one.
             length: Of a signature.
         """
-        return signature_space([model.embed(views) for views in self.public], length)
+        return signature_space(model, self.public, length)
 
     def encode(self) -> bytes:
         """A length, that many bytes of the model, and the features as safetensors."""

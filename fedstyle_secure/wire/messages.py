@@ -28,7 +28,7 @@ KEY_BYTES: Final = 32
 TOKEN_BYTES: Final = 32
 MAX_LINK: Final = 300
 MAX_ROSTER: Final = 10_000
-MAX_SIGNATURE_NUMBERS: Final = 128
+MAX_SIGNATURE_NUMBERS: Final = 384
 _LINK: Final = re.compile(r"https://[!#-;=?-\[\]_a-z~%]+")  # RFC 3986's characters but quotes
 _NUMBERS_END: Final = 1 << 32
 _FLOAT_BYTES: Final = 4
@@ -339,7 +339,7 @@ class Publish(Body):
 
     Attributes:
         training: Digest of the training that it is about.
-        vector: Little-endian float32, 1 to 128 numbers: a unit vector, noisy and charged for.
+        vector: Little-endian float32, 1 to 384 numbers: a unit vector, noisy and charged for.
         name: Under which buyers find the artist; NAM-1.
         link: As in `Join`.
     """

@@ -38,7 +38,7 @@ def test_a_plan_has_the_noise_that_a_run_would_have(call):
 def test_a_plan_is_shown_with_a_sentence_for_each_view(call):
     code, out, _ = call("budget", "plan", "--artists", 20, "--artworks", 30, "--epsilon", 4)
     assert code == 0
-    for words in ("Aggregate view.", "Local view.", "Worst case view.", "<- chosen", "signature"):
+    for words in ("Aggregate view.", "Local view.", "Worst case view.", "<- chosen", "in at most 5 of 100 tries"):
         assert words in out
 
 

@@ -128,7 +128,7 @@ BAD_RUNS = {
         "--delta must lie between 1e-15 and 0.5, got 1.0: delta is the probability",
     ),
     "delta below its slack": (nothing, ("--delta", "1e-12"), 1, "--delta 1e-12 is smaller than"),
-    "no iteration": (nothing, ("--iterations", "0"), 2, "--iterations must lie between 1 and 1,000"),
+    "nothing at all": (nothing, ("--iterations", "0", "--no-sign"), 2, "would neither train nor publish anything"),
     "drop rate breaks the cohort": (nothing, ("--drop-rate", "0.5"), 2, "only 4 of 8 artists are sure to stay"),
     "drop rate breaks recovery": (
         nothing,
@@ -323,7 +323,7 @@ def test_json_alone_is_on_standard_output(art: Path, call: Call, tmp_path: Path)
     assert "NOTHING IS PROTECTED" in ended.err
     found = call("search", "run", first_artwork(art), "--top", "3", "--json")
     answers = json.loads(found.out)
-    assert list(answers) == ["results"]
+    assert list(answers) == ["pictures", "nearness", "results"]
     assert [set(answer) for answer in answers["results"]] == [{"rank", "artist"}] * 3
     assert [answer["rank"] for answer in answers["results"]] == [1, 2, 3]
     assert found.err == ""
@@ -344,12 +344,17 @@ def test_redirected_output_is_plain_text_that_fits_forty_columns(
     options = ("--artworks", painted, *QUICK) if command == "train" else ()
     ended = call(command, *options, "--out", "run")
     assert ended.code == 0
-    assert re.fullmatch(r"note: FRESH [^\n]*\nnote: declared public, protected by nothing: [^\n]*\n", ended.err)
+    notes = r"note: FRESH [^\n]*\nnote: declared public, protected by nothing: [^\n]*\n(note: rehearsed on [^\n]*\n)?"
+    assert re.fullmatch(notes, ended.err)
     assert all(character == "\n" or unicodedata.category(character) != "Cc" for character in ended.out)
     lines = ended.out.splitlines()
     assert max(map(len, lines)) <= 40
     assert "…" not in ended.out
-    assert lines[-1] == "Report: run/report.html"
+    assert "Report: run/report.html" in lines
+    assert re.search(
+        r"Searches by a buyer that end at the right one of \d+ artists: \d+ of 100 with 1", " ".join(lines)
+    )
+    assert lines[-1].endswith("pictures.")
     words = set(ended.out.split())
     assert words >= {"aggregate", "worst", "case", "random", "head", "0.125" if command == "train" else "0.167"}
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedstyle_secure.encoder.whitening import POOLED_WEIGHT, SHRINKAGE, Whitening, to_unit
+from fedstyle_secure.encoder.whitening import POOLED_WEIGHT, RIDGE, SHRINKAGE, Space, Whitening, to_unit
 from fedstyle_secure.errors import InputError
 
 
@@ -88,3 +88,44 @@ def test_to_unit_gives_length_1_in_the_same_direction(seed, size):
 
 def test_a_zero_vector_stays_zero():
     assert not to_unit(np.zeros((2, 3), np.float32)).any()
+
+
+def within(portfolios, **sizes):
+    return Whitening.fit_space(Space.WITHIN, portfolios, **({"pooled_size": 2, "dimensions": 30} | sizes))
+
+
+@pytest.mark.parametrize("features", [10, 80])
+def test_what_varies_within_artists_is_made_small_and_the_rest_is_kept(features):
+    """Written out, with a matrix of all features; few artworks or many."""
+    rng = np.random.default_rng(0)
+    mixed = rng.normal(size=(features, features))
+    portfolios = [
+        ((rng.normal(size=features) + 0.5 * rng.normal(size=(6, features))) @ mixed).astype(np.float32)
+        for _ in range(5)
+    ]
+    rows = np.concatenate(portfolios).astype(np.float64)
+    scale = np.where(np.arange(features) < features - 2, 1, POOLED_WEIGHT) / (rows.std(0) + 1e-6)
+    standard = [(each - rows.mean(0)) * scale for each in portfolios]
+    residuals = np.concatenate([each - each.mean(0) for each in standard])
+    covariance = residuals.T @ residuals / (len(rows) - 5)
+    values, vectors = np.linalg.eigh(covariance + RIDGE * np.trace(covariance) / features * np.eye(features))
+    whitened = np.concatenate(standard) @ (vectors / np.sqrt(values)) @ vectors.T
+    expected = to_unit(whitened) @ to_unit(whitened).T
+
+    found = within(portfolios, dimensions=features).apply(np.concatenate(portfolios))
+    np.testing.assert_allclose(found @ found.T, expected, atol=2e-3)
+
+
+@pytest.mark.parametrize("portfolios", [[np.ones((3, 5))], [np.ones((1, 5)), np.zeros((1, 5))]])
+def test_artists_within_whom_nothing_varies_are_refused(portfolios):
+    with pytest.raises(InputError, match="look the same"):
+        within([each.astype(np.float32) for each in portfolios])
+
+
+@pytest.mark.parametrize("space", list(Space))
+def test_one_artwork_more_elsewhere_changes_no_embedding_once_a_space_is_fitted(space):
+    """Spaces are public: rows of a release stay of length 1 at most, whatever features an adversary makes (CLP-1)."""
+    whitening = Whitening.fit_space(space, [correlated(9, 12, seed=n) for n in range(3)], pooled_size=2, dimensions=9)
+    for size in (0.0, 1e-30, 1.0, 1e15):
+        rows = whitening.apply((size * correlated(4, 12, seed=7)).astype(np.float32))
+        assert (np.linalg.norm(rows, axis=1) <= 1 + 1e-5).all()

@@ -3,6 +3,7 @@
 import math
 import time
 
+import numpy as np
 import pytest
 from dp_accounting import (
     DpEvent,
@@ -31,6 +32,7 @@ from fedstyle_secure.privacy.accounting import (
     is_within,
     loss_scale,
     mu_of,
+    naming_bound,
     plan_multipliers,
     quick_epsilon,
 )
@@ -259,3 +261,22 @@ def test_a_sampled_release_of_almost_no_noise_is_counted_at_a_coarser_resolution
 
 def test_a_sampled_release_without_noise_costs_infinity() -> None:
     assert epsilon([PoissonSampledDpEvent(0.2, GaussianDpEvent(0.0))], DELTA) == math.inf
+
+
+@pytest.mark.parametrize("mu", [0.0, 0.5, 1.178, 1.666, 4.0])
+@pytest.mark.parametrize("candidates", [2, 100])
+def test_no_guess_names_a_candidate_more_often_than_its_bound(mu, candidates):
+    """Against the best there is: orthogonal candidates, of which the likeliest is named."""
+    rng = np.random.default_rng(0)
+    seen = rng.normal(size=(20_000, candidates))
+    seen[:, 0] += mu
+    named = np.mean(seen.argmax(axis=1) == 0)
+    bound = naming_bound(mu, candidates)
+    assert named < bound + 0.01
+    assert 1 / candidates <= bound + 1e-12
+    assert bound < named + 0.2
+
+
+def test_who_knows_nothing_guesses():
+    assert naming_bound(0.0, 100) == pytest.approx(0.01)
+    assert naming_bound(math.inf, 100) == 1.0

@@ -56,7 +56,8 @@ def test_local_mode_limits_what_an_artist_shows_alone(limit: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("limit", "artworks", "length"), [(8.0, 66, 128), (2.0, 66, 52), (8.0, 21, 55), (2.0, 144, 114), (8.0, 0, 24)]
+    ("limit", "artworks", "length"),
+    [(8.0, 200, 384), (8.0, 66, 194), (2.0, 66, 58), (8.0, 21, 62), (2.0, 144, 127), (8.0, 0, 24)],
 )
 def test_a_signature_is_as_long_as_its_noise_allows(limit: float, artworks: int, length: int) -> None:
     assert make_budget(epsilon=limit).signature_length(artworks) == pytest.approx(length, abs=2)

@@ -160,7 +160,13 @@ def test_what_is_published_is_found_in_and_holds_nothing_else(
 ) -> None:
     code, out, _ = call("publish", finished, "--out", "shop", "--json")
     assert code == 0
-    files = ["catalogue/artists.json", "catalogue/signatures.safetensors", "manifest.json", "model.safetensors"]
+    files = [
+        "catalogue/artists.json",
+        "catalogue/nearness.json",
+        "catalogue/signatures.safetensors",
+        "manifest.json",
+        "model.safetensors",
+    ]
     assert json.loads(out)["files"] == files
     assert sorted(name for name, data in listing(tmp_path / "shop").items() if data is not None) == files
     assert {path.stat().st_mode & 0o777 for path in (tmp_path / "shop").rglob("*") if path.is_file()} == {0o644}

@@ -73,7 +73,8 @@ def test_who_joins_is_found_and_pays_in_an_own_ledger(painted: Path, finished: P
     assert [release["name"] for release in account["releases"]] == ["signature"]
     assert account["epsilon"] == joined["epsilon"]
     assert 0 < joined["epsilon"]["aggregate"] == joined["epsilon"]["worst_case"] < joined["limit"] == 8.0
-    names = [found.artist for found in seek.open_run(finished).search(next((painted / NAME).iterdir()), top=9)]
+    found = seek.open_run(finished).search([next((painted / NAME).iterdir())], top=9)
+    names = [result.artist for result in found.results]
     assert NAME in names
 
 
@@ -137,7 +138,7 @@ def test_of_who_leaves_no_result_and_no_byte_stays_in_the_catalogue(finished: Pa
     after = StyleIndex.load(finished / "catalogue")
     assert after.artists == tuple(name for name in before.artists if name != artist)
     assert np.array_equal(after.vectors, np.delete(before.vectors, 2, axis=0))
-    assert artist not in [found.artist for found in seek.open_run(finished).search(image, top=9)]
+    assert artist not in [found.artist for found in seek.open_run(finished).search([image], top=9).results]
     content = b"".join(data or b"" for data in listing(finished).values())
     assert not any(signature[start : start + 16] in content for start in range(0, len(signature) - 15, 4))
     assert artist.encode() not in b"".join(data or b"" for data in listing(finished / "catalogue").values())

@@ -5,7 +5,7 @@ import pytest
 
 from fedstyle_secure.encoder.features import StyleFeatures
 from fedstyle_secure.encoder.whitening import to_unit
-from threat_models.masked_sum import NOISE
+from threat_models.masked_sum import NOISE, deployed, deployed_untrained
 from threat_models.tm15_signature import CANDIDATES, LEDGER, PORTFOLIO, Victim, name_members, publish
 
 
@@ -24,13 +24,14 @@ def victim():
 
 def test_after_training_a_ledger_lets_one_signature_out(small_studio):
     features = small_studio.public[0]
-    assert len(publish(small_studio, features, frozenset(), seed=0)) == 1
-    assert len(publish(small_studio, features, frozenset({LEDGER}), seed=0)) > 20
+    assert len(publish(small_studio, features, deployed(8), frozenset(), seed=0)) == 1
+    assert len(publish(small_studio, features, deployed_untrained(8), frozenset(), seed=0)) == 1
+    assert len(publish(small_studio, features, deployed(8), frozenset({LEDGER}), seed=0)) > 20
 
 
 def test_a_signature_without_noise_is_the_mean_embedding(small_studio):
     features = small_studio.public[0]
-    signature = publish(small_studio, features, frozenset({NOISE}), seed=0)[0]
+    signature = publish(small_studio, features, deployed(8), frozenset({NOISE}), seed=0)[0]
     mean = to_unit(small_studio.embed(features.views[:, 0]).mean(axis=0))
     np.testing.assert_allclose(signature, mean, atol=1e-4)
 

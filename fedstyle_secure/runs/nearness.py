@@ -1,0 +1,53 @@
+"""Learn, on public artists, how near strangers come to a catalogue and how near artists are to their signatures."""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..catalogue.index import StyleIndex
+from ..catalogue.nearness import Nearness
+from ..encoder.whitening import to_unit
+from .dataset import derive_seed
+from .evaluation import REFERENCES, gather
+from .stages import Prepared, Trained
+
+_FEW: Final = 0.1  # of strangers come nearer than "near" begins; of works by one's own hand lie farther
+
+
+def learn_nearness(prepared: Prepared, trained: Trained, index: StyleIndex) -> Nearness:
+    """What is near in a catalogue (NER-1); public artists sign with every other work and ask with the rest.
+
+    Nothing of this is a release: it looks at public works, and at signatures that are published.
+    """
+    rng = np.random.Generator(np.random.PCG64(derive_seed(prepared.settings.seed, "nearness")))
+    noise = prepared.budget.signature_multiplier or 0.0
+    public = [trained.model.embed(features.views[:, 0]) for features in prepared.public.values()]
+    bounds: dict[int, tuple[float, float]] = {}
+    for count in REFERENCES:
+        strangers = _joined([_best(index, gather(rows, count)) for rows in public])
+        own = _joined(
+            [
+                gather(rows[1::2], count) @ _signed(rows[::2], noise * len(rows[::2]) / prepared.expected_artworks, rng)
+                for rows in (index.space.apply(each) for each in public if len(each) > 1)
+            ]
+        )
+        if len(strangers) and len(own):
+            marks = np.clip([np.quantile(own, _FEW), np.quantile(strangers, 1 - _FEW)], -1, 1)
+            bounds[count] = (float(marks.min()), float(marks.max()))
+    return Nearness(bounds)
+
+
+def _signed(rows: NDArray[np.float32], noise: float, rng: np.random.Generator) -> NDArray[np.float32]:
+    """A signature of these works, of which the noise hides as much as planned."""
+    return to_unit((rows.sum(axis=0) + noise * rng.normal(size=rows.shape[1])).astype(np.float32))
+
+
+def _best(index: StyleIndex, queries: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Cosine of each query's nearest signature; as many as there are queries."""
+    cosines: NDArray[np.float32] = (index.space.apply(queries) @ index.vectors.T).max(axis=1)
+    return cosines
+
+
+def _joined(parts: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+    return np.concatenate(parts) if parts else np.zeros(0, dtype=np.float32)

@@ -1,0 +1,182 @@
+"""Before anything private is touched, a run is played on its public artists: which style space, and whether to train.
+
+REH-1  A rehearsal sees public artworks, sizes and planned noise, and nothing of a client: it costs no privacy.
+REH-2  Public artists who play clients fit nothing in that play: spaces are fitted on the others.
+REH-3  Training nothing is always among the choices where nobody pinned the number of iterations, and wins a tie.
+
+A rehearsal speaks for clients who are like the public artists: those who are drawn from the same folder. Of public art
+from elsewhere it would only tell how well that art knows itself, so there nothing is rehearsed and training goes on.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..aggregation.summing import Aggregate
+from ..encoder.features import StyleFeatures
+from ..encoder.model import StyleModel
+from ..encoder.styles import signature_space
+from ..encoder.whitening import Space, Whitening, to_unit
+from ..privacy.clipping import Unit
+from ..privacy.shrinkage import kept_fraction
+from ..server.alignment import Alignment
+from ..training.moments import Prototype, outer_product_rows, packed_length
+from ..training.tensors import MOMENTS
+from .budget import Budget
+from .evaluation import rank, score
+
+LEAST_PUBLIC = 6
+"""Public artists below which nothing is rehearsed: two of them at a time play clients."""
+
+FOLDS, DRAWS, ASKED = 3, 8, 0.3
+"""Every public artist plays a client once in so many plays, each with so many draws of noise; it asks with a share."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Played:
+    """One choice, and how well it found public artists.
+
+    Attributes:
+        space: Of the whitening.
+        iterations: Model updates; 0 for none.
+        mrr: Mean of 1 / position of the own artist, over all plays.
+    """
+
+    space: Space
+    iterations: int
+    mrr: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Stage:
+    """What all plays share.
+
+    Attributes:
+        public: Raw features of public artists, all views.
+        pooled_size: How many of the last raw features are the pooled embedding.
+        dimensions: d of the style space, at most.
+        outputs: h of the head, which is not played: what it adds to signatures is nothing.
+        clients: Of the run itself, for whose number the noise is planned.
+        seed: Of folds, splits and noise; these are public artworks, and nobody is protected by it.
+    """
+
+    public: Mapping[str, StyleFeatures]
+    pooled_size: int
+    dimensions: int
+    outputs: int
+    clients: int
+    seed: int
+
+
+def rehearse(stage: Stage, budgets: Mapping[int, Budget]) -> list[Played]:
+    """Play every choice of space and number of iterations, best first (REH-3).
+
+    Args:
+        stage: The public artists.
+        budgets: By number of iterations, what each would promise.
+    """
+    rng = np.random.Generator(np.random.PCG64(stage.seed))
+    shuffled = [list(stage.public)[index] for index in rng.permutation(len(stage.public))]
+    found: dict[tuple[int, Space], list[float]] = {
+        (count, space): [] for count in sorted(budgets) for space in (Space.WITHIN, Space.PRINCIPAL)
+    }
+    for fold in range(FOLDS):
+        actors = frozenset(shuffled[fold::FOLDS])
+        play = _Play.of(stage, actors, rng)
+        for space in Space:
+            start = play.model(space)
+            for count, budget in budgets.items():
+                found[count, space].append(play.score(start, budget, is_trained=count > 0))
+    choices = [
+        Played(space=space, iterations=count, mrr=float(np.mean(scores))) for (count, space), scores in found.items()
+    ]
+    return sorted(choices, key=lambda choice: -choice.mrr)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Play:
+    """Public artists of whom some play clients.
+
+    Attributes:
+        stage: What all plays share.
+        actors: Those who do.
+        signing: Raw features of each public artist's works that are signed with, all views.
+        asking: The same of actors' works that are asked with.
+        rng: For noise.
+    """
+
+    stage: Stage
+    actors: frozenset[str]
+    signing: Mapping[str, NDArray[np.float32]]
+    asking: Mapping[str, NDArray[np.float32]]
+    rng: np.random.Generator
+
+    @classmethod
+    def of(cls, stage: Stage, actors: frozenset[str], rng: np.random.Generator) -> "_Play":
+        signing, asking = {}, {}
+        for name, features in stage.public.items():
+            order = rng.permutation(len(features))
+            count = max(1, round(ASKED * len(order)))
+            signing[name] = features.views[order[count:]]
+            if name in actors:
+                asking[name] = features.views[order[:count]]
+        return cls(stage=stage, actors=actors, signing=signing, asking=asking, rng=rng)
+
+    def model(self, space: Space) -> StyleModel:
+        """Of all public artists but the actors (REH-2)."""
+        known = [self.stage.public[name].views[:, 0] for name in self.signing if name not in self.actors]
+        whitening = Whitening.fit_space(
+            space, known, pooled_size=self.stage.pooled_size, dimensions=self.stage.dimensions
+        )
+        d = whitening.dimensions
+        head = np.zeros((1, d), dtype=np.float32)
+        identity = np.eye(d, dtype=np.float32)
+        return StyleModel(whitening=whitening, alignment=identity, head=head, residual=0.0, encoder="rehearsed")
+
+    def score(self, start: StyleModel, budget: Budget, *, is_trained: bool) -> float:
+        """Mean reciprocal rank of actors among all public artists, by signatures as noisy as planned."""
+        model = self._train(start, budget) if is_trained else start
+        works = 1.0 if budget.cohort.unit is Unit.ARTIST else np.mean([len(rows) for rows in self.signing.values()])
+        space = signature_space(model, self._known, budget.signature_length(float(works)))
+        names = list(self.signing)
+        signed = [space.apply(model.embed(rows[:, 0])) for rows in self.signing.values()]
+        queries = np.concatenate([space.apply(model.embed(rows[:, 0])) for rows in self.asking.values()])
+        truth = [names.index(name) for name, rows in self.asking.items() for _ in rows]
+        sums = np.stack([self._clip(rows.sum(axis=0), budget) for rows in signed])
+        noise = (budget.signature_multiplier or 0.0) * self.rng.normal(size=(DRAWS, *sums.shape))
+        return float(
+            np.mean([score(rank(queries, to_unit((sums + each).astype(np.float32))), truth).mrr for each in noise])
+        )
+
+    @property
+    def _known(self) -> list[NDArray[np.float32]]:
+        """All views of public artists who do not act."""
+        return [features.views for name, features in self.stage.public.items() if name not in self.actors]
+
+    def _train(self, start: StyleModel, budget: Budget) -> StyleModel:
+        """By the first iteration's moments of the actors, in as much noise for their number as is planned for all."""
+        d = start.whitening.dimensions
+        mechanism = budget.cohort.mechanism(1, dimensions=d, outputs=self.stage.outputs)
+        share = next(segment.share for segment in mechanism.layout.segments if segment.name == MOMENTS)
+        joint = math.sqrt(mechanism.clients / share) * mechanism.sigma_share / mechanism.scale
+        noise = joint * len(self.actors) / self.stage.clients
+        summed = noise * self.rng.normal(size=packed_length(d))
+        for name in self.actors:
+            rows = start.whiten(self.signing[name][:, 0])
+            alone = (budget.prototype_multiplier or 0.0) * self.rng.normal(size=d)
+            style = self._clip(rows.sum(axis=0), budget) + alone
+            energy = d * (budget.prototype_multiplier or 0.0) ** 2
+            left = Prototype(to_unit(style.astype(np.float32)), kept_fraction(style, energy)).remove_from(rows)
+            summed += self._clip(outer_product_rows(left).sum(axis=0), budget)
+        known = [Prototype.exact(rows).remove_from(rows) for rows in (start.whiten(each[:, 0]) for each in self._known)]
+        aggregate = Aggregate(tensors={MOMENTS: summed}, noise={MOMENTS: noise}, survivors=len(self.actors), digest=b"")
+        return Alignment.start(start, np.concatenate(known)).advance(start, aggregate)[1]
+
+    @staticmethod
+    def _clip(summed: NDArray[np.float32], budget: Budget) -> NDArray[np.float64]:
+        """An artist's sum, of length 1 at most where noise hides a whole artist."""
+        wide = summed.astype(np.float64)
+        return wide / max(1.0, float(np.linalg.norm(wide))) if budget.cohort.unit is Unit.ARTIST else wide

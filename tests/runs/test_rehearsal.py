@@ -1,0 +1,145 @@
+"""Rehearsals: what public artists are played for, and what a play may see."""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fedstyle_secure.config import Settings
+from fedstyle_secure.encoder.features import StyleFeatures
+from fedstyle_secure.encoder.whitening import Space, Whitening
+from fedstyle_secure.errors import InputError
+from fedstyle_secure.runs import train as run
+from fedstyle_secure.runs.budget import Budget, plan_budget
+from fedstyle_secure.runs.rehearsal import FOLDS, LEAST_PUBLIC, Stage, rehearse
+from tests import stand_ins
+
+RAW, POOLED, D, OUTPUTS, CLIENTS = 24, 4, 12, 4, 20
+
+
+def painters(count: int, *, seed: int = 0, artworks: int = 8) -> dict[str, StyleFeatures]:
+    rng = np.random.default_rng(seed)
+    return {
+        f"painter {number}": StyleFeatures(
+            (3 * rng.normal(size=RAW) + rng.normal(size=(artworks, 2, RAW))).astype(np.float32)
+        )
+        for number in range(count)
+    }
+
+
+def budget(iterations: int, **changes: object) -> Budget:
+    settings = Settings(artworks=Path("art"), out=Path("run"), iterations=iterations, **changes)
+    return plan_budget(settings, clients=CLIENTS, dimensions=D, outputs=OUTPUTS)
+
+
+def stage(public: Mapping[str, StyleFeatures], seed: int = 0) -> Stage:
+    return Stage(public=public, pooled_size=POOLED, dimensions=D, outputs=OUTPUTS, clients=CLIENTS, seed=seed)
+
+
+def test_every_choice_is_played_and_the_best_comes_first() -> None:
+    played = rehearse(stage(painters(9)), {0: budget(0), 3: budget(3)})
+    assert {(each.space, each.iterations) for each in played} == {(space, n) for space in Space for n in (0, 3)}
+    assert [each.mrr for each in played] == sorted((each.mrr for each in played), reverse=True)
+    assert all(0.2 < each.mrr <= 1 for each in played)
+
+
+def test_a_rehearsal_is_repeatable() -> None:
+    first, again, other = (rehearse(stage(painters(6), seed), {0: budget(0, epsilon=0.5)}) for seed in (1, 1, 2))
+    assert first == again != other
+
+
+def test_who_plays_a_client_fits_nothing_in_that_play(monkeypatch: pytest.MonkeyPatch) -> None:
+    public, known = painters(7), []
+
+    def note(space, portfolios, **sizes):
+        known.append([rows.tobytes() for rows in portfolios])
+        return fit(space, portfolios, **sizes)
+
+    fit = Whitening.fit_space
+    monkeypatch.setattr(Whitening, "fit_space", note)
+    rehearse(stage(public), {0: budget(0)})
+    absent = [
+        name
+        for name, features in public.items()
+        for fitted in known[:: len(Space)]
+        if features.views[:, 0].tobytes() not in fitted
+    ]
+    assert sorted(absent) == sorted(public), "each plays a client once"
+    assert len(known) == FOLDS * len(Space)
+
+
+def test_training_nothing_wins_a_tie(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fedstyle_secure.runs.rehearsal._Play.score", lambda *_arguments, **_options: 0.5)
+    assert rehearse(stage(painters(6)), {6: budget(6), 0: budget(0)})[0].iterations == 0
+
+
+@pytest.mark.parametrize("unit", ["artwork", "artist"])
+@pytest.mark.parametrize("privacy", ["none", "local", "distributed"])
+def test_whatever_is_promised_can_be_played(unit: str, privacy: str) -> None:
+    changes = {"unit": unit, "privacy": privacy}
+    played = rehearse(stage(painters(6)), {n: budget(n, **changes) for n in (0, 1)})
+    assert all(np.isfinite(each.mrr) for each in played)
+
+
+def test_more_noise_finds_fewer() -> None:
+    clear, noisy = (rehearse(stage(painters(9)), {0: budget(0, epsilon=epsilon)})[0].mrr for epsilon in (30.0, 0.05))
+    assert clear > noisy + 0.2
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_run_that_trains_nothing_publishes_and_charges_one_signature_with_the_whole_epsilon(
+    art: Path, tmp_path: Path
+) -> None:
+    summary = run.train(stand_ins.settings(art, tmp_path / "run", iterations=0))
+    assert summary["privacy"]["epsilon"]["aggregate"] == pytest.approx(8.0, rel=0.02)
+    assert summary["privacy"]["epsilon"]["aggregate"] == summary["privacy"]["epsilon"]["worst_case"]
+    assert summary["communication"] == {"bytes_up_per_artist": 0, "bytes_down_per_artist": 0}
+    assert summary["aggregation"]["sessions"] == 0
+    assert summary["history"] == []
+    assert summary["buyer"]["no_training"] == summary["buyer"]["references"]
+    lines = [path.read_text().splitlines() for path in (tmp_path / "run").rglob("*.jsonl")]
+    assert len(lines) == summary["artists"]
+    assert all('"signature"' in " ".join(each) and '"prototype"' not in " ".join(each) for each in lines)
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_run_rehearses_on_public_artists_alone_and_keeps_what_it_chose(
+    art: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    monkeypatch.setattr(run, "LEAST_PUBLIC", 3)
+    monkeypatch.setattr(run, "rehearse", lambda stage, budgets: seen.append(stage) or rehearse(stage, budgets))
+    summary = run.train(stand_ins.settings(art, tmp_path / "run", public=3, iterations=None))
+    assert [list(each.public) for each in seen] == [summary["public_artists"]]
+    assert (
+        summary["rehearsal"][0]["iterations"] == summary["settings"]["iterations"] == summary["aggregation"]["sessions"]
+    )
+    assert summary["rehearsal"][0]["space"] == summary["space"]
+    assert {each["iterations"] for each in summary["rehearsal"]} == {0, 6}
+
+
+@pytest.mark.usefixtures("quick")
+def test_public_art_from_elsewhere_says_nothing_of_the_clients(
+    art: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "rehearse", lambda *_: pytest.fail("rehearsed"))
+    monkeypatch.setattr(run, "LEAST_PUBLIC", 1)
+    changes = {"public": None, "public_art": tmp_path / "shared"}
+    (tmp_path / "shared").mkdir()
+    for number, folder in enumerate(sorted(art.iterdir())[:3]):
+        if folder.is_dir():
+            shutil.copytree(folder, tmp_path / "shared" / f"shared {number}")
+    summary = run.train(stand_ins.settings(art, tmp_path / "run", iterations=1, **changes))
+    assert summary["rehearsal"] == []
+    assert summary["space"] == Space.PRINCIPAL
+
+
+def test_nothing_trained_and_nothing_published_is_refused() -> None:
+    with pytest.raises(InputError, match="neither train nor publish"):
+        Settings(artworks=Path("art"), out=Path("run"), iterations=0, sign=False)
+
+
+def test_few_public_artists_are_not_rehearsed_with() -> None:
+    assert LEAST_PUBLIC // FOLDS >= 2
