@@ -114,8 +114,8 @@ def search(
         list[Path],
         typer.Argument(
             metavar="[RUN] PICTURE...",
-            help="Folder of a run, or of what was published of it, unless there is --platform; and pictures by one hand, "
-            "asked with together, or a folder of pictures to ask with one by one. They do not leave this machine.",
+            help="Folder of a run, or of what was published of it, unless there is --platform; and pictures by one "
+            "hand, asked with together, or a folder to ask with each picture in it. They do not leave this machine.",
         ),
     ],
     platform: Annotated[
