@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.padding import Padding
 from rich.table import Table
-from rich.text import Text
 
 from ..allocator import keep_freed_memory
 from ..bounds import PAINTERS, PICTURES
@@ -86,7 +86,7 @@ def train_and_show(settings: Settings, *, as_json: bool) -> None:
     screen.show(_privacy_table(summary))
     screen.show("Report:", plain(str(settings.out / "report.html")))
     if "buyer" in summary:
-        screen.show(Text(_bought(summary)))
+        screen.show(Padding(_bought(summary), 0))  # unlike a bare text, it is wrapped
 
 
 def _steps(advance: Callable[[int], None]) -> Callable[[int, int], None]:
