@@ -3,7 +3,7 @@
 LIN-1  The authority of the invitation is trusted and nobody else (TLS-1); who answers is known by the signature of what
        it answers, not by the line.
 LIN-2  What was sent is sent again, byte for byte, until the platform has answered it: a line that fails, a platform
-       that is busy or away (429, 503) ask for patience, never for another answer.
+       that is busy, away or broken (429, 5xx) ask for patience, never for another answer.
 LIN-3  No more is read of an answer than it may be long, and nothing is waited for without an end.
 """
 
@@ -23,6 +23,8 @@ from ..wire.tls import client_context
 
 FIRST_WAIT, LONGEST_WAIT = 0.5, 60.0
 """Seconds to wait before something is sent again: at first, and at most; between them it doubles."""
+_BROKEN: Final = 500
+"""Least HTTP status by which a platform, or a proxy before it, says that it is not as it should be."""
 _SILENCE: Final = POLL_SECONDS + 20
 """Seconds without a byte after which the line is given up."""
 _NOT_YET_VALID, _EXPIRED = 9, 10  # OpenSSL's X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED
@@ -127,7 +129,7 @@ class Line:
                 self._trouble(f"{self._address} cannot be reached ({error or type(error).__name__}); trying again")
                 wait = 0.0
             else:
-                if answer.status not in REPEATABLE:
+                if answer.status not in REPEATABLE and answer.status < _BROKEN:
                     self._relief()
                     return answer
                 self._trouble(f"{self._address} asks for patience: {answer.reason}")

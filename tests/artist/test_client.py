@@ -47,13 +47,14 @@ def test_lin2_the_same_bytes_go_again_until_they_are_answered(street, authority)
         (Status.NOT_NOW, encode_error("not asked yet"), {"Retry-After": "3"}),
         (None, b"", {}),
         (Status.TOO_MANY, encode_error("slowly"), {"Retry-After": "100000"}),
+        (502, b"<html>a proxy's own</html>", {}),
         (Status.DONE, b"", {}),
     ]
     waits, troubles = Waits(), []
     with make_line(street, authority, sleep=waits, on_trouble=troubles.append, random=bytes) as line:
         assert line.post(Route.ANSWERS, b"answer").status == Status.DONE
-    assert street.calls(Route.ANSWERS.value) == [b"answer"] * 4
-    assert waits.seconds == [3.0, 0.0, client.LONGEST_WAIT]
+    assert street.calls(Route.ANSWERS.value) == [b"answer"] * 5
+    assert waits.seconds == [3.0, 0.0, client.LONGEST_WAIT, 0.0]
     assert "asks for patience: not asked yet" in troubles[0]
     assert "cannot be reached" in troubles[1]
     assert troubles[-1].endswith("answers again")
