@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 # This pair fits together; other versions within pyproject's ranges work too.
 TORCH := torch==2.14.1 torchvision==0.29.1
 
-.PHONY: help demo test check threats mutants vectors bench docs clean
+.PHONY: help demo platform test check threats mutants vectors bench docs clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -22,6 +22,9 @@ $(STAMP): pyproject.toml
 demo: $(STAMP) ## Paint an atelier, sign it privately, and print what a buyer gets
 	@rm -rf build/demo
 	$(BIN)/fedstyle demo --out build/demo
+
+platform: $(STAMP) ## A platform and eight artists over TLS on this machine, until Ctrl-C (ONCE=1: ends itself)
+	$(BIN)/python examples/live_platform.py build/platform $(if $(ONCE),--once)
 
 test: $(STAMP) ## Run the fast tests
 	$(BIN)/python -m pytest -n 2

@@ -24,7 +24,7 @@ from ..errors import FedStyleError, InputError
 from ..wire.routes import AGREED, INSTANCE_BYTES, NOTED, Route, Status
 from .acts import finish
 from .client import Answer, Line, LineError
-from .home import Home, read_pins
+from .home import UNSIGNED, Home, read_pins
 from .store import StoreError
 
 if TYPE_CHECKING:
@@ -197,13 +197,10 @@ class Agent:
 
     def _sign_if_wanted(self) -> None:
         """Publish the signature of a training that is over, if the terms say so."""
-        if self._home.store.read("outcome") is None or not self._home.terms.sign:
-            return
-        engagement = self._in_training("signing")
-        if not engagement.can_sign:
+        if self._home.store.read(UNSIGNED) is None or not self._home.terms.sign:
             return
         try:
-            engagement.sign()
+            self._in_training("signing").sign()
         except LineError:
             raise
         except FedStyleError as error:

@@ -31,14 +31,14 @@ from ..wire.routes import Route
 from .acts import act
 from .artist import Artist
 from .client import Line, ensure
-from .home import Home, read_pins
+from .home import UNSIGNED, Home, read_pins
 from .offers import RosterError, check_offer, read_model
 from .portfolio import load_features
 from .recovery import open_ledger, write_recovery
 from .store import StoreError
 
 _KEY_BYTES = 32
-_TRAINING, _NOTE, _ROSTER, _OUTCOME, _PUBLISHED = "training", "log note", "accepted roster", "outcome", "published"
+_TRAINING, _NOTE, _ROSTER, _OUTCOME = "training", "log note", "accepted roster", "outcome"
 
 
 class Engagement:
@@ -95,6 +95,7 @@ class Engagement:
                 _NOTE: watch.note,
                 _ROSTER: b"".join(offer.facts.roster),
                 _OUTCOME: None,
+                UNSIGNED: None,
             }
         )
         self._artist = artist
@@ -118,13 +119,8 @@ class Engagement:
         outcome, facts = Outcome.decode(body), self.facts
         if facts is None or facts.digest != outcome.training:
             raise FedStyleError("the platform tells the outcome of a training that this artist takes no part in")
-        self._home.store.write({_OUTCOME: body})
-
-    @property
-    def can_sign(self) -> bool:
-        """Whether a training is over whose signature was not published."""
-        data = self._home.store.read(_OUTCOME)
-        return data is not None and self._home.store.read(_PUBLISHED) != Outcome.decode(data).training
+        if self._home.store.read(_OUTCOME) != body:  # and not once more, after it was signed
+            self._home.store.write({_OUTCOME: body, UNSIGNED: b"yes"})
 
     def sign(self) -> int:
         """Publish a signature of the last training, charged once.
@@ -154,7 +150,7 @@ class Engagement:
             link=self._pins.link,
         )
         leaf = act(self._home, self._line, self._pins, publish)
-        self._home.store.write({_PUBLISHED: outcome.training})
+        self._home.store.write({UNSIGNED: None})
         return leaf
 
     def forget(self) -> None:

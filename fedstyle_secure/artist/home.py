@@ -37,6 +37,8 @@ TERMS_FILE, PINS_FILE, STATUS_FILE = "terms.toml", "pins.json", "status.json"
 STORE_FILE: Final = "artist.sqlite"
 FEATURES_FOLDER, LEDGER_FOLDER, EVIDENCE_FOLDER = "features", "ledger", "evidence"
 LEDGER_FILE: Final = "ledger.jsonl"
+UNSIGNED: Final = "unsigned"
+"""In the store while a training is over whose signature was not published."""
 _IDENTITY, _FEATURES_KEY = "identity", "features key"
 _KEY_BYTES: Final = 32
 

@@ -81,7 +81,7 @@ def ask(home, body, purpose=Purpose.SESSION, *, sender=PLATFORM, session=1, roun
 class Echo:
     """Stands in for what knows of trainings."""
 
-    facts, can_sign = None, False
+    facts = None
 
     def __init__(self):
         self.asked = []

@@ -12,6 +12,7 @@ from fedstyle_secure.aggregation.letters import Envelope, Purpose
 from fedstyle_secure.artist import agent, engagement
 from fedstyle_secure.artist.client import Line
 from fedstyle_secure.artist.engagement import Engagement
+from fedstyle_secure.artist.home import UNSIGNED
 from fedstyle_secure.artist.offers import OfferError, roster_name
 from fedstyle_secure.artist.recovery import open_ledger
 from fedstyle_secure.artist.store import StoreError
@@ -237,9 +238,11 @@ class TestSigning:
         return facts
 
     def test_a_signature_is_published_once_for_one_charge(self, home, over, engaged, street):
-        assert engaged.can_sign
+        assert home.store.read(UNSIGNED)
         assert engaged.sign() == 9
-        assert not again(home, engaged).can_sign
+        assert home.store.read(UNSIGNED) is None
+        again(home, engaged).receive_outcome(home.store.read("outcome"))  # told once more
+        assert home.store.read(UNSIGNED) is None
         (sent,) = street.calls(Route.PUBLISH.value)
         publish = Publish.decode(Envelope.claims(sent).body)
         assert (publish.training, publish.name, publish.link) == (over.digest, "Ada", "https://ada.example")
@@ -277,7 +280,6 @@ class TestSigning:
             engaged.receive_outcome(on_stage.outcome(replace(over, number=9)).encode())
 
     def test_nothing_is_signed_before_a_training_is_over(self, engaged):
-        assert not engaged.can_sign
         with pytest.raises(FedStyleError, match="no training is over yet"):
             engaged.sign()
 

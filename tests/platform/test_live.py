@@ -8,13 +8,15 @@ import sys
 import threading
 import time
 from contextlib import closing, contextmanager
+from itertools import cycle
 from pathlib import Path
 
 import pytest
 
 from fedstyle_secure.aggregation.letters import Envelope, Purpose
-from fedstyle_secure.artist import artist
+from fedstyle_secure.artist import artist, engagement
 from fedstyle_secure.artist.agent import Agent
+from fedstyle_secure.artist.artist import Artist
 from fedstyle_secure.artist.home import Home
 from fedstyle_secure.artist.recovery import open_ledger
 from tests.platform.live import ARTISTS, Live, Uploads, found, made
@@ -40,6 +42,10 @@ def serving(live: Live, port: int):
         finally:
             server.should_exit = True
             thread.join()
+
+
+def off_by(seconds):
+    return lambda: time.time() + seconds
 
 
 def wait_for_the_end(live: Live):
@@ -71,7 +77,10 @@ ONCE = [("prototype", 0), ("moments+head", 1), ("head", 2)]
 
 
 def test_eight_agents_and_a_platform_come_to_exact_sums(new_url, tmp_path, art, monkeypatch):
+    """Whatever their clocks say: some are an hour late, others an hour early."""
     live, over, words = found(tmp_path / "live", new_url(), (free_port(),), art), threading.Event(), []
+    offsets = cycle((-3600, 0, 3600))
+    monkeypatch.setattr(engagement, "Artist", lambda **own: Artist(**own, clock=off_by(next(offsets))))
     uploads = tap(tmp_path, monkeypatch)
 
     def take_part(number):
