@@ -1,8 +1,8 @@
 """Joining a platform: the key is made here, possession is proved, the artworks are read once, and then all is pinned.
 
-JOI-1  Nothing of an artwork is sent: a token, a name, the part of the terms that a platform plans within, a signature.
-JOI-2  Stopped at any moment, joining goes on where it was, with the same key, by the same command.
-JOI-3  What answers must be the platform of the invitation, whose fingerprint the artist has compared.
+ENL-1  Nothing of an artwork is sent: a token, a name, the part of the terms that a platform plans within, a signature.
+ENL-2  Stopped at any moment, joining goes on where it was, with the same key, by the same command.
+ENL-3  What answers must be the platform of the invitation, whose fingerprint the artist has compared.
 """
 
 from collections.abc import Callable
@@ -117,7 +117,7 @@ def join(
 
 
 def _enrol(home: Home, invitation: Invitation, body: Join, tell: Callable[[str], None]) -> Pins:
-    """Prove possession of the key, and hear what to pin (JOI-3)."""
+    """Prove possession of the key, and hear what to pin (ENL-3)."""
     own = home.identity.public_key().public_bytes_raw()
     request = Envelope(
         sender=own, recipient=invitation.platform_key, purpose=Purpose.JOIN, session=0, round=0, body=body.encode()
@@ -134,7 +134,7 @@ def _enrol(home: Home, invitation: Invitation, body: Join, tell: Callable[[str],
 
 
 def statement(terms: StandingTerms) -> Statement:
-    """The part of the terms that a platform plans within (JOI-1)."""
+    """The part of the terms that a platform plans within (ENL-1)."""
     return Statement(
         mode=terms.privacy,
         unit=terms.unit,

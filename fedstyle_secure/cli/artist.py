@@ -89,7 +89,7 @@ def join_platform(
 
 
 def _confirm(address: str, shown: str, told: str | None) -> None:
-    """See that the artist knows the platform (JOI-3)."""
+    """See that the artist knows the platform (ENL-3)."""
     if told is not None:
         if "".join(told.split()).casefold() != "".join(shown.split()).casefold():
             raise InputError(

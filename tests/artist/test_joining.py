@@ -1,4 +1,4 @@
-"""JOI-1 to JOI-3: an artist joins, before a platform that a test scripts."""
+"""ENL-1 to ENL-3: an artist joins, before a platform that a test scripts."""
 
 from contextlib import closing, contextmanager
 
@@ -91,7 +91,7 @@ def begin(tmp_path, invitation, pictures, *, confirm=lambda _shown: None, terms=
         return join(home, invitation, pictures, confirm=confirm, **(arguments | options))
 
 
-def test_joi1_a_token_a_name_and_terms_go_out_and_nothing_of_an_artwork(tmp_path, invitation, pictures, street):
+def test_enl1_a_token_a_name_and_terms_go_out_and_nothing_of_an_artwork(tmp_path, invitation, pictures, street):
     shown = []
     pins, gallery = begin(tmp_path, invitation, pictures, confirm=shown.append, name="Ada", link="https://ada.example")
     assert shown == [PublicPins.of(invitation).fingerprint] == [pins.fingerprint]
@@ -126,7 +126,7 @@ def test_a_platform_that_refuses_is_quoted_and_nothing_is_joined(
         Home.open(tmp_path / "home")
 
 
-def test_joi2_stopped_before_it_was_whole_joining_goes_on_with_the_same_key(
+def test_enl2_stopped_before_it_was_whole_joining_goes_on_with_the_same_key(
     tmp_path, invitation, pictures, street, monkeypatch
 ):
     def die(*_arguments):
@@ -141,7 +141,7 @@ def test_joi2_stopped_before_it_was_whole_joining_goes_on_with_the_same_key(
     assert first == second
 
 
-def test_joi3_a_fingerprint_that_the_artist_does_not_know_stops_it_before_anything_is_sent(
+def test_enl3_a_fingerprint_that_the_artist_does_not_know_stops_it_before_anything_is_sent(
     tmp_path, invitation, pictures, street
 ):
     def unknown(shown):
@@ -152,7 +152,7 @@ def test_joi3_a_fingerprint_that_the_artist_does_not_know_stops_it_before_anythi
     assert street.came == []
 
 
-def test_joi3_what_another_signed_is_no_answer(tmp_path, invitation, pictures, street):
+def test_enl3_what_another_signed_is_no_answer(tmp_path, invitation, pictures, street):
     street.answer = lambda path, body: welcome(path, body, signer=LOG)
     with pytest.raises(FedStyleError, match="is not the platform of the invitation"):
         begin(tmp_path, invitation, pictures)
