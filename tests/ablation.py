@@ -2092,6 +2092,41 @@ ABLATIONS = (
         'parts.scheme == "http"',
         "tests/runs/test_visiting.py::test_what_is_no_address_is_refused",
     ),
+    Ablation(
+        "log: an artist's own entry is in it",
+        "fedstyle_secure/artist/engagement.py",
+        "            watch.check(own, reader.place(space.leaf, watch.size))\n",
+        "",
+        "tests/artist/test_engagement.py::TestLog::test_egm3_a_log_that_does_not_hold_the_own_entry_is_refused",
+    ),
+    Ablation(
+        "log: other entries are not brought back",
+        "fedstyle_secure/platform/restoring.py",
+        "if len(log) < said.size or Tree(log).root() != said.root:",
+        "if False:",
+        "tests/platform/test_restoring.py::test_rst1_other_entries_are_not_taken_back",
+    ),
+    Ablation(
+        "log: an identity that was retired since a backup stays so",
+        "fedstyle_secure/platform/restoring.py",
+        "        retire_entered(connection, retired, now=int(time.time()))\n",
+        "",
+        "tests/platform/test_restoring.py::test_rst2_what_was_withdrawn_or_retired_since_stays_so",
+    ),
+    Ablation(
+        "log: a signature that was withdrawn since a backup stays so",
+        "fedstyle_secure/platform/restoring.py",
+        "        settle_signatures(connection, leaves)\n",
+        "",
+        "tests/platform/test_restoring.py::test_rst2_what_was_withdrawn_or_retired_since_stays_so",
+    ),
+    Ablation(
+        "catalogue: two artists have two names",
+        "fedstyle_secure/platform/store/signatures.py",
+        "    if fold(signature.name) in map(fold, connection.execute(others).scalars()):\n",
+        "    if False:\n",
+        "tests/platform/store/test_signatures.py::test_two_artists_have_no_signatures_of_one_name",
+    ),
 )
 
 

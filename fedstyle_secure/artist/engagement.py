@@ -3,8 +3,8 @@
 EGM-1  What was agreed to is in the store before it is answered: killed at any moment, the agent is in the same
        training.
 EGM-2  The ledger's recovery file is written anew after whatever charged something.
-EGM-3  A training is taken part in only on the log that this artist saw grow (OFF-1); what shows that it lies is kept
-       as evidence.
+EGM-3  A training is taken part in only on the log that this artist saw grow (OFF-1), and that holds its own entry; what
+       shows that it lies is kept as evidence.
 """
 
 import os
@@ -23,6 +23,7 @@ from ..encoder.signature_space import SignatureSpace
 from ..errors import FedStyleError
 from ..privacy.ledger import Ledger, LedgerError
 from ..training.codebook import new_codebook
+from ..transparency.leaves import Joined, commit_identity
 from ..transparency.tree import ProofError
 from ..transparency.watch import ForkError, Watch
 from ..wire.log import LogReader
@@ -198,15 +199,19 @@ class Engagement:
     def _enter(self, offer: Offer) -> tuple[Watch, Agreed]:
         """Hold the offer against the log as this artist saw it (EGM-3)."""
         seen = self._seen()
-        growth = None if offer.since == seen.size else LogReader(self._get).growth(seen, offer.checkpoint)
+        reader, space = LogReader(self._get), self._pins.space
+        growth = None if offer.since == seen.size else reader.growth(seen, offer.checkpoint)
         try:
-            return offer.enter(seen, growth)
+            watch, agreed = offer.enter(seen, growth)
+            own = Joined(commitment=commit_identity(self._pins.identity, space.salt))
+            watch.check(own, reader.place(space.leaf, watch.size))
         except ForkError as error:
             self._home.keep_evidence("fork", error.evidence)
             raise
         except ProofError:
             self._home.keep_evidence("offer", offer.encode())
             raise
+        return watch, agreed
 
     @contextmanager
     def _charging(self) -> Iterator[None]:

@@ -21,11 +21,12 @@ from fedstyle_secure.privacy.sizing import Mode, Noise
 from fedstyle_secure.training.codebook import OUTPUTS, new_codebook
 from fedstyle_secure.training.updates import Layout, Segment, Support
 from fedstyle_secure.transparency.checkpoints import Checkpoint
-from fedstyle_secure.transparency.leaves import Epoch, Generation, Joined, Training, commit_roster
+from fedstyle_secure.transparency.leaves import Epoch, Generation, Joined, Training, commit_identity, commit_roster
 from fedstyle_secure.transparency.tree import Tree
 from fedstyle_secure.transparency.watch import Place
+from fedstyle_secure.wire.log import encode_proof
 from fedstyle_secure.wire.messages import Asked, Facts, Offer, Outcome, Pins, Plan
-from fedstyle_secure.wire.routes import Status
+from fedstyle_secure.wire.routes import Route, Status
 from tests.stand_ins import Eye
 
 D, FEATURES, NAMED = 8, 24, "lite0@0"
@@ -77,7 +78,10 @@ class Stage:
         return sha256(content).digest()
 
     def serve(self, path, _body):
-        """Public files, as a street answers."""
+        """Public files and places in the log, as a street answers."""
+        if path.startswith(Route.INCLUSION):
+            query = dict(part.split("=") for part in path.partition("?")[2].split("&"))
+            return Status.DONE, encode_proof(self.tree.prove_entry(int(query["leaf"]), int(query["size"])))
         content = self.files.get(bytes.fromhex(path.rpartition("/")[2])) if path.startswith("/v1/files/") else None
         return (Status.MISSING, b"") if content is None else (Status.DONE, content)
 
@@ -91,6 +95,7 @@ class Stage:
     def facts(self, home, **changes):
         """A training of eight, this artist among them."""
         model = self.model
+        self.leaves[1] = Joined(commitment=commit_identity(public(home.identity), SALT))
         plan_ = Plan(
             mode=Mode.DISTRIBUTED,
             unit=Unit.ARTWORK,

@@ -19,13 +19,13 @@ from fedstyle_secure.artist.store import StoreError
 from fedstyle_secure.artist.termsfile import write_terms
 from fedstyle_secure.errors import FedStyleError, InputError
 from fedstyle_secure.privacy.ledger import Ledger, LedgerError
-from fedstyle_secure.transparency.leaves import Joined
+from fedstyle_secure.transparency.leaves import Joined, commit_identity
 from fedstyle_secure.transparency.tree import ProofError
 from fedstyle_secure.transparency.watch import ForkError
 from fedstyle_secure.wire.messages import Asked, Entered, Publish
 from fedstyle_secure.wire.routes import Route, Status
 from tests.artist import stage
-from tests.artist.stage import OTHERS, PLATFORM, Stage, alone, make_model, public
+from tests.artist.stage import OTHERS, PLATFORM, SALT, Stage, alone, make_model, public
 from tests.artist.street import Authority, open_street
 
 
@@ -179,8 +179,9 @@ class TestOffers:
 class TestLog:
     def test_egm3_a_forked_log_is_evidence_and_the_end(self, home, on_stage, engaged, street):
         engaged.receive_offer(on_stage.offer(on_stage.facts(home)).encode())
+        facts = on_stage.facts(home, number=2)
         on_stage.leaves[1] = Joined(commitment=b"j" * 32)
-        offer = on_stage.offer(on_stage.facts(home, number=2), since=4).encode()
+        offer = on_stage.offer(facts, since=4).encode()
         with pytest.raises(ForkError):
             engaged.receive_offer(offer)
         (kept,) = (home.folder / "evidence").iterdir()
@@ -203,6 +204,13 @@ class TestLog:
         offer = on_stage.offer(on_stage.facts(home))
         with pytest.raises(ProofError):
             engaged.receive_offer(replace(offer, facts=replace(offer.facts, round_seconds=61)).encode())
+        assert [path.name.partition("-")[0] for path in (home.folder / "evidence").iterdir()] == ["offer"]
+
+    def test_egm3_a_log_that_does_not_hold_the_own_entry_is_refused(self, home, on_stage, engaged):
+        facts = on_stage.facts(home)
+        on_stage.leaves[1] = Joined(commitment=commit_identity(OTHERS[0], SALT))
+        with pytest.raises(ProofError, match="entry 1 is not in the log"):
+            engaged.receive_offer(on_stage.offer(facts).encode())
         assert [path.name.partition("-")[0] for path in (home.folder / "evidence").iterdir()] == ["offer"]
 
     def test_a_proof_from_another_size_is_asked_for_anew(self, home, on_stage, engaged, street):
