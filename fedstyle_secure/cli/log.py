@@ -58,6 +58,23 @@ def begin(
     screen.show("The log is", plain(said.origin), "from now on: every artist and buyer must pin that name.")
 
 
+@log_app.command("pins")
+def pins(
+    folder: Annotated[Path, typer.Argument(help="The platform's folder.")],
+    out: Annotated[Path, typer.Argument(help="File to write: public, for buyers and whoever watches the log.")],
+) -> None:
+    """Write what `search --platform` and `log verify` must know of a platform: its address, keys and the log's name."""
+    from .. import canonical
+    from ..platform.service import public_pins
+    from ..platform.settings import PlatformFolder
+    from ..platform.signer import Signer
+
+    place = PlatformFolder(folder)
+    own = public_pins(place, place.settings(), Signer(folder))
+    out.write_bytes(canonical.encode(own))
+    screen.show("Fingerprint, for others to compare:", plain(own.fingerprint))
+
+
 @contextmanager
 def _platform(folder: Path) -> Iterator[tuple[Database, Signer]]:
     """A platform's database and signer, for as long as it is worked on."""

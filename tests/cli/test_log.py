@@ -10,6 +10,7 @@ from fedstyle_secure.catalogue.index import StyleIndex
 from fedstyle_secure.platform.settings import Settings
 from fedstyle_secure.runs import train as run_module
 from fedstyle_secure.runs import visiting
+from fedstyle_secure.wire.pins import PublicPins
 from tests import stand_ins
 from tests.command_line import Call
 from tests.platform.shown import Shown, anybody
@@ -92,8 +93,10 @@ def test_a_forked_log_ends_in_a_sentence_that_names_the_proof(shown: Shown, call
 
 def test_an_operator_brings_a_log_back_or_begins_it_anew(shown: Shown, call: Call, tmp_path: Path) -> None:
     platform = tmp_path / "platform"
-    settings = Settings(address="https://127.0.0.1:8443", hosts=("127.0.0.1",), listen="127.0.0.1:8443")
+    settings = Settings(address="https://127.0.0.1:8443", hosts=("127.0.0.1",), listen="127.0.0.1:1", has_tls=False)
     (platform / "platform.toml").write_text(settings.encode())
+    told = call("log", "pins", platform, tmp_path / "pins").out
+    assert PublicPins.read(tmp_path / "pins").fingerprint in told
     shown.logbook.checkpoint()
     (tmp_path / "entries").write_bytes(b"".join(entry + b"\n" for entry in shown.logbook.snapshot()[1]))
     assert call("log", "restore", platform, tmp_path / "entries").out.startswith("0 entries are back")
