@@ -55,7 +55,7 @@ class Street:
     Attributes:
         came: (path, body) of every call.
         scripted: For a path, answers (status, body, headers) that are given first, one each.
-        answer: What answers a call that nothing is scripted for: (path, body) -> (status, body).
+        answer: What answers a call that nothing is scripted for: (path with its query, body) -> (status, body).
     """
 
     def __init__(self):
@@ -85,7 +85,7 @@ def open_street(folder, authority, **vouched):
             with lock:
                 street.came.append((path, body))
                 waiting = street.scripted.get(path) or []
-                status, content, headers = waiting.pop(0) if waiting else (*street.answer(path, body), {})
+                status, content, headers = waiting.pop(0) if waiting else (*street.answer(self.path, body), {})
             if status is None:  # hang up
                 self.close_connection = True
                 return
