@@ -486,6 +486,13 @@ ABLATIONS = (
         "tests/platform/test_backup.py::test_bak3_a_lost_database_is_brought_back_into_a_folder_whose_log_had_gone_on",
     ),
     Ablation(
+        "rehearsal: spaces are fitted on who does not act",
+        "fedstyle_secure/runs/rehearsal.py",
+        "        known = [self.stage.public[name].views[:, 0] for name in self.signing if name not in self.actors]\n",
+        "        known = [self.stage.public[name].views[:, 0] for name in self.signing]\n",
+        "tests/runs/test_rehearsal.py::test_who_plays_a_client_fits_nothing_in_that_play",
+    ),
+    Ablation(
         "the lease: an older epoch writes nothing",
         "fedstyle_secure/platform/store/lease.py",
         "    if newest != epoch:\n",
