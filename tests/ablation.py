@@ -822,6 +822,20 @@ ABLATIONS = (
         f"{_LEADING}::test_killed_after_each_commit_it_comes_to_the_same",
     ),
     Ablation(
+        "coordinator: a number that artists saw is not used again",
+        "fedstyle_secure/platform/coordinator/leading.py",
+        "        raise_number(connection, LAST_SESSION, last.last_session + self._cohort.buckets)\n",
+        "",
+        f"{_LEADING}::test_what_a_training_came_to_when_it_is_stopped_is_its_outcome_and_the_next_one_goes_on",
+    ),
+    Ablation(
+        "restored: numbers of iterations jump too",
+        "fedstyle_secure/platform/store/copying.py",
+        "for name in (LAST_SESSION, LAST_ITERATION):",
+        "for name in (LAST_SESSION,):",
+        "tests/platform/test_backup.py::test_bak2_a_lost_platform_comes_back_without_its_sessions",
+    ),
+    Ablation(
         "generations: a few who join wait",
         "fedstyle_secure/platform/coordinator/generations.py",
         "if len(joined) >= min_cohort or not before:",

@@ -11,7 +11,8 @@ from fedstyle_secure.platform.backup import DATABASE_FILE, make_backup, restore_
 from fedstyle_secure.platform.store import exchanges
 from fedstyle_secure.platform.store.copying import JUMP
 from fedstyle_secure.platform.store.database import Database
-from fedstyle_secure.platform.store.numbers import LAST_SESSION, raise_number, read_number
+from fedstyle_secure.platform.store.numbers import LAST_ITERATION, LAST_SESSION, raise_number, read_number
+from fedstyle_secure.platform.store.trainings import next_training
 from fedstyle_secure.wire.messages import Leave, Publish
 from fedstyle_secure.wire.routes import Route
 from tests.platform.gateway.test_enrolment import SPACE, VECTOR
@@ -32,6 +33,7 @@ def worked(new_url, tmp_path, shared_town):
         assert house.act(0, Route.PUBLISH, body).status == 200
         with house.service.database.writing() as connection:
             raise_number(connection, LAST_SESSION, 7)
+            raise_number(connection, LAST_ITERATION, 3)
             exchanges.open_exchange(
                 connection, training=1, name="session 7 round 2", requests=asked(1, session=7), reply_limit=1000
             )
@@ -72,6 +74,8 @@ def test_bak2_a_lost_platform_comes_back_without_its_sessions(worked, tmp_path):
     with serving(worked) as house:
         with house.service.database.reading() as connection:
             assert read_number(connection, LAST_SESSION) == 7 + JUMP
+            assert read_number(connection, LAST_ITERATION) == 3 + JUMP
+            assert next_training(connection) > JUMP
             assert exchanges.oldest_request(connection, public(artist_key(0))) is None
         late = house.seal(0, SECRET, Purpose.SESSION)
         assert house.door.post(Route.ANSWERS, late).status == 410

@@ -5,6 +5,8 @@ COO-1  Nothing that matters is in memory: killed at any moment and started again
 COO-2  A training's offers and sessions stand on one checkpoint of the log, chosen and kept before the first offer.
 COO-3  A training ends with its outcome, or with one sentence that says why there is none; its operator may end it at
        any time, and then what it has come to is its outcome.
+COO-4  No number of a session or an iteration is used again, not even one of a training that ended in the middle:
+       artists take part in nothing that is older than what they have seen.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -33,7 +35,7 @@ from ..store.exchanges import abort_open, forget_messages
 from ..store.files import keep_file
 from ..store.journal import DatabaseJournal
 from ..store.log import enter
-from ..store.numbers import LAST_SESSION, raise_number, read_number
+from ..store.numbers import LAST_ITERATION, LAST_SESSION, raise_number, read_number
 from ..store.trainings import Attempt, State, Training
 from .lead import Lead, LedJournal, Stopped
 from .starting import register_of
@@ -43,8 +45,6 @@ Tell = Callable[..., None]
 
 GRACE: Final = 0.25
 """Of a window, what is left for the others when enough have replied."""
-LAST_ITERATION: Final = "last iteration"
-"""Number of the last iteration that artists were shown; the next one is higher."""
 _BOX_BYTES: Final = 1024
 """More than what an artist sends a neighbor in a session."""
 _REST_BYTES: Final = 1 << 16
@@ -226,7 +226,7 @@ class Leading:
             )
             enter(connection, Model(digest=outcome.model, space=outcome.signature_space, training=self._facts.digest))
             store.close_training(connection, self._number, outcome.encode())
-            abort_open(connection)
+            self._pass_by(connection)
 
         self._lead.write(write)
 
@@ -246,10 +246,17 @@ class Leading:
     def _fail(self, problem: str, *, agreed: int | None = None) -> None:
         def write(connection: store.Connection) -> None:
             store.fail_training(connection, self._number, problem, agreed=agreed)
-            abort_open(connection)
+            self._pass_by(connection)
 
         self._lead.write(write)
         self._tell("failed", problem=problem)
+
+    def _pass_by(self, connection: store.Connection) -> None:
+        """Leave behind what is open, and every number that an artist may have been shown (COO-4)."""
+        abort_open(connection)
+        last = Checkpoint.decode(store.newest_checkpoint(connection, self._number) or self._read().start)
+        raise_number(connection, LAST_SESSION, last.last_session + self._cohort.buckets)
+        raise_number(connection, LAST_ITERATION, last.last_iteration + 1)
 
     def _ask(self, what: str, purpose: Purpose, body: bytes) -> Iterator[tuple[str, bytes]]:
         """Send the same to all artists on the roster."""

@@ -7,12 +7,12 @@ from sqlalchemy import Connection, Table, func, insert, select
 from . import artists, exchanges, files, lease, log, numbers, signatures, trainings
 from .exchanges import REPLIES, REQUESTS, abort_open
 from .lease import LEASE
-from .numbers import LAST_SESSION, raise_number, read_number
+from .numbers import LAST_ITERATION, LAST_SESSION, LAST_TRAINING, raise_number, read_number
 from .schema import METADATA
-from .trainings import fail_training, open_training
+from .trainings import fail_training, next_training, open_training
 
 JUMP: Final = 500
-"""How far numbers of sessions go on above the last one that a backup knows; artists' terms bear 1,000 by default."""
+"""How far numbers go on above the last one that a backup knows; artists' terms bear 1,000 by default."""
 _AT_ONCE: Final = 50
 _SAID: Final[dict[Table, str]] = {REQUESTS: "envelope", REPLIES: "envelope"}
 _HOLDS_ALL = (artists, exchanges, files, lease, log, numbers, signatures, trainings)  # METADATA knows their tables
@@ -52,7 +52,9 @@ def settle_restored(connection: Connection) -> None:
     abort_open(connection)
     while (training := open_training(connection)) is not None:
         fail_training(connection, training.number, "the platform was restored from a backup while it ran")
-    raise_number(connection, LAST_SESSION, read_number(connection, LAST_SESSION) + JUMP)
+    for name in (LAST_SESSION, LAST_ITERATION):
+        raise_number(connection, name, read_number(connection, name) + JUMP)
+    raise_number(connection, LAST_TRAINING, next_training(connection) + JUMP)
 
 
 def _count_on(connection: Connection, table: Table) -> None:

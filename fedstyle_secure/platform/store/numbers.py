@@ -11,6 +11,10 @@ NUMBERS: Final = Table(
 )
 LAST_SESSION: Final = "last session"
 """Number of the last protocol session; the next one is higher."""
+LAST_ITERATION: Final = "last iteration"
+"""Number of the last iteration that artists were shown; the next one is higher."""
+LAST_TRAINING: Final = "last training"
+"""Number of the last training that artists were offered, where the table of trainings does not know it."""
 
 
 def read_number(connection: Connection, name: str) -> int:

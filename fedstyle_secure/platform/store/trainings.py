@@ -18,6 +18,7 @@ from ...privacy.mechanism import Mechanism
 from ...wire.messages import Facts
 from .artists import ARTISTS, IDENTITIES
 from .exchanges import EXCHANGES, REPLIES, REQUESTS
+from .numbers import LAST_TRAINING, read_number
 from .schema import METADATA, NUMBER
 
 FOUNDATION: Final = Table(
@@ -214,7 +215,7 @@ def rosters(connection: Connection) -> list[Roster]:
 def next_training(connection: Connection) -> int:
     """A number that no training had."""
     newest = connection.execute(select(func.max(TRAININGS.c.number))).scalar_one()
-    return 1 if newest is None else newest + 1
+    return max(newest or 0, read_number(connection, LAST_TRAINING)) + 1
 
 
 def add_training(

@@ -80,12 +80,14 @@ class Gallery:
 
     Attributes:
         silent: Numbers of artists who do not answer this purpose.
+        silent_from: The same from a session on.
     """
 
     town: Town
     url: str
     folder: Path
     silent: dict[Purpose, set[int]] = field(default_factory=dict)
+    silent_from: dict[Purpose, tuple[int, set[int]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.database = Database.open(self.url)
@@ -150,8 +152,10 @@ class Gallery:
 
     def answer(self, key: bytes, request: bytes) -> bytes | None:
         number, artist = self.artists[key]
-        purpose = Envelope.claims(request).purpose
-        if number in self.silent.get(purpose, ()):
+        claims = Envelope.claims(request)
+        purpose = claims.purpose
+        first, gone = self.silent_from.get(purpose, (0, set()))
+        if number in self.silent.get(purpose, ()) or (claims.session >= first and number in gone):
             return None
         answers = {
             Purpose.OFFER: lambda body: self.agree(artist, body),

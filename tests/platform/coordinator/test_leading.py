@@ -1,6 +1,8 @@
 """A training from offer to outcome, on real databases with real artists, led by processes that die."""
 
 import threading
+import time
+from contextlib import contextmanager
 from hashlib import sha256
 
 import pytest
@@ -24,6 +26,7 @@ from fedstyle_secure.platform.store.trainings import (
     attempts_of,
     find_training,
     request_stop,
+    waiting_for,
 )
 from fedstyle_secure.privacy.sizing import Mode
 from fedstyle_secure.server.checkpoint import Checkpoint
@@ -71,6 +74,13 @@ def go_on(gallery, number=1, led=None):
 def attempts(gallery, number=1):
     with gallery.database.reading() as connection:
         return attempts_of(connection, number)
+
+
+def has_begun(gallery, *, session, artists):
+    """Whether so many have answered the first request of a session."""
+    with gallery.database.reading() as connection:
+        waiting = waiting_for(connection, 1)
+    return waiting is not None and (waiting.name, waiting.replied) == (f"session {session} round 0", artists)
 
 
 def entries(gallery, kind):
@@ -204,26 +214,49 @@ def test_a_session_without_a_sum_is_tried_again(gallery):
     assert [leaf.survivors for leaf in entries(gallery, leaves.Session)] == [0, 0]
 
 
-@pytest.mark.parametrize("summed", [False, True])
-def test_its_operator_ends_it_and_what_it_came_to_is_its_outcome(gallery, summed):
-    """COO-3, LDR-2."""
-    gallery.start(announcement_seconds=1000, round_seconds=1000)
-    gallery.silent[Purpose.SESSION if summed else Purpose.OFFER] = set() if summed else {0, 1, 2}
-    leader = threading.Thread(target=go_on, args=(gallery,))
+def stop(gallery, number=1):
+    with gallery.database.writing() as connection:
+        request_stop(connection, number)
+
+
+@contextmanager
+def led(gallery, number=1):
+    """A leader at work, until it has nothing more to do."""
+    leader = threading.Thread(target=go_on, args=(gallery, number))
     leader.start()
+    yield
+    leader.join(60)
+    assert not leader.is_alive()
+
+
+def test_a_training_that_is_stopped_before_anything_came_of_it_fails(gallery):
+    """COO-3, LDR-2."""
+    gallery.start(announcement_seconds=1000)
+    gallery.silent[Purpose.OFFER] = {0, 1, 2}
+    with Postman(gallery), led(gallery):
+        stop(gallery)
+    assert read(gallery).state is State.FAILED
+    assert read(gallery).problem == "its operator ended it before anything came of it"
+
+
+def test_what_a_training_came_to_when_it_is_stopped_is_its_outcome_and_the_next_one_goes_on(gallery):
+    """COO-3, COO-4: three artists have begun a session that nobody ends."""
+    gallery.start(announcement_seconds=1000, round_seconds=1000)
+    gallery.silent_from[Purpose.SESSION] = (2, {3, 4, 5})
+    with Postman(gallery), led(gallery):
+        while not has_begun(gallery, session=2, artists=3):
+            time.sleep(0.01)
+        stop(gallery)
+    assert read(gallery).state is State.ENDED
+    assert read(gallery).problem == ""
+    assert [each.iteration for each in attempts(gallery)] == [1]
+    assert len(gallery.outcomes) == ARTISTS
+    gallery.silent_from.clear()
+    gallery.start(multipliers=(1.0,))
     with Postman(gallery):
-        while summed and not attempts(gallery):
-            leader.join(0.01)
-        gallery.silent[Purpose.SESSION] = set(range(ARTISTS))
-        with gallery.database.writing() as connection:
-            request_stop(connection, 1)
-        leader.join(60)
-    over = read(gallery)
-    if summed:
-        assert (over.state, over.problem) == (State.ENDED, "")
-        assert len(gallery.outcomes) == ARTISTS
-        return
-    assert (over.state, over.problem) == (State.FAILED, "its operator ended it before anything came of it")
+        go_on(gallery, 2)
+    assert [(each.iteration, each.survivors) for each in attempts(gallery, 2)] == [(3, ARTISTS)]
+    assert gallery.refusals == []
 
 
 def test_numbers_go_on_from_training_to_training(gallery):
