@@ -824,7 +824,7 @@ ABLATIONS = (
     Ablation(
         "coordinator: a number that artists saw is not used again",
         "fedstyle_secure/platform/coordinator/leading.py",
-        "        raise_number(connection, LAST_SESSION, last.last_session + self._cohort.buckets)\n",
+        "            raise_number(connection, LAST_SESSION, last.last_session + self._cohort.buckets)\n",
         "",
         f"{_LEADING}::test_what_a_training_came_to_when_it_is_stopped_is_its_outcome_and_the_next_one_goes_on",
     ),

@@ -255,8 +255,9 @@ class Leading:
         """Leave behind what is open, and every number that an artist may have been shown (COO-4)."""
         abort_open(connection)
         last = Checkpoint.decode(store.newest_checkpoint(connection, self._number) or self._read().start)
-        raise_number(connection, LAST_SESSION, last.last_session + self._cohort.buckets)
-        raise_number(connection, LAST_ITERATION, last.last_iteration + 1)
+        if last.step < len(self._cohort.multipliers):
+            raise_number(connection, LAST_SESSION, last.last_session + self._cohort.buckets)
+            raise_number(connection, LAST_ITERATION, last.last_iteration + 1)
 
     def _ask(self, what: str, purpose: Purpose, body: bytes) -> Iterator[tuple[str, bytes]]:
         """Send the same to all artists on the roster."""
