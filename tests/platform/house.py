@@ -59,12 +59,12 @@ class House:
         invite_artist(self.folder, label, path, **changes)
         return Invitation.decode(path.read_bytes())
 
-    def seal(self, index: int, body: bytes, purpose: Purpose, number: int = 0) -> bytes:
+    def seal(self, index: int, body: bytes, purpose: Purpose, number: int = 0, session: int = 0) -> bytes:
         envelope = Envelope(
             sender=public(artist_key(index)),
             recipient=self.key,
             purpose=purpose,
-            session=0,
+            session=session,
             round=number,
             body=body,
         )

@@ -28,6 +28,7 @@ def worked(new_url, tmp_path, shared_town):
     folder = make(tmp_path / "platform", shared_town, new_url())
     with serving(folder) as house:
         house.welcome(0)
+        house.welcome(1)
         house.finish_training(SPACE)
         body = Publish(training=TRAINING, vector=VECTOR, name="Artist 0", link=None)
         assert house.act(0, Route.PUBLISH, body).status == 200
@@ -35,7 +36,7 @@ def worked(new_url, tmp_path, shared_town):
             raise_number(connection, LAST_SESSION, 7)
             raise_number(connection, LAST_ITERATION, 3)
             exchanges.open_exchange(
-                connection, training=1, name="session 7 round 2", requests=asked(1, session=7), reply_limit=1000
+                connection, training=1, name="session 7 round 2", requests=asked(2, session=7), reply_limit=1000
             )
             exchanges.keep_reply(connection, *answer(0, SECRET, session=7))
         make_backup(folder, tmp_path / "backup")
@@ -77,16 +78,16 @@ def test_bak2_a_lost_platform_comes_back_without_its_sessions(worked, tmp_path):
             assert read_number(connection, LAST_ITERATION) == 3 + JUMP
             assert next_training(connection) > JUMP
             assert exchanges.oldest_request(connection, public(artist_key(0))) is None
-        late = house.seal(0, SECRET, Purpose.SESSION)
+        late = house.seal(1, SECRET, Purpose.SESSION, session=7)
         assert house.door.post(Route.ANSWERS, late).status == 410
         house.acts[0] = 1
         assert house.act(0, Route.LEAVE, Leave()).status == 200, "artists are who they were"
-        house.welcome(1)
+        house.welcome(2)
 
 
 def test_bak3_a_lost_database_is_brought_back_into_a_folder_whose_log_had_gone_on(worked, tmp_path):
     with serving(worked) as house:
-        house.welcome(1)
+        house.welcome(2)
         said = house.service.logbook.checkpoint()
     if worked.settings().database == "postgresql":
         database = Database.open(worked.database_url(worked.settings()))

@@ -170,15 +170,20 @@ def _told() -> Iterator[None]:
         raise kind(f"the database cannot be used now ({reason}): nothing was written, try again") from None
 
 
-def _reason(error: SQLAlchemyError) -> str:
-    """One of a few causes that an operator can act on, or the kind of error."""
-    if isinstance(error, DBAPIError) and error.orig is not None:
-        text = str(error.orig).lower()
+def _reason(error: BaseException) -> str:
+    """One of a few causes that an operator can act on, or the kind of error.
+
+    SQLite undoes a whole transaction when its disk is full, and what is undone after that fails in turn: the first
+    cause that is known is told.
+    """
+    each: BaseException | None = error
+    while each is not None:
+        text = str(each.orig).lower() if isinstance(each, DBAPIError) else ""
         for sign, reason in _REASONS.items():
             if sign in text:
                 return reason
-        return type(error.orig).__name__
-    return type(error).__name__
+        each = each.__context__
+    return type(error.orig if isinstance(error, DBAPIError) and error.orig is not None else error).__name__
 
 
 _DEADLOCK: Final = "two writers waited for each other"
