@@ -121,7 +121,7 @@ def lie(village, random):
     wire = Wire(cohort)
     _speak_by_chance(wire, random)
     members = [member for member in cohort.params.committee if (0, member) in wire.said]
-    if wire.close():
+    if wire.close() and wire.boxes:
         for member in members:
             wire.open_some(member, random)
         sets = [_some(wire, random) for _ in range(random.randint(1, 4))]
