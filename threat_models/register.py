@@ -16,7 +16,7 @@ from types import ModuleType
 
 from .claim import Attack, Claim, Defended
 
-NUMBERS = (*range(1, 24), 27)
+NUMBERS = (*range(1, 24), 25, 27)
 """Every threat's number; those between are kept for a platform on a network."""
 
 _MODULE = re.compile(r"tm(\d\d)_[a-z0-9_]+")
@@ -74,13 +74,6 @@ _BACKEND = "not yet applicable: it attacks the network backend and comes with it
 
 WAITING = (
     Waiting(
-        number=18,
-        title="hostile bytes",
-        adversary="sends oversize, slow, duplicate-keyed or compressed-bomb bodies to every route",
-        reason=f"{_BACKEND}; every decoder of files and messages is tested already (tests/protocols/test_codec.py, "
-        "tests/artworks/test_decoding.py)",
-    ),
-    Waiting(
         number=19,
         title="crashes",
         adversary="kills the server or a client at any point",
@@ -92,12 +85,6 @@ WAITING = (
         title="secrets where none belong",
         adversary="reads logs, database and core dumps",
         reason=f"{_BACKEND}; no error message carries a secret already (tests/protocols/test_errors.py)",
-    ),
-    Waiting(
-        number=21,
-        title="cross-principal access",
-        adversary="one principal asks for what is another's, on every route",
-        reason=f"{_BACKEND}; today no principal shares a process with another but for experiments",
     ),
 )
 """Threats that cannot be attacked yet."""
