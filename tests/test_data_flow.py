@@ -26,6 +26,7 @@ OUT_OF_THE_HOUSE: dict[str, set[str]] = {
     "receive_request": {"receipt"},
     "release_prototype": set(),
     "publish_signature": {"Signature"},
+    "expire": set(),
 }
 """By the artist's methods, what they let out; `receive_request` lets out the protocol's responses as well."""
 ASKED_BY_A_PLATFORM = {"Offer", "Outcome"}
