@@ -44,7 +44,7 @@ CLIENTS, CORRUPT, SURVIVORS, MIN_COHORT = 12, 3, 9, 5
 DELTA, CONFIDENCE = 1e-5, 0.9999
 _TRIALS: Final = {Effort.FAST: 1500, Effort.SLOW: 6000}
 NOISE_FOR_HONEST: Final = Edit("fedstyle_secure.privacy.sizing:Sizing.sigma_share", "/ self.shares)", "/ self.clients)")
-_MASK: Final = "fedstyle_secure.aggregation.masking:mask"
+_MASK: Final = "fedstyle_secure.aggregation.masking:policy_of"
 _EDITS: Final = {
     "noise for honest survivors": (NOISE_FOR_HONEST,),
     "the client holds the session to its noise": (

@@ -212,7 +212,7 @@ def test_artists_are_enrolled_with_the_style_space_of_the_start(art: Path, tmp_p
     bench.fill(Silent())
     prepared = bench.prepare(Cell(method=FEDSTYLE))
     start = first_model(prepared)
-    artists = run_module._enrol(prepared, start, bytes(32), scratch_ledgers(prepared, tmp_path))
+    artists = run_module._enrol(prepared, start, bytes(32), scratch_ledgers(prepared, tmp_path), None)
     assert artists.keys() == prepared.training.keys()
     assert all(artist.whitening is start.whitening for artist in artists.values())
 

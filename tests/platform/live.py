@@ -43,6 +43,7 @@ from fedstyle_secure.platform.settings import PlatformFolder, Settings
 from fedstyle_secure.platform.signer import Signer
 from fedstyle_secure.platform.store.artists import Entry, Newcomer, add_token, enrol
 from fedstyle_secure.platform.store.database import Database
+from fedstyle_secure.platform.store.log import enter
 from fedstyle_secure.platform.store.trainings import State, find_training, keep_foundation
 from fedstyle_secure.platform.store.writer import Writer
 from fedstyle_secure.privacy.clipping import Unit
@@ -50,6 +51,7 @@ from fedstyle_secure.privacy.mechanism import Mechanism
 from fedstyle_secure.privacy.sizing import Mode, Noise
 from fedstyle_secure.server.foundation import Foundation
 from fedstyle_secure.training.codebook import OUTPUTS, new_codebook
+from fedstyle_secure.transparency.leaves import Joined, commit_identity
 from fedstyle_secure.wire.messages import Asked, Outcome, Pins, Plan
 from fedstyle_secure.wire.pins import PublicPins
 from tests.artist.stage import NAMED, D, alone
@@ -116,6 +118,7 @@ def found(folder: Path, url: str, ports: tuple[int, ...], art: Path, **terms: ob
                 with closing(Home.make(live.home(number), write_terms({"encoders": (NAMED,)} | terms))) as home:
                     portfolio.keep_features(home, gallery, Eye(), lambda _done: None)
                     key = home.identity.public_key().public_bytes_raw()
+                    leaf = enter(connection, Joined(commitment=commit_identity(key, SALT)))
                     pins = PlatformPins(
                         address=f"https://127.0.0.1:{ports[number % len(ports)]}",
                         certificates=authority,
@@ -124,12 +127,12 @@ def found(folder: Path, url: str, ports: tuple[int, ...], art: Path, **terms: ob
                         identity=key,
                         name=name,
                         link=None,
-                        space=Pins(architecture=foundation.model.architecture_digest, leaf=0, salt=SALT, **space),
+                        space=Pins(architecture=foundation.model.architecture_digest, leaf=leaf, salt=SALT, **space),
                     )
                     home.pin(pins)
                 add_token(connection, digest=token, label=name, expires=1)
                 newcomer = Newcomer(name=name, folded=fold(name), link=None, terms=b"{}")
-                entry = Entry(key=key, leaf=0, salt=SALT)
+                entry = Entry(key=key, leaf=leaf, salt=SALT)
                 enrol(connection, token=token, label=name, newcomer=newcomer, identity=entry, now=0)
         Logbook(database, signer).checkpoint()
         start(database, foundation)

@@ -40,6 +40,7 @@ LAYERS = [
     "rounds",
     "masking",
     "policy",
+    "answering",
     "secagg",
     "speakonce",
     "audit",

@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fedstyle_secure.engines.courier import Wait
 from fedstyle_secure.engines.memory import MemoryEngine
 from fedstyle_secure.runs.dropouts import Dropouts
 
 MESSAGES = 5
+WAIT = Wait(deadline=1.0, enough=1, grace=0.0)
 NAMES = [f"artist {number}" for number in range(9)]
 
 
@@ -18,7 +20,7 @@ def answered(dropouts: Dropouts) -> dict[str, int]:
     """How many requests of one session everybody answers."""
     engine = MemoryEngine({name: dropouts.guard(name, bytes.upper) for name in NAMES})
     dropouts.next_session()
-    replies = [engine.exchange(dict.fromkeys(NAMES, b"request")) for _ in range(MESSAGES)]
+    replies = [dict(engine.exchange(dict.fromkeys(NAMES, b"request"), name="", wait=WAIT)) for _ in range(MESSAGES)]
     for before, after in pairwise(replies):
         assert set(after) <= set(before)  # whoever has vanished stays away
     assert engine.refusals == {}

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from fedstyle_secure.catalogue.index import StyleIndex
 from fedstyle_secure.config import Settings
 from fedstyle_secure.encoder.features import StyleFeatures
+from fedstyle_secure.engines.courier import Wait
 from fedstyle_secure.engines.memory import MemoryEngine, Unreachable
 from fedstyle_secure.errors import FedStyleError, InputError, PrivacyError
 from fedstyle_secure.privacy.clipping import Unit
@@ -67,12 +68,10 @@ def test_every_mode_and_unit_runs_and_keeps_its_limit(mode: Mode, unit: Unit, ar
     assert summary["aggregation"]["survivors_min"] >= summary["privacy"]["min_survivors"] == 7
     assert summary["warnings"] == []
     epsilon = summary["privacy"]["epsilon"]
-    length = StyleIndex.load(out / "catalogue").space.dimensions
+    assert StyleIndex.load(out / "catalogue").space.dimensions < SIGNATURE_LEAST  # all that these features have
     if mode is Mode.NONE:
-        assert length > SIGNATURE_LEAST
         assert set(epsilon.values()) == {None}
     else:
-        assert length == SIGNATURE_LEAST  # six artworks an artist are not long beside this noise
         limited = "local" if mode is Mode.LOCAL else "aggregate"
         assert 5.5 < epsilon[limited] <= 6.0
         assert epsilon["aggregate"] < epsilon["local"] <= epsilon["worst_case"]
@@ -266,8 +265,9 @@ def test_an_engine_records_refusals_and_no_silence() -> None:
         raise LookupError("other")
 
     engine = MemoryEngine({"a": refuse, "b": vanish, "c": fail, "d": bytes.upper}, refusals=(LookupError,))
-    assert engine.exchange({"a": b"one", "b": b"x", "d": b"y"}) == {"d": b"Y"}
-    assert engine.exchange({"c": b"x", "a": b"two"}) == {}
+    wait = Wait(deadline=1.0, enough=1, grace=0.0)
+    assert dict(engine.exchange({"a": b"one", "b": b"x", "d": b"y"}, name="", wait=wait)) == {"d": b"Y"}
+    assert dict(engine.exchange({"c": b"x", "a": b"two"}, name="", wait=wait)) == {}
     assert engine.refusals == {"a": "no to two", "c": "other"}
     assert engine.bytes_to == {"a": 6, "b": 1, "c": 1, "d": 1}
     assert engine.bytes_from == {"a": 0, "b": 0, "c": 0, "d": 1}

@@ -72,7 +72,7 @@ def deploy(**changes: object) -> Deployment:
 
 
 def test_every_threat_has_a_parameter_that_decides() -> None:
-    assert {number for number, _, _ in DECISIVE} == set(threats())
+    assert {number for number, _, _ in DECISIVE} == set(threats()) - {18, 21, 25}  # a platform's door has no parameters
 
 
 @pytest.mark.parametrize(("number", "needs", "bad"), DECISIVE)
