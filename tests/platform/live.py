@@ -111,6 +111,7 @@ def found(folder: Path, url: str, ports: tuple[int, ...], art: Path, **terms: ob
     foundation = Foundation(model=first_model(public), public=public)
     space = {"style_space": foundation.model.style_space_digest, "encoder": NAMED, "log_origin": signer.said.origin}
     with closing(live.database) as database:
+        logbook = Logbook(database, signer)
         with database.writing() as connection:
             keep_foundation(connection, foundation.encode())
             for number, gallery in enumerate(galleries[:ARTISTS]):
@@ -134,7 +135,7 @@ def found(folder: Path, url: str, ports: tuple[int, ...], art: Path, **terms: ob
                 newcomer = Newcomer(name=name, folded=fold(name), link=None, terms=b"{}")
                 entry = Entry(key=key, leaf=leaf, salt=SALT)
                 enrol(connection, token=token, label=name, newcomer=newcomer, identity=entry, now=0)
-        Logbook(database, signer).checkpoint()
+        logbook.checkpoint()
         start(database, foundation)
     return live
 
