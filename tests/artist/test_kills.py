@@ -211,7 +211,7 @@ def survive_windows(mortal, town, kills):
     }
     loop = federation.loop()
     outcomes = [next(loop)]
-    for point in np.linspace(1, mortal.lines, kills, dtype=int):
+    for point in np.linspace(1, mortal.lines, kills, endpoint=False, dtype=int):  # not all windows have as many
         mortal.end()
         mortal.kill_at = [int(point)]
         mortal.end()  # the next life is the doomed one
