@@ -15,7 +15,7 @@ import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Self
+from typing import Any, Self
 
 from .codec import INDEX_WIDTH, Domain, Reader, packed_size, uint
 from .errors import MalformedMessageError, ParametersError
@@ -174,7 +174,17 @@ class Terms(ABC):
         return numbers + uint(len(self.vectors), 1) + b"".join(vector.encode() for vector in self.vectors)
 
     @staticmethod
-    def _read_digests(reader: Reader) -> dict[str, bytes]:
+    def _read_opening(reader: Reader) -> dict[str, Any]:
+        return {
+            "version": reader.uint(2),
+            "session": reader.uint(8),
+            "iteration": reader.uint(8),
+            "server_key": reader.take(IDENTITY_SIZE),
+            "vectors": tuple(VectorSpec.read(reader) for _ in range(reader.uint(1))),
+        }
+
+    @staticmethod
+    def _read_digests(reader: Reader) -> dict[str, Any]:
         return {name: reader.take(DIGEST_SIZE) for name in _DIGESTS}
 
     def _check_ranges(self) -> None:
@@ -251,11 +261,7 @@ class SessionParams(Terms):
         reader = Reader(data, cls.__name__)
         try:
             params = cls(
-                version=reader.uint(2),
-                session=reader.uint(8),
-                iteration=reader.uint(8),
-                server_key=reader.take(IDENTITY_SIZE),
-                vectors=tuple(VectorSpec.read(reader) for _ in range(reader.uint(1))),
+                **cls._read_opening(reader),
                 degree=reader.uint(INDEX_WIDTH),
                 threshold=reader.uint(INDEX_WIDTH),
                 corrupt=reader.uint(INDEX_WIDTH),

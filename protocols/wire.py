@@ -4,6 +4,7 @@ Each protocol's `messages` says what that guarantees (MSG-1, MSG-2).
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Generic, Self, TypeVar
 
@@ -15,6 +16,7 @@ HEADER_SIZE = 2 + DIGEST_SIZE
 """Bytes of tag, version and session id."""
 
 P = TypeVar("P", bound=Terms)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +63,19 @@ def open_message(data: bytes, tag: int, name: str, params: Terms | None = None) 
     if params is not None and reader.take(len(params.session_id)) != params.session_id:
         raise MalformedMessageError(f"{name}: a message of another session")
     return reader
+
+
+def type_by_tag(data: bytes, types: Mapping[int, T], kind: str) -> T:
+    """Names the message that `data` claims to be, by its tag alone.
+
+    Args:
+        data: An encoded message, or what passes for one.
+        types: By tag, what it may be.
+        kind: Request or response, for the sentence.
+
+    Raises:
+        MalformedMessageError: none of them has this tag.
+    """
+    if not data or data[0] not in types:
+        raise MalformedMessageError(f"a {kind} starts with the tag of a {kind}")
+    return types[data[0]]

@@ -16,13 +16,12 @@ from hashlib import sha256
 from typing import ClassVar, Self, TypeAlias, get_args
 
 from ..codec import INDEX_WIDTH, Domain, Reader, check_packed, encode_indices, encode_table
-from ..errors import MalformedMessageError
 from ..params import DIGEST_SIZE, PROTOCOL_VERSION, SessionParams
 from ..primitives.aead import TAG_SIZE
 from ..primitives.field import ELEMENT_SIZE, decode_element, encode_element
 from ..primitives.key_agreement import KEY_SIZE
 from ..primitives.signing import SIGNATURE_SIZE
-from ..wire import HEADER_SIZE, Message, open_message
+from ..wire import HEADER_SIZE, Message, open_message, type_by_tag
 
 COMMITMENT_SIZE = 32
 """Bytes of a commitment to a self-mask seed."""
@@ -318,9 +317,7 @@ def request_type(data: bytes) -> type[Request]:
     Raises:
         MalformedMessageError: no request has this tag.
     """
-    if not data or data[0] not in _REQUESTS:
-        raise MalformedMessageError("a request starts with the tag of a request")
-    return _REQUESTS[data[0]]
+    return type_by_tag(data, _REQUESTS, "request")
 
 
 def response_type(data: bytes) -> type[Response]:
@@ -329,6 +326,4 @@ def response_type(data: bytes) -> type[Response]:
     Raises:
         MalformedMessageError: no response has this tag.
     """
-    if not data or data[0] not in _RESPONSES:
-        raise MalformedMessageError("a response starts with the tag of a response")
-    return _RESPONSES[data[0]]
+    return type_by_tag(data, _RESPONSES, "response")

@@ -17,7 +17,7 @@ from typing import ClassVar, Self
 from ..codec import INDEX_WIDTH, Domain, Reader, uint
 from ..errors import MalformedMessageError, ParametersError
 from ..graph import Graph, in_random_order
-from ..params import DIGEST_SIZE, Terms, VectorSpec, check_ranges
+from ..params import DIGEST_SIZE, Terms, check_ranges
 from ..primitives import merkle
 from ..primitives.key_agreement import KEY_SIZE
 from ..primitives.signing import IDENTITY_SIZE, SIGNATURE_SIZE
@@ -147,11 +147,7 @@ class WindowParams(Terms):
         reader = Reader(data, cls.__name__)
         try:
             params = cls(
-                version=reader.uint(2),
-                session=reader.uint(8),
-                iteration=reader.uint(8),
-                server_key=reader.take(IDENTITY_SIZE),
-                vectors=tuple(VectorSpec.read(reader) for _ in range(reader.uint(1))),
+                **cls._read_opening(reader),
                 **cls._read_digests(reader),
                 corrupt=reader.uint(INDEX_WIDTH),
                 min_survivors=reader.uint(INDEX_WIDTH),
