@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from ..server.foundation import Foundation
 from ..wire.pins import PublicPins
+from ..wire.routes import POLL_SECONDS
 from .gateway.app import make_app
 from .gateway.catalogue import Catalogue, catalogue_routes
 from .gateway.enrolment import Desk, Space, desk_routes
@@ -47,8 +48,12 @@ class Service:
 
 
 @contextmanager
-def opened(folder: PlatformFolder) -> Iterator[Service]:
+def opened(folder: PlatformFolder, *, poll_seconds: float = POLL_SECONDS) -> Iterator[Service]:
     """Open a platform.
+
+    Args:
+        folder: The platform's.
+        poll_seconds: How long an artist's poll waits at most.
 
     Raises:
         InputError: Its folder, settings, keys or database cannot be used.
@@ -69,6 +74,7 @@ def opened(folder: PlatformFolder) -> Iterator[Service]:
             writer=writer,
             signer=signer,
             logbook=logbook,
+            poll_seconds=poll_seconds,
         )
         yield Service(folder=folder, settings=settings, database=database, signer=signer, logbook=logbook, app=app)
 
@@ -97,7 +103,14 @@ def _space_of(foundation: bytes) -> Space:
 
 
 def _assemble(
-    settings: Settings, pins: PublicPins, *, database: Database, writer: Writer, signer: Signer, logbook: Logbook
+    settings: Settings,
+    pins: PublicPins,
+    *,
+    database: Database,
+    writer: Writer,
+    signer: Signer,
+    logbook: Logbook,
+    poll_seconds: float,
 ) -> FastAPI:
     reception = Reception(
         database,
@@ -113,7 +126,7 @@ def _assemble(
     desk = Desk(writer=writer, reception=reception, signer=signer, logbook=logbook, space=read_space)
     return make_app(
         [
-            mailbox_routes(Mailboxes(database, writer, reception, bell)),
+            mailbox_routes(Mailboxes(database, writer, reception, bell, poll_seconds=poll_seconds)),
             desk_routes(desk),
             log_routes(logbook),
             catalogue_routes(Catalogue(database, logbook, signer), pins),

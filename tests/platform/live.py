@@ -7,8 +7,8 @@
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import combinations
 from os import urandom
@@ -30,22 +30,15 @@ from fedstyle_secure.names import fold
 from fedstyle_secure.platform.coordinator.coordinator import Coordinator
 from fedstyle_secure.platform.coordinator.generations import propose_roster
 from fedstyle_secure.platform.coordinator.starting import Draft, start_training
-from fedstyle_secure.platform.gateway.app import make_app
-from fedstyle_secure.platform.gateway.catalogue import Catalogue, catalogue_routes
-from fedstyle_secure.platform.gateway.limits import Rate
-from fedstyle_secure.platform.gateway.log import log_routes
-from fedstyle_secure.platform.gateway.mailboxes import Bell, Mailboxes, mailbox_routes
-from fedstyle_secure.platform.gateway.receiving import Reception
 from fedstyle_secure.platform.logbook import Logbook
-from fedstyle_secure.platform.metrics import Metrics
+from fedstyle_secure.platform.service import opened
 from fedstyle_secure.platform.serving import make_server
-from fedstyle_secure.platform.settings import PlatformFolder, Settings
+from fedstyle_secure.platform.settings import SETTINGS_FILE, PlatformFolder, Settings, write_secret
 from fedstyle_secure.platform.signer import Signer
 from fedstyle_secure.platform.store.artists import Entry, Newcomer, add_token, enrol
 from fedstyle_secure.platform.store.database import Database
 from fedstyle_secure.platform.store.log import enter
 from fedstyle_secure.platform.store.trainings import State, find_training, keep_foundation
-from fedstyle_secure.platform.store.writer import Writer
 from fedstyle_secure.privacy.clipping import Unit
 from fedstyle_secure.privacy.mechanism import Mechanism
 from fedstyle_secure.privacy.sizing import Mode, Noise
@@ -53,7 +46,6 @@ from fedstyle_secure.server.foundation import Foundation
 from fedstyle_secure.training.codebook import OUTPUTS, new_codebook
 from fedstyle_secure.transparency.leaves import Joined, commit_identity
 from fedstyle_secure.wire.messages import Asked, Outcome, Pins, Plan
-from fedstyle_secure.wire.pins import PublicPins
 from tests.artist.stage import NAMED, D, alone
 from tests.platform.street import certify
 from tests.stand_ins import Eye
@@ -68,12 +60,10 @@ class Live:
 
     Attributes:
         folder: Of all of it.
-        url: Of the database.
         ports: Where the platform listens; artists call one of them.
     """
 
     folder: Path
-    url: str
     ports: tuple[int, ...]
 
     @property
@@ -85,7 +75,7 @@ class Live:
 
     @property
     def database(self) -> Database:
-        return Database.open(self.url)
+        return Database.open(self.platform.database_url(self.platform.settings()))
 
     def training(self, number: int = 1):
         with closing(self.database) as database, database.reading() as connection:
@@ -100,12 +90,29 @@ class Live:
 
 
 def found(folder: Path, url: str, ports: tuple[int, ...], art: Path, **terms: object) -> Live:
-    """A platform on three public artists, eight who joined, and a training of two iterations that is offered."""
-    live = Live(folder=folder, url=url, ports=ports)
+    """A platform on three public artists, eight who joined, and a training of two iterations that is offered.
+
+    Args:
+        folder: Of all of it.
+        url: Of an empty PostgreSQL database, or any of SQLite's for the platform's own file.
+        ports: Where the platform listens.
+        art: Of all artists.
+        terms: In which artists differ from what `join` proposes.
+    """
+    live = Live(folder=folder, ports=ports)
     live.platform.path.mkdir(parents=True)
     signer = Signer.create(live.platform.path, log_name="gallery.example/log")
     authority = certify(live.platform)
     live.platform.authority.write_text(authority)
+    settings = Settings(
+        address=f"https://127.0.0.1:{ports[0]}",
+        hosts=("127.0.0.1",),
+        listen=f"127.0.0.1:{ports[0]}",
+        database="sqlite" if url.startswith("sqlite") else "postgresql",
+    )
+    (live.platform.path / SETTINGS_FILE).write_text(settings.encode())
+    if settings.database == "postgresql":
+        write_secret(live.platform.secrets / "database.url", url.encode())
     galleries = [read_portfolio(path) for path in sorted(art.iterdir()) if path.is_dir()]
     public = [extract(each.portfolios[0].artworks, Eye(), views=4).views for each in galleries[ARTISTS:]]
     foundation = Foundation(model=first_model(public), public=public)
@@ -184,33 +191,14 @@ def start(database: Database, foundation: Foundation) -> None:
 @contextmanager
 def made(live: Live, port: int, tell=lambda *_, **__: None) -> Iterator[object]:
     """A platform's server, with a coordinator beside it for as long as the block runs."""
-    address = f"https://127.0.0.1:{port}"
-    settings = Settings(address=address, hosts=("127.0.0.1",), listen=f"127.0.0.1:{port}")
-    signer, leave = Signer(live.platform.path), threading.Event()
-    with ExitStack() as stack:
-        database = stack.enter_context(closing(live.database))
-        writer = stack.enter_context(closing(Writer(database)))
-        rate = Rate(burst=10_000, per_second=1_000)
-        reception = Reception(database, signer.platform_key, memory=64 << 20, refusals=rate, requests=rate)
-        logbook, bell = Logbook(database, signer), Bell(database)
-        pins = PublicPins(
-            address=address,
-            certificates=live.platform.authority.read_text(),
-            platform_key=signer.platform_key,
-            log_key=signer.log_key,
-            log_origin=signer.said.origin,
-        )
-        routers = [
-            mailbox_routes(Mailboxes(database, writer, reception, bell, poll_seconds=1)),
-            log_routes(logbook),
-            catalogue_routes(Catalogue(database, logbook, signer), pins),
-        ]
-        app = make_app(routers, database=database, reception=reception, metrics=Metrics(), background=bell.run)
-        coordinator = Coordinator(database, signer, logbook, tell=tell)
+    with opened(live.platform, poll_seconds=1) as service:
+        settings = replace(service.settings, listen=f"127.0.0.1:{port}")
+        coordinator = Coordinator(service.database, service.signer, service.logbook, tell=tell)
+        leave = threading.Event()
         thread = threading.Thread(target=coordinator.run, args=(leave,))
         thread.start()
         try:
-            yield make_server(app, live.platform, settings)
+            yield make_server(service.app, live.platform, settings)
         finally:
             leave.set()
             thread.join()
@@ -252,9 +240,9 @@ class Uploads:
         return False
 
 
-def run_platform(folder: str, url: str, port: str) -> None:
+def run_platform(folder: str, port: str) -> None:
     """A platform as a process."""
-    with made(Live(folder=Path(folder), url=url, ports=(int(port),)), int(port)) as server:
+    with made(Live(folder=Path(folder), ports=(int(port),)), int(port)) as server:
         server.run()
 
 
