@@ -1131,13 +1131,6 @@ ABLATIONS = (
         "tests/runs/test_folder.py::test_wherever_a_change_stops_the_run_is_the_old_or_the_new_one",
     ),
     Ablation(
-        "runs: the manifest comes last",
-        "fedstyle_secure/runs/folder.py",
-        "key=lambda path: path.name == MANIFEST_FILE",
-        "key=lambda path: path.name != MANIFEST_FILE",
-        "tests/runs/test_folder.py::test_wherever_a_change_stops_the_run_is_the_old_or_the_new_one",
-    ),
-    Ablation(
         "runs: damage is noticed",
         "fedstyle_secure/runs/folder.py",
         "if not is_intact:",

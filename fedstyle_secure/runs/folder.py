@@ -153,8 +153,7 @@ def _carry_through(run: Path) -> None:
         return
     try:
         with _held(run, fcntl.LOCK_EX):
-            moved = [path for path in sorted(change.rglob("*")) if path.is_file()]
-            for path in sorted(moved, key=lambda path: path.name == MANIFEST_FILE):  # the manifest comes last
+            for path in [path for path in sorted(change.rglob("*")) if path.is_file()]:
                 target = run / path.relative_to(change)
                 target.parent.mkdir(exist_ok=True)
                 path.rename(target)
