@@ -1778,6 +1778,13 @@ ABLATIONS = (
         "test_end1_a_signal_is_heard_though_a_library_loses_it_and_taking_back_is_not_cut_short",
     ),
     Ablation(
+        "command line: a signal is one whatever a library makes of it",
+        "fedstyle_secure/cli/main.py",
+        "error = error.__context__",
+        "return None",
+        "tests/cli/test_endings.py::test_end1_a_signal_that_a_library_makes_an_error_of_its_own_of_is_still_one",
+    ),
+    Ablation(
         "speaking once: the roster is frozen before the beacon",
         "protocols/speakonce/policy.py",
         "params.frozen_digest == self.frozen_digest,",

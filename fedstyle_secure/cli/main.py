@@ -50,23 +50,25 @@ def main() -> NoReturn:
         code = app(standalone_mode=False, prog_name="fedstyle")
         screen.finish()
         sys.exit(code or 0)
-    except EndedError as error:
+    except (Exception, EndedError) as error:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        _fail(str(error), error.code)
-    except InputError as error:
-        _fail(str(error), 2)
-    except FedStyleError as error:
-        _fail(str(error), 1)
-    except OSError as error:
+        _explain(error)
+
+
+def _explain(error: BaseException) -> NoReturn:
+    if ended := _ended_by(error):
+        _fail(str(ended), ended.code)
+    if isinstance(error, FedStyleError):
+        _fail(str(error), 2 if isinstance(error, InputError) else 1)
+    if isinstance(error, OSError):
         _fail(f"the system refused: {error}", 1)
-    except MemoryError:
+    if isinstance(error, MemoryError):
         _fail("there is not enough memory for this", 1)
-    except Exception as error:
-        if type(error).__module__.split(".")[0] not in {"click", "typer"} or not hasattr(error, "format_message"):
-            raise
-        if message := error.format_message():  # empty where the help was shown instead
-            _fail(message, 2)
-        sys.exit(2)
+    if type(error).__module__.split(".")[0] not in {"click", "typer"} or not hasattr(error, "format_message"):
+        raise error
+    if message := error.format_message():  # empty where the help was shown instead
+        _fail(message, 2)
+    sys.exit(2)
 
 
 def _end(number: int, _frame: FrameType | None) -> NoReturn:
@@ -88,10 +90,14 @@ def _end(number: int, _frame: FrameType | None) -> NoReturn:
 
 
 def _is_unwinding(error: EndedError) -> bool:
-    handled = sys.exception()
-    while handled is not None and handled is not error:
-        handled = handled.__context__
-    return handled is error
+    return _ended_by(sys.exception()) is error
+
+
+def _ended_by(error: BaseException | None) -> EndedError | None:
+    """The signal that `error` is about; a compiled library that is being loaded makes an error of its own of it."""
+    while error is not None and not isinstance(error, EndedError):
+        error = error.__context__
+    return error
 
 
 def _fail(message: str, code: int) -> NoReturn:

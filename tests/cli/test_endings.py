@@ -92,9 +92,9 @@ def test_end1_a_signal_ends_a_start_in_a_sentence(number: int, after: float, art
     os.close(reader)
     os.close(writer)
     word, code = ENDINGS[number]
+    assert "Traceback" not in err
     assert (process.returncode, out) == (code, "")
     assert err.splitlines()[-1] == f"fedstyle: {word}; nothing half-written is left"
-    assert "Traceback" not in err
     assert listing(tmp_path) == {}
 
 
@@ -122,6 +122,28 @@ main()
     word, code = ENDINGS[number]
     assert (done.returncode, done.stdout) == (code, "taken back\n")
     assert done.stderr.splitlines()[-1] == f"fedstyle: {word}; nothing half-written is left"
+
+
+@pytest.mark.parametrize("number", ENDINGS, ids=lambda number: signal.Signals(number).name)
+def test_end1_a_signal_that_a_library_makes_an_error_of_its_own_of_is_still_one(number: int) -> None:
+    program = f"""
+import atexit, os, signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from fedstyle_secure.cli.main import app, main
+@app.command()
+def load() -> None:
+    atexit.register(time.sleep, 0.6)  # what was loaded takes its time to go
+    try:
+        os.kill(os.getpid(), {int(number)})
+        time.sleep(30)
+    except BaseException as error:  # as compiled modules do while they are loaded
+        raise ImportError("initialization failed") from error
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", program, "load"], capture_output=True, text=True, check=False)
+    word, code = ENDINGS[number]
+    assert (done.returncode, done.stdout) == (code, "")
+    assert done.stderr == f"fedstyle: {word}; nothing half-written is left\n"
 
 
 def test_end1_a_terminal_that_goes_away_leaves_nothing(art: Path, tmp_path: Path) -> None:
