@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
+from rich.cells import cell_len
+
 from .html import Child, Html, join, tag
 
 WIDE: Final = 760
@@ -185,8 +187,8 @@ def bound(value: float) -> str:
 
 
 def text_width(content: str) -> float:
-    """About how wide a label is drawn."""
-    return _EM * len(content)
+    """About how wide a label is drawn, in px: an ideogram is two letters wide, a joiner or a lone accent none."""
+    return _EM * cell_len(content)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

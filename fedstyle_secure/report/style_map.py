@@ -88,7 +88,7 @@ def _label(
     order = sorted(range(len(points)), key=lambda i: -np.hypot(points[i][0] - width / 2, points[i][1] - height / 2))
     for index in order:
         x, y = points[index]
-        long = text_width(artists[index]) * 0.92
+        long = text_width(artists[index])
         choices = (
             (x + reach, y + 4, None, x + reach),
             (x - reach, y + 4, "end", x - reach - long),

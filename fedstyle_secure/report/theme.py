@@ -16,7 +16,7 @@ STYLE = """
 * { box-sizing: border-box; }
 html { -webkit-text-size-adjust: 100%; text-size-adjust: 100%; }
 body { margin: 0; background: var(--paper); color: var(--ink); font: 1.0625rem/1.6 var(--serif);
-  font-variant-numeric: oldstyle-nums; text-rendering: optimizeLegibility; }
+  font-variant-numeric: oldstyle-nums; text-rendering: optimizeLegibility; overflow-wrap: anywhere; }
 main { max-width: 68rem; margin: 0 auto; padding: 4.5rem 2.5rem 3rem; }
 p { margin: 0 0 1rem; max-width: 40rem; text-wrap: pretty; }
 h1, h2 { font-weight: 500; text-wrap: balance; }
@@ -109,7 +109,7 @@ tr.by-chance th, tr.by-chance td { color: var(--soft); }
 .query small { font-size: 1em; }
 .answers { display: grid; grid-template-columns: repeat(5, minmax(0, 1fr)); gap: .9rem; counter-reset: rank; }
 .answers li { counter-increment: rank; font: .78rem/1.3 var(--sans); color: var(--soft); display: flex;
-  flex-direction: column; gap: .45rem; overflow-wrap: anywhere; }
+  flex-direction: column; gap: .45rem; }
 .answers .name::before { content: counter(rank) "\\2002"; color: var(--soft); }
 .art { width: 84px; height: 84px; max-width: 100%; object-fit: cover; display: block; aspect-ratio: 1; }
 .query .art { width: 96px; height: 96px; }
@@ -140,14 +140,13 @@ pre { background: var(--raised); padding: 1rem 1.2rem; margin: 0 0 1.2rem; white
   }
 .comparison th[scope=row] { min-width: 11rem; }
 pre.command { padding: .55rem .8rem; font-size: .74rem; line-height: 1.5; color: var(--soft); margin: .4rem 0 1.2rem; }
-pre span { display: inline-block; max-width: 100%; overflow-wrap: anywhere; }
+pre span { display: inline-block; max-width: 100%; }
 details { margin: .6rem 0; }
 summary { cursor: pointer; font: .9rem/1.6 var(--sans); color: var(--accent); }
 .pairs { columns: 2; column-gap: 2.5rem; margin: .6rem 0 1.4rem; font: .86rem/1.4 var(--sans); }
 .pairs > div { display: grid; grid-template-columns: 9.5rem minmax(0, 1fr); padding: .38rem 0; break-inside: avoid;
   border-top: 1px solid var(--faint); }
-.pairs dd { margin: 0; color: var(--soft); overflow-wrap: anywhere; font-variant-numeric: lining-nums tabular-nums;
-  }
+.pairs dd { margin: 0; color: var(--soft); font-variant-numeric: lining-nums tabular-nums; }
 .risks { padding-left: 0; margin: 0; list-style: none; display: grid; gap: .9rem; max-width: 42rem; }
 .risks b { font-weight: 600; }
 @media (max-width: 62rem) {
@@ -181,7 +180,7 @@ summary { cursor: pointer; font: .9rem/1.6 var(--sans); color: var(--accent); }
   .comparison th[scope=row] { text-align: left; padding-left: 0; width: 9rem; min-width: 9rem; position: sticky;
     left: 0; background: var(--paper); }
   .pairs { columns: 1; }
-  .pairs > div { grid-template-columns: 8rem minmax(0, 1fr); }
+  .pairs > div { grid-template-columns: 8.8rem minmax(0, 1fr); }
 }
 @media print {
   :root { --paper: #fff; --raised: #f5f5f5; --ink: #000; --soft: #555; --rule: #bbb; --faint: #e5e5e5;

@@ -15,7 +15,7 @@ from fedstyle_secure.catalogue.index import StyleIndex
 from fedstyle_secure.catalogue.signature import Signature, SignatureSpace
 from fedstyle_secure.errors import InputError
 from fedstyle_secure.report import make_page
-from fedstyle_secure.report.charts import spread
+from fedstyle_secure.report.charts import spread, text_width
 from fedstyle_secure.report.facts import read_facts
 from fedstyle_secure.report.html import join, tag
 from fedstyle_secure.report.ornaments import Ornaments
@@ -443,6 +443,12 @@ def test_the_map_shows_the_two_main_directions():
     places = StyleMap.of(["a", "b", "c", "d"], (positions @ basis + 5).astype(np.float32))
     assert places.share == pytest.approx(1)
     assert np.allclose(np.abs(places.positions), np.abs(positions), atol=1e-5)
+
+
+def test_a_label_is_measured_in_letters_that_are_seen():
+    assert text_width("葛飾北斎") == text_width("eightlet")
+    assert text_width("a\u200cb") == text_width("ab")
+    assert text_width("e\u0301") == text_width("e")
 
 
 def test_a_map_of_equal_signatures_is_one_place():
