@@ -11,6 +11,7 @@ from . import bounds
 from .bounds import Bounds
 from .encoder.device import Device
 from .encoder.spec import LITE0, BackboneSpec
+from .engines.opening import EngineName
 from .errors import InputError
 from .privacy.clipping import Unit
 from .privacy.mechanism import View
@@ -105,6 +106,9 @@ class Settings:
     protocol: Annotated[
         Protocol, "Artists are called together for five rounds, or speak once and a committee of them answers later."
     ] = Protocol.SECAGG
+    engine: Annotated[EngineName, "What moves sealed envelopes between the server and artists; sums are the same."] = (
+        EngineName.MEMORY
+    )
     buckets: Annotated[
         int,
         bounds.BUCKETS,

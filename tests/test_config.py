@@ -216,6 +216,7 @@ def test_settings_survive_a_toml_file(tmp_path):
         "noise": "gaussian",
         "sampling_rate": 1.0,
         "fresh_ledgers": False,
+        "engine": "memory",
     }
     defaults = Settings.from_values(NEEDED)
     assert [name for name in CHANGED if getattr(settings, name) == getattr(defaults, name)] == []

@@ -19,6 +19,7 @@ class MemoryEngine:
         refusals: Further types of error that are refusals.
 
     Attributes:
+        names: Of all mailboxes, in order.
         refusals: What each mailbox that ever refused said last, first refusal first; for the experimenter's eyes, no
             server sees it.
         bytes_to: Bytes put into each mailbox.
@@ -27,6 +28,7 @@ class MemoryEngine:
 
     def __init__(self, mailboxes: Mapping[str, Callable[[bytes], bytes]], refusals: tuple[type[Exception], ...] = ()):
         self._mailboxes = dict(mailboxes)
+        self.names = tuple(self._mailboxes)
         self._refusing: tuple[type[Exception], ...] = (FedStyleError, *refusals)
         self.refusals: dict[str, str] = {}
         self.bytes_to: dict[str, int] = dict.fromkeys(mailboxes, 0)
@@ -41,13 +43,19 @@ class MemoryEngine:
     ) -> Iterator[tuple[str, bytes]]:
         """Deliver each request when the reply before it was taken."""
         for mailbox, request in requests.items():
-            self.bytes_to[mailbox] += len(request)
-            try:
-                reply = self._mailboxes[mailbox](request)
-            except Unreachable:
-                continue
-            except self._refusing as error:
-                self.refusals[mailbox] = str(error)
-                continue
-            self.bytes_from[mailbox] += len(reply)
-            yield mailbox, reply
+            reply = self.answer(mailbox, request)
+            if reply is not None:
+                yield mailbox, reply
+
+    def answer(self, mailbox: str, request: bytes) -> bytes | None:
+        """What a mailbox says to a request; None for nothing. Other engines deliver here what they carried."""
+        self.bytes_to[mailbox] += len(request)
+        try:
+            reply = self._mailboxes[mailbox](request)
+        except Unreachable:
+            return None
+        except self._refusing as error:
+            self.refusals[mailbox] = str(error)
+            return None
+        self.bytes_from[mailbox] += len(reply)
+        return reply

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import as_completed
 from dataclasses import dataclass
 from functools import partial
-from importlib import import_module
 from typing import Any
 
 import torch
 
 from ..config import Settings
 from ..errors import InputError
+from ..extras import load_extra
 from .bench import Bench, Encoded
 from .cells import Cell
 from .experiment import Engine, execute
@@ -92,14 +92,9 @@ def load_ray() -> Any:
     """The optional library.
 
     Raises:
-        InputError: It is not installed.
+        InputError: It is not installed, or of a version that was not tried.
     """
-    try:
-        return import_module("ray")
-    except ImportError as error:
-        raise InputError(
-            "--engine ray needs the optional extra: pip install 'fedstyle-secure[ray]', or use --engine local"
-        ) from error
+    return load_extra("ray", "ray", option="--engine ray")
 
 
 _benches: dict[tuple[Settings, Encoded], Bench] = {}

@@ -39,13 +39,14 @@ from ..encoder.opening import open_encoder, open_weights
 from ..encoder.spec import SMALL
 from ..encoder.whitening import Space, Whitening
 from ..engines.memory import MemoryEngine
+from ..engines.opening import ensure_engine, open_engine, window_of
 from ..names import told_apart
 from ..privacy.ledger import Ledger
 from ..privacy.releases import Release
 from ..report import make_page
 from ..server.checkpoint import Checkpoint
 from ..server.foundation import Foundation
-from ..server.iterations import run
+from ..server.iterations import Windows, run
 from ..training.codebook import OUTPUTS as OUTPUTS  # noqa: PLC0414  (whoever plans a run gets it from here)
 from ..training.codebook import Codebook, new_codebook
 from .agreement import agree
@@ -91,11 +92,12 @@ def train(settings: Settings, *, command: str = "", progress: Progress | None = 
         The summary, as written to ``summary.json``.
 
     Raises:
-        InputError: The artworks or settings cannot make a run; nothing was written.
+        InputError: The artworks or settings cannot make a run, or an extra is missing; nothing was written.
         PrivacyError: The budget cannot be kept; nothing was written.
         FedStyleError: No session completed, or the disk failed; nothing was written.
     """
     progress = progress or Silent()
+    ensure_engine(settings.engine)
     wanted = settings.transcripts
     kept = nullcontext() if wanted is None else whole_or_nothing(wanted, option="--transcripts")
     with kept as transcripts, whole_or_nothing(settings.out) as folder:
@@ -294,7 +296,7 @@ def walk(
 def _iterate(
     prepared: Prepared, ledgers: Mapping[str, Ledger], transcripts: Path | None, progress: Progress
 ) -> Trained:
-    """Enrol the artists and run all iterations through the embedded engine."""
+    """Enrol the artists and run all iterations through an engine."""
     settings, cohort = prepared.settings, prepared.budget.cohort
     start = first_model(prepared)
     platform = Ed25519PrivateKey.generate()
@@ -306,7 +308,7 @@ def _iterate(
         seed=derive_seed(settings.seed, "drop"),
         ahead=0 if beacon is None else 1,
     )
-    engine = MemoryEngine(
+    mailboxes = MemoryEngine(
         {
             f"{name}/announcement": _mailbox(artist, artist.receive_announcement, Purpose.ANNOUNCEMENT)
             for name, artist in artists.items()
@@ -322,27 +324,30 @@ def _iterate(
         for artist in artists.values():
             artist.release_prototype(start, mechanism)
     public = [features.views for features in prepared.public.values()]
-    loop = run(
-        checkpoint=Checkpoint(model=start, alignment=Foundation(model=start, public=public).alignment()),
-        cohort=cohort,
-        anchors_digest=prepared.codebook.digest,
-        agreed=NO_LOG,
-        identity=platform,
-        identities=[artist.enrolment.identity.public_key().public_bytes_raw() for artist in artists.values()],
-        engine=engine,
-        artists=list(artists),
-        on_session=dropouts.next_session,
-        transcripts=transcripts,
-        speaking=None if beacon is None else Speaking(beacon=beacon, opening=_half_a_day),
-    )
+    window = window_of(settings.engine)
     outcomes, begun = [], perf_counter()
-    with progress.stage("Training iterations", len(cohort.multipliers)) as advance:
-        for outcome in loop:
-            outcomes.append(outcome)
-            advance(1)
+    with open_engine(settings.engine, mailboxes) as engine:
+        loop = run(
+            checkpoint=Checkpoint(model=start, alignment=Foundation(model=start, public=public).alignment()),
+            cohort=cohort,
+            anchors_digest=prepared.codebook.digest,
+            agreed=NO_LOG,
+            identity=platform,
+            identities=[artist.enrolment.identity.public_key().public_bytes_raw() for artist in artists.values()],
+            engine=engine,
+            artists=list(artists),
+            on_session=dropouts.next_session,
+            windows=Windows(announcement=window, round=window),
+            transcripts=transcripts,
+            speaking=None if beacon is None else Speaking(beacon=beacon, opening=_half_a_day),
+        )
+        with progress.stage("Training iterations", len(cohort.multipliers)) as advance:
+            for outcome in loop:
+                outcomes.append(outcome)
+                advance(1)
     training = sum(artist.training_seconds for artist in artists.values())
     prepared.seconds.update({"training": training, "aggregation": perf_counter() - begun - training})
-    return Trained(start=start, outcomes=outcomes, artists=artists, engine=engine)
+    return Trained(start=start, outcomes=outcomes, artists=artists, engine=mailboxes)
 
 
 def _half_a_day(session: int) -> Opening:

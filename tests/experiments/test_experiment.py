@@ -4,6 +4,7 @@ import json
 import math
 import sys
 from dataclasses import replace
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from PIL import Image
 from pyarrow import parquet
 
+from fedstyle_secure import extras
 from fedstyle_secure.artworks.artwork import Gallery, Portfolio
 from fedstyle_secure.config import Settings, Split
 from fedstyle_secure.errors import InputError, PrivacyError
@@ -332,13 +334,17 @@ def test_rows_pair_seeds_and_spread_over_them() -> None:
 
 def test_engines_are_named_and_ray_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(choose_engine("local", 1), Serial)
-    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.setattr(extras, "version", _missing)
     with pytest.raises(InputError, match=r"pip install 'fedstyle-secure\[ray\]'"):
         choose_engine("ray", 2)
     with pytest.raises(InputError, match="local or ray"):
         choose_engine("cluster", 2)
     with pytest.raises(InputError, match="--jobs"):
         choose_engine("local", 0)
+
+
+def _missing(name: str) -> str:
+    raise PackageNotFoundError(name)
 
 
 class FakeRay:
@@ -375,6 +381,7 @@ class FakeRay:
 def test_cells_on_a_cluster_are_the_cells_here(art: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ray = FakeRay()
     monkeypatch.setitem(sys.modules, "ray", ray)
+    monkeypatch.setattr(extras, "version", lambda _name: "2.60.0")
     common, grid = settings(art, tmp_path / "out"), [Cell(method="no-training", seed=seed) for seed in range(2)]
     found = run_experiment(common, grid, split=None, engine=choose_engine("ray", 2))
     here = run_experiment(replace(common, out=tmp_path / "here"), grid, split=None, engine=Serial())
