@@ -7,11 +7,11 @@ STAMP := $(VENV)/.installed
 # This pair fits together; other versions within pyproject's ranges work too.
 TORCH := torch==2.14.1 torchvision==0.29.1
 
-.PHONY: help demo platform test check threats mutants vectors bench docs clean
+.PHONY: help demo platform test test-browser check threats mutants vectors bench docs clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
-	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 $(STAMP): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -28,6 +28,9 @@ platform: $(STAMP) ## A platform and eight artists over TLS on this machine, unt
 
 test: $(STAMP) ## Run the fast tests
 	$(BIN)/python -m pytest -n 2
+
+test-browser: $(STAMP) ## Look at all pages with the Chromium of this machine
+	$(BIN)/python -m pytest -m "browser and not slow" tests/browser
 
 check: $(STAMP) ## Lint, types, import rules, generated docs, and the tests against the built wheel
 	$(BIN)/ruff check .

@@ -7,14 +7,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..privacy.sizing import Mode
-from ..report.charts import Bar, both_widths, bound, draw_bars, percentage
+from ..report.charts import Bar, bound, draw_bars, percentage
 from ..report.curves import Axis, Point, Series, draw_confusion, draw_curves
-from ..report.html import Html, join, tag
-from ..report.ornaments import Ornaments
 from ..report.page import render_document
-from ..report.results import paragraph, scientific, section
-from ..report.style_map import MIN_ARTISTS, StyleMap
+from ..report.results import scientific
 from ..training.baselines import BASELINES
+from ..web.html import Html, join, tag
+from ..web.layout import paragraph, section
+from ..web.ornaments import Ornaments
+from ..web.style_map import MIN_ARTISTS, StyleMap
+from ..web.svg import both_widths
 from .cells import FEDSTYLE
 from .rivals import RESIDUAL
 from .statistics import BOUGHT, Row, Spread, tabulate

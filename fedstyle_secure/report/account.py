@@ -7,10 +7,12 @@ from dataclasses import asdict
 from ..names import told_apart
 from ..privacy.mechanism import View
 from ..privacy.promises import Promises
-from .charts import Line, both_widths, bound, draw_lines, draw_shares
+from ..web.html import Html, join, tag
+from ..web.layout import paragraph, section
+from ..web.svg import both_widths
+from .charts import Line, bound, draw_lines, draw_shares
 from .facts import VIEWS, Facts, Privacy
-from .html import Html, join, tag
-from .results import paragraph, scientific, section
+from .results import scientific
 
 _VIEW_NAMES = {"aggregate": "aggregate", "local": "local", "worst_case": "worst case"}
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")

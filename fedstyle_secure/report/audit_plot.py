@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from statistics import NormalDist
 from typing import Any, Final
 
-from .charts import bound, text
-from .html import Html, join, tag
+from ..web.html import Html, join, tag
+from ..web.svg import text
+from .charts import bound
 
 _NORMAL: Final = NormalDist()
 _REACH: Final = 3.3  # of the scales, in standard deviations

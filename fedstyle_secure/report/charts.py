@@ -6,18 +6,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from rich.cells import cell_len
-
-from .html import Child, Html, join, tag
-
-WIDE: Final = 760
-NARROW: Final = 340
+from ..web.html import Html, join, tag
+from ..web.svg import WIDE, svg, text, text_width
 
 _LOG_RATIO: Final = 12
 """Values further apart than this are drawn on a logarithmic scale."""
 
 _LINE: Final = 16  # height of a line of text
-_EM: Final = 6.6  # mean width of a letter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,28 +32,6 @@ class Line:
     label: str
     values: Sequence[float]
     kind: str
-
-
-def both_widths(draw: Callable[[int], Html], caption: Child) -> Html:
-    """A figure with the drawing for wide and for narrow pages, of which a page shows one."""
-    return tag(
-        "figure",
-        tag("div", draw(WIDE), class_="wide"),
-        tag("div", draw(NARROW), class_="narrow"),
-        tag("figcaption", caption),
-    )
-
-
-def svg(width: float, height: float, label: str, *children: Html | None) -> Html:
-    """A drawing of fixed size that a screen reader announces as `label`."""
-    return tag(
-        "svg", *children, viewBox=f"0 0 {width:g} {height:g}", width=width, height=height, role="img", aria_label=label
-    )
-
-
-def text(x: float, y: float, content: str, class_: str = "label", anchor: str | None = None) -> Html:
-    """A line of text with its baseline at y."""
-    return tag("text", content, x=x, y=y, class_=class_, text_anchor=anchor)
 
 
 def draw_bars(bars: Sequence[Bar], chance: float, width: int, label: str) -> Html:
@@ -184,11 +157,6 @@ def bound(value: float) -> str:
     if math.isinf(value):
         return "∞"
     return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:,.0f}"
-
-
-def text_width(content: str) -> float:
-    """About how wide a label is drawn, in px: an ideogram is two letters wide, a joiner or a lone accent none."""
-    return _EM * cell_len(content)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

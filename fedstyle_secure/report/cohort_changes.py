@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from ..web.html import Html
+from ..web.layout import paragraph, section, table
 from .charts import bound, percentage
-from .html import Html
-from .results import counted, paragraph, section, table
+from .results import counted
 from .study import row, spread_of, study_page
 
 _NAMES: Final = {

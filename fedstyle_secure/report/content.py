@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from .charts import Bar, both_widths, draw_bars, percentage
-from .html import Html
-from .results import paragraph, section, table
+from ..web.html import Html
+from ..web.layout import paragraph, section, table
+from ..web.svg import both_widths
+from .charts import Bar, draw_bars, percentage
 from .study import row, study_page
 
 _NAMES: Final = {

@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from .charts import WIDE, percentage, spread, svg, text, text_width
-from .html import Html, join, tag
+from ..web.html import Html, join, tag
+from ..web.svg import WIDE, svg, text, text_width
+from .charts import percentage, spread
 
 _LINE: Final = 16  # height of a line of text
 _LEFT: Final = 46.0  # for the vertical scale

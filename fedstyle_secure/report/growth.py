@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from ..web.html import Html, join, tag
+from ..web.layout import paragraph, section, table
+from ..web.svg import WIDE, both_widths, text
 from ..writing import write_whole
-from .charts import WIDE, both_widths, bound, percentage, spread, text
-from .html import Html, join, tag
-from .results import paragraph, section, table
+from .charts import bound, percentage, spread
 from .study import points, row, spread_of, study_page
 
 REPORT_FILE, PICTURE_FILE = "report.html", "growth.svg"

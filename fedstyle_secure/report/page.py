@@ -12,14 +12,14 @@ from typing import Final
 import numpy as np
 
 from ..catalogue.index import StyleIndex
+from ..web.files import THEME
+from ..web.html import Html, join, tag
+from ..web.ornaments import Ornaments
+from ..web.style_map import MIN_ARTISTS, StyleMap
 from .account import costs, reproduction, residual_risks, spending
 from .facts import Facts
-from .html import Html, join, tag
-from .ornaments import Ornaments
 from .pictures import read_pictures
 from .results import Pictures, headline, retrieval, searches, style_space
-from .style_map import MIN_ARTISTS, StyleMap
-from .theme import STYLE
 
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
@@ -59,6 +59,11 @@ def render(facts: Facts, index: StyleIndex | None, pictures: Pictures) -> Html:
     return render_document(title, ornaments, chapters)
 
 
+def _style() -> Html:
+    """Styles of all pages, and those of reports."""
+    return join(*(Html(path.read_text(encoding="utf-8")) for path in (*THEME, Path(__file__).parent / "report.css")))
+
+
 def render_document(title: str, ornaments: Ornaments, chapters: Sequence[Html | None]) -> Html:
     """A self-contained page of chapters, with the ornaments they drew (REP-1)."""
     head = tag(
@@ -68,7 +73,7 @@ def render_document(title: str, ornaments: Ornaments, chapters: Sequence[Html | 
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("meta", name="referrer", content="no-referrer"),
         tag("title", title),
-        tag("style", Html(STYLE)),
+        tag("style", _style()),
     )
     body = tag("body", ornaments.definitions(), tag("main", *chapters))
     return join(Html("<!doctype html>\n"), tag("html", head, body, lang="en"), Html("\n"))

@@ -3,32 +3,18 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
-from .charts import Bar, both_widths, bound, draw_bars, percentage
+from ..web.html import Child, Html, join, tag
+from ..web.layout import paragraph, section, table
+from ..web.ornaments import Ornaments
+from ..web.style_map import StyleMap
+from ..web.svg import both_widths
+from .charts import Bar, bound, draw_bars, percentage
 from .facts import Example, Facts, Measured, Privacy, Scores
-from .html import Child, Html, join, tag
-from .ornaments import Ornaments
-from .style_map import StyleMap
 
 Pictures = Mapping[str, tuple[str, str]]
 """Data URIs of two pictures for each artist: one to ask with, one to answer with."""
 
 _MINUS, _TIMES = "\N{MINUS SIGN}", "\N{MULTIPLICATION SIGN}"
-
-
-def section(title: str, *children: Child) -> Html:
-    """A chapter of the page."""
-    return tag("section", tag("h2", title), tag("div", *children, class_="body"))
-
-
-def paragraph(*children: Child, class_: str | None = None) -> Html:
-    """Running text."""
-    return tag("p", *children, class_=class_)
-
-
-def table(head: Sequence[str], rows: Sequence[Html]) -> Html:
-    """A table that scrolls sideways rather than break the page."""
-    header = tag("tr", *(tag("th", name, scope="col") for name in head))
-    return tag("div", tag("table", tag("thead", header), tag("tbody", *rows)), class_="scroll")
 
 
 def headline(facts: Facts) -> Html:

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .html import Child, Html, tag
-from .ornaments import Ornaments
+from ..web.html import Child, Html, tag
+from ..web.layout import paragraph, section
+from ..web.ornaments import Ornaments
 from .page import render_document
-from .results import paragraph, section
 
 
 def study_page(*, name: str, claim: str, lead: str, sections: Sequence[Html], command: str) -> Html:

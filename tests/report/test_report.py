@@ -17,9 +17,9 @@ from fedstyle_secure.errors import InputError
 from fedstyle_secure.report import make_page
 from fedstyle_secure.report.charts import spread, text_width
 from fedstyle_secure.report.facts import read_facts
-from fedstyle_secure.report.html import join, tag
-from fedstyle_secure.report.ornaments import Ornaments
-from fedstyle_secure.report.style_map import StyleMap
+from fedstyle_secure.web.html import join, tag
+from fedstyle_secure.web.ornaments import Ornaments
+from fedstyle_secure.web.style_map import StyleMap
 
 NAMES = [
     "<script>alert(1)</script>",

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .charts import WIDE, svg, text, text_width
 from .html import Html, join, tag
 from .ornaments import Ornaments
+from .svg import WIDE, svg, text, text_width
 
 MIN_ARTISTS = 3
 """Fewer signatures do not span a plane."""

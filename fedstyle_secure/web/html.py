@@ -1,6 +1,6 @@
 """Building HTML and SVG from values: text becomes markup in one place, and is escaped there.
 
-HTM-1  Everything that is not `Html` is escaped; only `tag`, `join` and constants of this package make `Html`.
+HTM-1  Everything that is not `Html` is escaped; only `tag`, `join` and constants of the code make `Html`.
 """
 
 from html import escape
@@ -15,7 +15,7 @@ class Html(str):
 Child = str | float | None
 """What an element may contain: `Html` as it is, other text escaped, numbers to two decimals, None not at all."""
 
-_EMPTY = frozenset({"meta", "img", "br", "wbr", "circle", "line", "path", "rect", "use"})
+_EMPTY = frozenset({"meta", "link", "input", "img", "br", "wbr", "circle", "line", "path", "rect", "use"})
 
 
 def tag(name: str, /, *children: Child, **attributes: Child) -> Html:

@@ -1,0 +1,61 @@
+"""Files that pages are made of: style sheets and scripts, shipped with the package, served under unchanging names.
+
+FIL-1  What is served is what was shipped: names are looked up in a table that is made at start, never on disk.
+"""
+
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from ..errors import InputError
+from .answers import Answer
+
+ASSETS: Final = "/assets/"
+_KINDS: Final = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+_FOR_EVER: Final = "public, max-age=31536000, immutable"
+
+THEME: Final = (Path(__file__).parent / "theme.css",)
+"""The style sheet that every page has."""
+
+
+class Assets:
+    """Files of pages; each is served under a path that holds a digest of all of them, and so may be kept for ever.
+
+    Scripts may import each other by their relative names, since all of them move together.
+
+    Args:
+        paths: Files, told apart by their names.
+
+    Raises:
+        InputError: Two have one name, or one is of a kind that pages have no use for.
+    """
+
+    def __init__(self, paths: tuple[Path, ...]) -> None:
+        files = {path.name: path.read_bytes() for path in paths}
+        if len(files) != len(paths) or any(path.suffix not in _KINDS for path in paths):
+            raise InputError(f"files of pages have names of their own that end in {', '.join(_KINDS)}")
+        self.digests: Mapping[str, bytes] = MappingProxyType(
+            {name: sha256(content).digest() for name, content in sorted(files.items())}
+        )
+        together = sha256(b"".join(name.encode() + b"\0" + digest for name, digest in self.digests.items()))
+        self._folder = f"{ASSETS}{together.hexdigest()[:32]}/"
+        self._files = files
+
+    def path(self, name: str) -> str:
+        """Where a file is served."""
+        if name not in self._files:
+            raise KeyError(name)
+        return self._folder + name
+
+    def answer(self, path: str) -> Answer | None:
+        """The file under a path; None where there is none (FIL-1)."""
+        name = path.removeprefix(self._folder)
+        if name == path or name not in self._files:
+            return None
+        return Answer(self._files[name], _KINDS[Path(name).suffix], caching=_FOR_EVER)
