@@ -2,12 +2,13 @@
 
 PYTHON ?= python3
 VENV := .venv
+ENVIRONMENT ?= $(VENV)
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # This pair fits together; other versions within pyproject's ranges work too.
 TORCH := torch==2.14.1 torchvision==0.29.1
 
-.PHONY: help demo platform test test-browser check threats mutants vectors bench docs clean
+.PHONY: help demo platform test test-browser check threats mutants vectors bench docs sbom clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -57,6 +58,10 @@ bench: $(STAMP) ## Measure against a limit taken in the same run, then 100 to 10
 
 docs: $(STAMP) ## Regenerate what is generated in docs/
 	$(BIN)/python -m tests.documents
+
+sbom: $(STAMP) ## List all that is installed, as CycloneDX in build/sbom.json (ENVIRONMENT=DIR: of a machine that serves)
+	@mkdir -p build
+	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-format JSON --output-file build/sbom.json $(ENVIRONMENT)
 
 clean: ## Remove what was built, but not the virtual environment
 	rm -rf build dist mutants *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -59,7 +59,7 @@ class Line:
 
     Args:
         address: ``https://HOST:PORT``.
-        certificates: The only authority that is trusted, PEM.
+        certificates: The only authority that is trusted, PEM; empty for those of the web.
         on_trouble: Is told, in a sentence, when the platform cannot be reached, and when it can again.
         sleep: Waits so many seconds.
         random: Bytes from the operating system, for waits that do not fall together.

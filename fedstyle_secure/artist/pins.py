@@ -19,7 +19,7 @@ class PlatformPins:
 
     Attributes:
         address: ``https://HOST:PORT``.
-        certificates: Of the only authority that is trusted, PEM.
+        certificates: Of the only authority that is trusted, PEM; empty for those of the web.
         platform_key: Its Ed25519 public key, 32 bytes.
         log_key: The log's, 32 bytes.
         identity: The artist's own public key, 32 bytes.

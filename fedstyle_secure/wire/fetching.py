@@ -5,7 +5,6 @@ FET-2  No more is read than a page may have, and nothing is waited for without a
 """
 
 import http.client
-import ssl
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -43,9 +42,7 @@ class Fetcher:
         if not self._host or not (parts.scheme == "https" or (parts.scheme == "http" and self._host in _LOOPBACK)):
             raise InputError(f"{shown(address)[:80]} is no address of a platform, which begins with https://")
         self._address = address
-        self._context = None
-        if parts.scheme == "https":
-            self._context = client_context(certificates) if certificates else ssl.create_default_context()
+        self._context = client_context(certificates) if parts.scheme == "https" else None
 
     def get(self, path: str) -> bytes:
         """The body of a page.

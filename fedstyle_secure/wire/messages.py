@@ -407,7 +407,7 @@ class Invitation(Body):
 
     Attributes:
         address: ``https://HOST:PORT`` of the platform.
-        certificates: Certificate of the authority that an agent trusts, and no other; PEM.
+        certificates: Certificate of the authority that an agent trusts, and no other, PEM; empty for those of the web.
         platform_key: The platform's Ed25519 public key, 32 bytes.
         log_key: The log's Ed25519 public key, 32 bytes.
         log_origin: The log's name in its checkpoints.

@@ -1,7 +1,8 @@
 """The channel: an authority of the platform's own, its server certificate, and agents that trust it alone.
 
 TLS-1  An agent trusts the authority of its invitation and nobody else: not the machine's own list, not an older
-       version of TLS than 1.3, not a certificate for another host.
+       version of TLS than 1.3, not a certificate for another host. Only an invitation that names no authority, of a
+       platform behind a proxy, leaves it to the machine's list who stands before the platform.
 """
 
 import ssl
@@ -95,13 +96,16 @@ def client_context(certificates: str) -> ssl.SSLContext:
     """What an agent connects with (TLS-1).
 
     Args:
-        certificates: The authority of its invitation, PEM.
+        certificates: The authority of its invitation, PEM; empty for those of the web, which this machine knows.
 
     Raises:
         InputError: They are none.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # checks the host, loads no authority
     context.minimum_version = ssl.TLSVersion.TLSv1_3
+    if not certificates:
+        context.load_default_certs()
+        return context
     try:
         context.load_verify_locations(cadata=certificates)
     except (ssl.SSLError, ValueError) as error:

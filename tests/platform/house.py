@@ -71,8 +71,11 @@ class House:
         return envelope.seal(artist_key(index))
 
     def join(self, index: int, invitation: Invitation, *, name: str | None = None) -> Heard:
+        return self.door.post(Route.JOIN, self.join_letter(index, invitation, name=name))
+
+    def join_letter(self, index: int, invitation: Invitation, *, name: str | None = None) -> bytes:
         body = Join(token=invitation.token, name=name or f"Artist {index}", link=None, terms=STATEMENT)
-        return self.door.post(Route.JOIN, self.seal(index, body.encode(), Purpose.JOIN))
+        return self.seal(index, body.encode(), Purpose.JOIN)
 
     def welcome(self, index: int) -> None:
         assert self.join(index, self.invite(f"artist {index}")).status == 200

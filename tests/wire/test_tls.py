@@ -68,6 +68,17 @@ def test_tls1_nobody_of_the_machines_own_list_is_trusted(tmp_path):
     assert len(tls.client_context(pem).get_ca_certs()) == 1
 
 
+def test_tls1_only_who_names_no_authority_leaves_it_to_the_machines_list(tmp_path, monkeypatch):
+    paths, pem = made(tmp_path / "one")
+    (tmp_path / "list.pem").write_text(pem)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "list.pem"))
+    assert greeted(paths, tls.client_context(""), "127.0.0.1") == b"hello"
+    with pytest.raises(ssl.SSLCertVerificationError):
+        greeted(paths, tls.client_context(made(tmp_path / "two")[1]), "127.0.0.1")
+    with pytest.raises(ssl.SSLCertVerificationError):
+        greeted(paths, tls.client_context(""), "elsewhere.example")
+
+
 def test_tls1_older_versions_are_not_spoken(tmp_path):
     paths, pem = made(tmp_path / "one")
     context = tls.client_context(pem)
