@@ -221,7 +221,6 @@ def _is_entered(roster: tuple[bytes, ...]) -> bool:
         checkpoint=_note(leaves),
         since=ENTRIES,
         consistency=tree.prove_growth(ENTRIES, len(tree)),
-        salt=_SALT,
         roster_place=roster_place,
         training_place=training_place,
     )
@@ -249,6 +248,7 @@ def _facts(roster: tuple[bytes, ...]) -> Facts:
         number=1,
         generation=1,
         roster=roster,
+        salt=_SALT,
         plan=plan,
         asked=Asked(aggregate=8.0, local=None, worst_case=None, delta=1e-5),
         prototype=make_mechanism(),

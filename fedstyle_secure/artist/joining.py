@@ -142,9 +142,10 @@ def statement(terms: StandingTerms) -> Statement:
         delta=terms.delta,
         iteration_epsilon=terms.iteration_epsilon,
         corrupt=terms.accomplices,
+        corrupt_share=terms.accomplices_share,
         min_cohort=terms.min_cohort,
         min_survivors=terms.min_cohort,
         sampling_rate=terms.sampling_rate,
         max_artworks=terms.max_artworks,
-        architectures=(),
+        encoders=terms.encoders,
     )

@@ -75,7 +75,7 @@ def start(
                 canonical.decode(Statement, data)
                 for data in statements_of(connection, list(active_identities(connection)))
             ]
-            agreed = stated(everybody) | own
+            agreed = stated(everybody, Foundation.decode(laid).model.encoder) | own
             proposal = propose_roster(connection, Settings.from_values(_NOT_LOOKED_AT | agreed).min_cohort)
         clients = len(proposal.members)
         settings = Settings.from_values(_NOT_LOOKED_AT | {"corrupt": least_corrupt(everybody, clients)} | agreed)

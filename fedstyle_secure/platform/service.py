@@ -17,6 +17,7 @@ from .gateway.limits import Rate
 from .gateway.log import log_routes
 from .gateway.mailboxes import Bell, Mailboxes, mailbox_routes
 from .gateway.receiving import Reception
+from .gateway.trainings import training_routes
 from .logbook import Logbook
 from .metrics import Metrics
 from .settings import PlatformFolder, Settings
@@ -129,6 +130,7 @@ def _assemble(
             mailbox_routes(Mailboxes(database, writer, reception, bell, poll_seconds=poll_seconds)),
             desk_routes(desk),
             log_routes(logbook),
+            training_routes(database),
             catalogue_routes(Catalogue(database, logbook, signer), pins),
         ],
         database=database,

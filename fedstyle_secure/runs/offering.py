@@ -18,17 +18,23 @@ from ..wire.messages import Asked, Plan, Statement
 from .budget import plan_budget
 
 
-def stated(statements: Sequence[Statement]) -> dict[str, Any]:
+def stated(statements: Sequence[Statement], encoder: str) -> dict[str, Any]:
     """Settings of a training that all artists agree to, as far as their terms say.
 
     Args:
         statements: Of all artists on the roster who are still there.
+        encoder: The platform's.
 
     Raises:
-        InputError: There is none, or they insist on what excludes each other.
+        InputError: There is none, or they insist on what excludes each other, or on another encoder.
     """
     if not statements:
         raise InputError("nobody stated any terms: invite artists first")
+    unwilling = sum(encoder not in each.encoders for each in statements)
+    if unwilling:
+        raise InputError(
+            f"{unwilling} of {len(statements)} artists do not agree to the encoder {encoder}: ask them why"
+        )
     agreed: dict[str, Any] = {}
     for name, values in (
         ("privacy", {each.mode for each in statements}),
@@ -50,7 +56,7 @@ def stated(statements: Sequence[Statement]) -> dict[str, Any]:
 
 def least_corrupt(statements: Sequence[Statement], clients: int) -> int:
     """Accomplices that all artists on a roster of this size are content with."""
-    return max(1, math.ceil(clients / 10), *(each.corrupt for each in statements))
+    return max(each.least_corrupt(clients) for each in statements)
 
 
 def draft_training(

@@ -6,6 +6,7 @@ OFF-1  An offer is entered into only on a checkpoint that grew out of what this 
        offered roster and training stand: a roster or a training that others are shown otherwise is another log.
 """
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
@@ -72,6 +73,7 @@ _SIZES: Final = {
     "model": DIGEST_BYTES,
     "training": DIGEST_BYTES,
     "signature_space": DIGEST_BYTES,
+    "commitment": DIGEST_BYTES,
     "identity": KEY_BYTES,
     "platform_key": KEY_BYTES,
     "log_key": KEY_BYTES,
@@ -91,11 +93,15 @@ class Statement:
         delta: At which epsilon is stated.
         iteration_epsilon: Most that one session may cost; None for no bound.
         corrupt: Accomplices that noise must be sized for, at least.
+        corrupt_share: The same as a part of the roster; the larger of both counts.
         min_cohort: Fewest artists in a cohort.
         min_survivors: Fewest artists in a sum.
         sampling_rate: Probability with which an artwork takes part in an iteration.
         max_artworks: The bound that the artist keeps to.
-        architectures: Digests of the model architectures it agrees to train.
+        encoders: Networks that it agrees to look at its artworks with, each as ``name@digest of its weights``.
+
+    Raises:
+        InputError: It agrees to no network, or a part is no part.
     """
 
     mode: Mode
@@ -104,11 +110,20 @@ class Statement:
     delta: float
     iteration_epsilon: float | None
     corrupt: int
+    corrupt_share: float
     min_cohort: int
     min_survivors: int
     sampling_rate: float
     max_artworks: int
-    architectures: tuple[bytes, ...]
+    encoders: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        _require(len(self.encoders) > 0, "terms agree to at least one encoder")
+        _require(0 <= self.corrupt_share < 1, "accomplices are a part of the roster, 0 or more and less than 1")
+
+    def least_corrupt(self, roster: int) -> int:
+        """Accomplices that noise must be sized for among so many artists."""
+        return max(self.corrupt, math.ceil(self.corrupt_share * roster))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,13 +220,12 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts(Body):
-    """What a training is; its digest is the SHA-256 of these bytes, and bound into each of its sessions.
+class _Training(Body):
+    """What its artists and anybody else may know alike of a training.
 
     Attributes:
         number: Of the training, rising.
         generation: Number of the roster's generation.
-        roster: Identities in order, 32 bytes each, distinct.
         plan: How it is protected.
         asked: What it costs.
         prototype: The release that an artist makes before the first iteration.
@@ -223,10 +237,8 @@ class Facts(Body):
         round_seconds: How long a round of a session may be answered.
     """
 
-    PURPOSE = Purpose.OFFER
     number: int
     generation: int
-    roster: tuple[bytes, ...]
     plan: Plan
     asked: Asked
     prototype: Mechanism
@@ -241,15 +253,56 @@ class Facts(Body):
         Body.__post_init__(self)
         for number in (self.number, self.generation, self.announcement_seconds, self.round_seconds):
             _require(1 <= number < _NUMBERS_END, "an offer's numbers are 1 to 2^32 - 1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublicFacts(_Training):
+    """What a training is, without who is in it; served to anybody under its digest.
+
+    Attributes:
+        members: How many are on the roster.
+        commitment: To the roster, as the log enters its generation, 32 bytes.
+    """
+
+    members: int
+    commitment: bytes
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of the encoding, 32 bytes: the training's name, in the log and in each of its sessions."""
+        return sha256(self.encode()).digest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts(_Training):
+    """What a training is, for its members.
+
+    Attributes:
+        roster: Identities in order, 32 bytes each, distinct.
+        salt: Under which the log commits to the roster, 32 bytes; for its members alone.
+    """
+
+    PURPOSE = Purpose.OFFER
+    roster: tuple[bytes, ...]
+    salt: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        _Training.__post_init__(self)
         _require(2 <= len(self.roster) <= MAX_ROSTER, f"a roster has 2 to {MAX_ROSTER} identities")
         _require(len(set(self.roster)) == len(self.roster), "a roster's identities are distinct")
         for identity in self.roster:
             require_size("an identity", identity, KEY_BYTES)
 
     @property
+    def public(self) -> PublicFacts:
+        """What anybody may know: the roster is a commitment."""
+        shared = {item.name: getattr(self, item.name) for item in fields(_Training)}
+        return PublicFacts(**shared, members=len(self.roster), commitment=commit_roster(self.roster, self.salt))
+
+    @property
     def digest(self) -> bytes:
-        """SHA-256 of the encoding, 32 bytes: the training's name."""
-        return sha256(self.encode()).digest()
+        """Of what is public, 32 bytes: the training's name."""
+        return self.public.digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,7 +314,6 @@ class Offer(Body):
         checkpoint: The log's newest, as its signed note; all sessions of the training stand on it.
         since: Size of the log from which `consistency` proves that the checkpoint's grew; 0 for from nothing.
         consistency: The proof, 32 bytes each.
-        salt: Under which the log commits to the roster, 32 bytes; for its members alone.
         roster_place: Where the log enters the roster's generation.
         training_place: Where it enters the training.
     """
@@ -271,7 +323,6 @@ class Offer(Body):
     checkpoint: bytes
     since: int
     consistency: tuple[bytes, ...]
-    salt: bytes = field(repr=False)
     roster_place: Place
     training_place: Place
 
@@ -297,9 +348,8 @@ class Offer(Body):
             ProofError: Roster or training do not stand in it.
         """
         taken = watch.take(self.checkpoint, self.consistency if consistency is None else consistency)
-        facts = self.facts
-        commitment = commit_roster(facts.roster, self.salt)
-        roster = Generation(number=facts.generation, members=len(facts.roster), commitment=commitment)
+        facts = self.facts.public
+        roster = Generation(number=facts.generation, members=facts.members, commitment=facts.commitment)
         taken.check(roster, self.roster_place)
         taken.check(Training(digest=facts.digest, generation=facts.generation), self.training_place)
         return taken, Agreed(training_digest=facts.digest, checkpoint_digest=taken.newest.digest)

@@ -50,6 +50,7 @@ class Route(StrEnum):
     CATALOGUE = "/v1/catalogue"
     FILES = "/v1/files/{sha256}"
     TRAININGS = "/v1/trainings/{digest}"
+    """What a training is, as its digest says: a `PublicFacts`."""
     PINS = "/v1/pins"
     """Address, keys and the log's name, as the platform says them of itself; better had from somebody one trusts."""
     CHECKPOINT = "/v1/log/checkpoint"

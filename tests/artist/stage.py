@@ -116,6 +116,7 @@ class Stage:
             "number": 1,
             "generation": 1,
             "roster": (*OTHERS, public(home.identity)),
+            "salt": SALT,
             "plan": plan_,
             "asked": Asked(aggregate=6.0, local=None, worst_case=None, delta=1e-5),
             "prototype": alone("prototype", D),
@@ -142,7 +143,6 @@ class Stage:
             checkpoint=self.note(),
             since=since,
             consistency=self.tree.prove_growth(since, size) if since else (),
-            salt=SALT,
             roster_place=roster,
             training_place=training,
         )

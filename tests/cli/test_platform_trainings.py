@@ -18,7 +18,7 @@ from tests.platform.house import make
 from tests.platform.letters import artist_key, asked, public
 from tests.wire.test_messages import STATEMENT
 
-TERMS = replace(STATEMENT, unit=Unit.ARTWORK, min_cohort=5, max_artworks=50)
+TERMS = replace(STATEMENT, unit=Unit.ARTWORK, min_cohort=5, max_artworks=50, encoders=("synthetic@0",))
 
 
 @pytest.fixture
@@ -129,6 +129,13 @@ def test_artists_whose_terms_exclude_each_other_start_nothing(call, folder):
     join(folder, *range(7))
     join(folder, 7, terms=replace(TERMS, mode=Mode.LOCAL))
     assert "artists insist on different values of privacy" in train(call, folder, "start").err.replace("\n", " ")
+
+
+def test_artists_who_agree_to_another_encoder_start_nothing(call, folder):
+    join(folder, *range(7))
+    join(folder, 7, terms=replace(TERMS, encoders=("lite0@0",)))
+    told = train(call, folder, "start").err.replace("\n", " ")
+    assert "1 of 8 artists do not agree to encoder synthetic@0" in told
 
 
 def test_a_training_that_is_not_there_is_said_to_be(call, folder):

@@ -22,7 +22,7 @@ ROSTER = [number.to_bytes(32, "big") for number in range(8)]
 @pytest.fixture(scope="module")
 def terms(tmp_path_factory):
     path = tmp_path_factory.mktemp("terms") / "terms.toml"
-    path.write_text(write_terms(), encoding="utf-8")
+    path.write_text(write_terms({"encoders": ("synthetic@0",)}), encoding="utf-8")
     return StandingTerms.read(path)
 
 
@@ -35,7 +35,7 @@ def foundation(town):
 
 def draft(statements, foundation, roster=8, **own):
     values = {"artworks": "a", "out": "b", "corrupt": least_corrupt(statements, roster), "drop_rate": 0.25}
-    settings = Settings.from_values(values | {"iterations": 2} | stated(statements) | own)
+    settings = Settings.from_values(values | {"iterations": 2} | stated(statements, foundation.model.encoder) | own)
     return draft_training(
         settings,
         foundation,
@@ -53,6 +53,7 @@ def facts_of(made, foundation, roster=ROSTER):
         number=1,
         generation=1,
         roster=tuple(roster),
+        salt=bytes(32),
         plan=made.plan,
         asked=made.asked,
         prototype=made.prototype,
@@ -102,11 +103,14 @@ def test_artists_with_the_proposed_terms_agree_to_what_is_planned_within_them(te
 def test_accomplices_grow_with_the_roster_as_terms_have_it(terms, foundation):
     roster = [number.to_bytes(32, "big") for number in range(24)]
     assert least_corrupt([statement(terms)], 24) == terms.corrupt(24) == 3
+    bold = replace(statement(terms), corrupt=0, corrupt_share=0.0)
+    assert least_corrupt([bold], 24) == 0
+    assert least_corrupt([bold, statement(terms)], 24) == 3
     judge(facts_of(draft([statement(terms)] * 24, foundation, roster=24), foundation, roster), terms, foundation)
 
 
 def test_the_most_careful_artist_is_planned_for(terms, foundation):
-    careful = replace(statement(terms), epsilon=2.0, max_artworks=200, min_cohort=6, corrupt=2)
+    careful = replace(statement(terms), epsilon=2.0, max_artworks=200, min_cohort=6, corrupt_share=0.2)
     made = draft([statement(terms)] * 7 + [careful], foundation, drop_rate=0.0)
     assert made.asked.aggregate < 2
     assert (made.plan.max_artworks, made.plan.min_cohort, made.plan.corrupt) == (200, 6, 2)
@@ -121,6 +125,9 @@ def test_what_an_operator_asks_beyond_the_terms_the_artist_refuses(terms, founda
 def test_artists_who_exclude_each_other_are_told_apart_by_what_they_insist_on(terms):
     other = replace(statement(terms), mode=Mode.LOCAL)
     with pytest.raises(InputError, match=r"different values of privacy \(distributed, local\)"):
-        stated([statement(terms), other])
+        stated([statement(terms), other], terms.encoders[0])
+    other = replace(statement(terms), encoders=("lite0@0",))
+    with pytest.raises(InputError, match="1 of 2 artists do not agree to encoder synthetic@0"):
+        stated([statement(terms), other], terms.encoders[0])
     with pytest.raises(InputError, match="nobody stated any terms"):
-        stated([])
+        stated([], terms.encoders[0])

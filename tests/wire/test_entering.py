@@ -14,7 +14,7 @@ from tests.wire.test_messages import FACTS, KEY, OFFER
 LOG_KEY = Ed25519PrivateKey.from_private_bytes(KEY)
 WATCH = Watch(origin="gallery.example/log/1", key=LOG_KEY.public_key().public_bytes_raw())
 ROSTER = Generation(
-    number=FACTS.generation, members=len(FACTS.roster), commitment=commit_roster(FACTS.roster, OFFER.salt)
+    number=FACTS.generation, members=len(FACTS.roster), commitment=commit_roster(FACTS.roster, FACTS.salt)
 )
 TRAINING = Training(digest=FACTS.digest, generation=FACTS.generation)
 BEGUN = [Epoch(number=1, size=0, root=bytes(32)), Joined(commitment=KEY)]
@@ -58,7 +58,7 @@ def test_off1_what_stands_in_the_log_is_what_sessions_stand_on():
     ("leaves", "error"),
     [
         ([*BEGUN, replace(ROSTER, members=3), TRAINING], ProofError),
-        ([*BEGUN, replace(ROSTER, commitment=commit_roster(FACTS.roster[::-1], OFFER.salt)), TRAINING], ProofError),
+        ([*BEGUN, replace(ROSTER, commitment=commit_roster(FACTS.roster[::-1], FACTS.salt)), TRAINING], ProofError),
         ([*BEGUN, replace(ROSTER, number=3), TRAINING], ProofError),
         ([*BEGUN, ROSTER, replace(TRAINING, digest=KEY)], ProofError),
         ([BEGUN[0], replace(BEGUN[1], commitment=bytes(32)), ROSTER, TRAINING], ForkError),

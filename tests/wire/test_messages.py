@@ -36,17 +36,19 @@ STATEMENT = Statement(
     delta=1e-5,
     iteration_epsilon=None,
     corrupt=1,
+    corrupt_share=0.1,
     min_cohort=6,
     min_survivors=5,
     sampling_rate=1.0,
     max_artworks=64,
-    architectures=(DIGEST,),
+    encoders=("small@0",),
 )
 JOIN = Join(token=KEY, name="Zoë", link="https://zoe.example/works?page=1", terms=STATEMENT)
 FACTS = Facts(
     number=1,
     generation=2,
     roster=(DIGEST, KEY),
+    salt=KEY,
     plan=Plan(
         mode=Mode.DISTRIBUTED,
         unit=Unit.ARTIST,
@@ -74,7 +76,6 @@ OFFER = Offer(
     checkpoint=b"origin\n2\n",
     since=1,
     consistency=(DIGEST,),
-    salt=KEY,
     roster_place=Place(leaf=0, proof=(DIGEST,)),
     training_place=Place(leaf=1, proof=(DIGEST,)),
 )
@@ -95,6 +96,7 @@ BODIES = [
     JOIN,
     Pins(style_space=DIGEST, architecture=KEY, encoder="small", log_origin="example.org/log", leaf=3, salt=KEY),
     FACTS,
+    FACTS.public,
     OFFER,
     OUTCOME,
     PUBLISH,
@@ -127,6 +129,8 @@ def test_every_purpose_has_a_limit():
 @pytest.mark.parametrize(
     ("body", "changes", "match"),
     [
+        (STATEMENT, {"encoders": ()}, "at least one encoder"),
+        (STATEMENT, {"corrupt_share": 1.0}, "a part of the roster"),
         (JOIN, {"token": KEY[:31]}, "Join.token has 32 bytes, not 31"),
         (JOIN, {"name": "two\nlines"}, "control characters"),
         (JOIN, {"link": "http://zoe.example"}, "https://"),

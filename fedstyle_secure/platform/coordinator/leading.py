@@ -146,7 +146,6 @@ class Leading:
             checkpoint=training.note,
             since=0,
             consistency=(),
-            salt=roster.salt,
             roster_place=self._logbook.place(roster.leaf, training.size),
             training_place=self._logbook.place(training.leaf, training.size),
         )

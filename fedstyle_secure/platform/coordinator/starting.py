@@ -62,6 +62,7 @@ def start_training(database: Database, foundation: Foundation, proposal: Proposa
             number=next_training(connection),
             generation=roster.number,
             roster=roster.members,
+            salt=roster.salt,
             plan=draft.plan,
             asked=draft.asked,
             prototype=draft.prototype,
