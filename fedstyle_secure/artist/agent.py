@@ -107,9 +107,9 @@ class Agent:
         if ended is not None:
             raise StoppedError(ended.decode())
         self._home.terms  # noqa: B018 - a sentence about a wrong line comes before anything else
-        poll = self._begin()
         with self._line:
             self._finish_what_was_begun()
+            poll = self._begin()
             while not until():
                 self._say(state="waiting")
                 answer = self._line.post(Route.NEXT, poll)
@@ -134,7 +134,8 @@ class Agent:
 
     def _finish_what_was_begun(self) -> None:
         """An act on its way when the agent was last killed, and a signature that the terms want."""
-        finish(self._home, self._line, self._pins)
+        finish(self._home, self._line)
+        self._pins, self._identity = read_pins(self._home.folder), self._home.identity  # a new key may have come of it
         self._sign_if_wanted()
 
     def _take_up(self, data: bytes) -> None:

@@ -23,6 +23,7 @@ from ..encoder.signature_space import SignatureSpace
 from ..errors import FedStyleError
 from ..privacy.ledger import Ledger, LedgerError
 from ..training.codebook import new_codebook
+from ..transparency.checkpoints import CheckpointError
 from ..transparency.leaves import Joined, commit_identity
 from ..transparency.tree import ProofError
 from ..transparency.watch import ForkError, Watch
@@ -32,14 +33,14 @@ from ..wire.routes import Route
 from .acts import act
 from .artist import Artist
 from .client import Line, ensure
-from .home import UNSIGNED, Home, read_pins
-from .offers import RosterError, check_offer, read_model
+from .home import UNSIGNED, Home, log_note, read_pins
+from .offers import OfferError, RosterError, check_offer, read_model
 from .portfolio import load_features
 from .recovery import open_ledger, write_recovery
 from .store import StoreError
 
 _KEY_BYTES = 32
-_TRAINING, _NOTE, _ROSTER, _OUTCOME = "training", "log note", "accepted roster", "outcome"
+_TRAINING, _ROSTER, _OUTCOME = "training", "accepted roster", "outcome"
 
 
 class Engagement:
@@ -61,6 +62,11 @@ class Engagement:
         """The training that was agreed to last."""
         data = self._home.store.read(_TRAINING)
         return None if data is None else Facts.decode(data)
+
+    @property
+    def unfinished(self) -> Facts | None:
+        """The training that was agreed to last, as long as its outcome was not told."""
+        return None if self._home.store.read(_OUTCOME) is not None else self.facts
 
     def receive_offer(self, body: bytes) -> None:
         """Agree to a training, its prototype made and charged.
@@ -93,7 +99,7 @@ class Engagement:
         self._home.store.write(
             {
                 _TRAINING: offer.facts.encode(),
-                _NOTE: watch.note,
+                log_note(watch.origin): watch.note,
                 _ROSTER: b"".join(offer.facts.roster),
                 _OUTCOME: None,
                 UNSIGNED: None,
@@ -150,7 +156,7 @@ class Engagement:
             name=self._pins.name,
             link=self._pins.link,
         )
-        leaf = act(self._home, self._line, self._pins, publish)
+        leaf = act(self._home, self._line, publish)
         self._home.store.write({UNSIGNED: None})
         return leaf
 
@@ -193,21 +199,25 @@ class Engagement:
 
     def _seen(self) -> Watch:
         """The log as this artist saw it last."""
-        note = self._home.store.read(_NOTE) or b""
-        return Watch(origin=self._pins.space.log_origin, key=self._pins.log_key, note=note)
+        origin = self._pins.space.log_origin
+        return Watch(origin=origin, key=self._pins.log_key, note=self._home.store.read(log_note(origin)) or b"")
 
     def _enter(self, offer: Offer) -> tuple[Watch, Agreed]:
         """Hold the offer against the log as this artist saw it (EGM-3)."""
         seen = self._seen()
         reader, space = LogReader(self._get), self._pins.space
-        growth = None if offer.since == seen.size else reader.growth(seen, offer.checkpoint)
         try:
+            growth = None if offer.since == seen.size else reader.growth(seen, offer.checkpoint)
             watch, agreed = offer.enter(seen, growth)
             own = Joined(commitment=commit_identity(self._pins.identity, space.salt))
             watch.check(own, reader.place(space.leaf, watch.size))
         except ForkError as error:
             self._home.keep_evidence("fork", error.evidence)
             raise
+        except CheckpointError as error:
+            raise OfferError(
+                f"{error}; once the operator has told you why, `fedstyle artist confirm-log` shows what to confirm"
+            ) from error
         except ProofError:
             self._home.keep_evidence("offer", offer.encode())
             raise

@@ -39,7 +39,9 @@ FEATURES_FOLDER, LEDGER_FOLDER, EVIDENCE_FOLDER = "features", "ledger", "evidenc
 LEDGER_FILE: Final = "ledger.jsonl"
 UNSIGNED: Final = "unsigned"
 """In the store while a training is over whose signature was not published."""
-_IDENTITY, _FEATURES_KEY = "identity", "features key"
+IDENTITY, NEXT_IDENTITY = "identity", "next identity"
+"""In the store: the signing key, and the one that is to take its place while the platform is asked."""
+_FEATURES_KEY: Final = "features key"
 _KEY_BYTES: Final = 32
 
 
@@ -83,9 +85,9 @@ class Home:
                 "give another --home to join a second platform"
             )
         home = cls(folder, FileStore.open(folder / STORE_FILE))
-        if home.store.read(_IDENTITY) is None:
+        if home.store.read(IDENTITY) is None:
             fresh = Ed25519PrivateKey.generate().private_bytes_raw()
-            home.store.write({_IDENTITY: fresh, _FEATURES_KEY: os.urandom(_KEY_BYTES)})
+            home.store.write({IDENTITY: fresh, _FEATURES_KEY: os.urandom(_KEY_BYTES)})
         return home
 
     @classmethod
@@ -99,7 +101,7 @@ class Home:
         read_pins(folder)
         _check_private(folder)
         home = cls(folder, FileStore.open(folder / STORE_FILE))
-        if home.store.read(_IDENTITY) is None:
+        if home.store.read(IDENTITY) is None:
             home.close()
             raise InputError(f"{folder} has lost its identity: put a copy of {STORE_FILE} and its key back")
         return home
@@ -111,7 +113,7 @@ class Home:
     @property
     def identity(self) -> Ed25519PrivateKey:
         """The long-lived signing key, made here and never sent."""
-        return Ed25519PrivateKey.from_private_bytes(self.store.read(_IDENTITY) or b"")
+        return Ed25519PrivateKey.from_private_bytes(self.store.read(IDENTITY) or b"")
 
     @property
     def features_key(self) -> bytes:
@@ -133,7 +135,7 @@ class Home:
         return ledger_path(self.folder)
 
     def pin(self, pins: PlatformPins) -> None:
-        """Join for good: what is pinned does not change any more (HOM-3)."""
+        """Join for good (HOM-3); the artist alone changes what is pinned (PIN-1)."""
         replace(self.folder / PINS_FILE, pins.encode())
 
     def tell(self, facts: Mapping[str, Any]) -> None:
@@ -175,6 +177,11 @@ def read_pins(folder: Path) -> PlatformPins:
         raise InputError(f"{path} cannot be read: {error.strerror}") from error
     except InputError as error:
         raise InputError(f"{path} is damaged ({error}): put a copy back") from error
+
+
+def log_note(origin: str) -> str:
+    """In the store: the newest checkpoint that was taken of the log of this name."""
+    return f"log note {origin}"
 
 
 def read_terms(folder: Path) -> StandingTerms:

@@ -1,10 +1,11 @@
 """What an artist holds on to from the day it joined: the platform, its log, its style space, and who it is there.
 
-PIN-1  Pins come from the invitation and from the platform's first signed answer, and never change afterwards: whoever
-       answers later with another key, space or architecture is not the platform that was joined.
+PIN-1  Pins come from the invitation and from the platform's first signed answer. Afterwards only the artist changes any
+       of them: its own key, by an act, and the log's epoch, by its word. Whoever answers later with another key of its
+       own, space, encoder or architecture is not the platform that was joined.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .. import canonical
 from ..errors import InputError
@@ -66,6 +67,23 @@ class PlatformPins:
             link=link,
             space=space,
         )
+
+    def renewed(self, identity: bytes, space: Pins) -> "PlatformPins":
+        """The same platform under a new key of the artist's.
+
+        Args:
+            identity: The new public key, 32 bytes.
+            space: What the platform answered.
+
+        Raises:
+            InputError: It answers for another style space, architecture, encoder or log than the one that is pinned.
+        """
+        if replace(space, leaf=self.space.leaf, salt=self.space.salt) != self.space:
+            raise InputError(
+                "the platform answers for another style space, architecture or log than the one that was joined: ask "
+                "the operator why"
+            )
+        return replace(self, identity=identity, space=space)
 
     @property
     def fingerprint(self) -> str:

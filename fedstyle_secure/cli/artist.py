@@ -264,7 +264,7 @@ def sign(
         pins = read_pins(opened.folder)
         with Line(pins.address, pins.certificates, on_trouble=screen.tell) as line:
             if withdraw:
-                leaf = act(opened, line, pins, Withdraw())
+                leaf = act(opened, line, Withdraw())
                 screen.show(f"Withdrawn (entry {leaf} of the log): you are not in the next catalogue.")
             else:
                 leaf = Engagement(opened, line).sign()
@@ -283,9 +283,109 @@ def leave(home: HomeOption = None) -> None:
     with _opened(home) as opened:
         pins = read_pins(opened.folder)
         with Line(pins.address, pins.certificates, on_trouble=screen.tell) as line:
-            leaf = act(opened, line, pins, Leave())
+            leaf = act(opened, line, Leave())
         end(opened, f"you left {pins.address} (entry {leaf} of its log)")
     screen.show(f"Left (entry {leaf} of the log). What was released stays released; your ledger keeps counting it.")
+
+
+@artist_app.command()
+def renew(
+    home: HomeOption = None,
+    drop_training: Annotated[
+        bool, typer.Option("--drop-training", help="Drop out of the training that was agreed to, if it still goes on.")
+    ] = False,
+) -> None:
+    """Retire your key, and go on with a new one: same artist, artworks, terms and ledger."""
+    from ..artist import acts
+    from ..artist.client import Line
+    from ..artist.engagement import Engagement
+    from ..artist.home import read_pins
+
+    with _opened(home) as opened:
+        pins = read_pins(opened.folder)
+        with Line(pins.address, pins.certificates, on_trouble=screen.tell) as line:
+            training = Engagement(opened, line).unfinished
+            if training is not None and not drop_training:
+                raise InputError(
+                    f"training {training.number}, which you agreed to, has told no outcome: wait for it, or add "
+                    "--drop-training, since a new key is on no roster before the next one"
+                )
+            leaf = acts.renew(opened, line)
+        identity = read_pins(opened.folder).identity
+    screen.show(f"Your new key is {identity.hex()[:16]} (entry {leaf} of the log); the old one speaks no more.")
+    screen.show("You take part again with the next roster, which changes when enough artists do at once.")
+
+
+@artist_app.command("add")
+def add_artworks(
+    artworks: Annotated[Path, typer.Argument(help="Folder of your pictures, new ones among them.")],
+    home: HomeOption = None,
+    nested: Annotated[bool, typer.Option(help="Take pictures in folders inside the folder, too.")] = False,
+    weights: Annotated[
+        Path | None, typer.Option(help="Weights file of an encoder that does not come with this program.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Add artworks; what was looked at before counts once. They share the limit of the same ledger."""
+    from ..artist import portfolio
+    from ..artist.home import read_pins
+    from ..artworks.reader import read_portfolio
+    from ..encoder.encoder import title_of
+
+    with _opened(home) as opened:
+        encoder = portfolio.choose_encoder(read_pins(opened.folder).space.encoder, opened.terms.encoders, weights)
+        with screen.stage("Reading artworks", None):
+            gallery = read_portfolio(artworks, nested=nested)
+        with screen.stage(title_of(encoder), len(gallery.portfolios[0].artworks)) as advance:
+            fresh, total = portfolio.add_artworks(opened, gallery, encoder, advance)
+    screen.warn_left_out([{"file": one.file, "reason": one.reason} for one in gallery.left_out])
+    if as_json:
+        screen.json({"new": fresh, "artworks": total})
+        return
+    screen.show(f"{fresh} new artworks, {total} in all; they count from the next model update on.")
+
+
+@artist_app.command("confirm-log")
+def confirm_log(
+    home: HomeOption = None,
+    name: Annotated[
+        str | None, typer.Option(help="The new log's name, as the operator told you; without it you are asked.")
+    ] = None,
+) -> None:
+    """After a loss an operator began the log anew: see what it says, and pin it if you were told why."""
+    from ..artist.client import Line
+    from ..artist.epochs import confirm_epoch, look_for_epoch
+    from ..artist.home import read_pins
+
+    with _opened(home) as opened:
+        pins = read_pins(opened.folder)
+        with Line(pins.address, pins.certificates, on_trouble=screen.tell) as line:
+            epoch = look_for_epoch(opened, line)
+        origin = epoch.newest.origin
+        screen.show(
+            Text.assemble(
+                plain(f"The log {pins.space.log_origin}, of which you saw {epoch.seen} entries, ended with "),
+                plain(f"{epoch.opening.size}. It begins anew as {origin}, with {epoch.newest.size} entries now, "),
+                "your own among them. What was entered last may be lost: withdrawals, keys that were retired.",
+            )
+        )
+        _agree_to_log(origin, name)
+        confirm_epoch(opened, epoch)
+    screen.show(
+        Text.assemble(
+            "Confirmed ", plain(origin), "; what was shown is kept in ", plain(str(opened.folder / "evidence"))
+        )
+    )
+
+
+def _agree_to_log(origin: str, told: str | None) -> None:
+    """See that the artist heard of a new epoch from its operator (EPO-1)."""
+    if told is None and not sys.stdin.isatty():
+        raise InputError(f"name the new log with --name, if the operator told you of it: it is {origin}")
+    if told not in {None, origin}:
+        raise InputError(f"the new log is {origin}, and not the one that you named: ask the operator which is theirs")
+    if told is None and not typer.confirm("Did the operator tell you, by another way, why it begins anew?", err=True):
+        raise FedStyleError("nothing was confirmed: your agent takes part in nothing of the new log")
 
 
 @artist_app.command()

@@ -256,17 +256,16 @@ class TestActs:
 
     def test_act1_numbers_rise_and_what_was_begun_is_sent_again_as_it_was(self, home, street):
         street.answer = self.entered(home, Purpose.WITHDRAW)
-        pins = self.pins(home)
         with self.line(home) as line:
-            assert acts.act(home, line, pins, Withdraw()) == 7
+            assert acts.act(home, line, Withdraw()) == 7
             street.scripted[Route.WITHDRAW.value] = [(None, b"", {})]
             line._sleep = Naps(1)
             with pytest.raises(KeyboardInterrupt):  # as if killed while the platform was away
-                acts.act(home, line, pins, Withdraw())
+                acts.act(home, line, Withdraw())
             home.close()
             home.store = FileStore.open(home.store.path)
-            assert acts.finish(home, line, pins) == 7
-            assert acts.finish(home, line, pins) == -1
+            assert acts.finish(home, line) == 7
+            assert acts.finish(home, line) == -1
         first, second, third = street.calls(Route.WITHDRAW.value)
         assert second == third
         assert [Envelope.claims(each).round for each in (first, second)] == [1, 2]
@@ -275,10 +274,13 @@ class TestActs:
         street.answer = self.entered(home, Purpose.LEAVE)
         with self.line(home) as line:
             with pytest.raises(acts.ActError, match="is not the platform that was joined"):
-                acts.act(home, line, self.pins(home), Withdraw())
+                acts.act(home, line, Withdraw())
+            street.answer = self.entered(home, Purpose.WITHDRAW)
             street.scripted[Route.LEAVE.value] = [(Status.CONFLICT, encode_error("you left already"), {})]
             with pytest.raises(acts.ActError, match="you left already"):
-                acts.act(home, line, self.pins(home), Leave())
+                acts.act(home, line, Leave())
+        first, second = street.calls(Route.WITHDRAW.value)
+        assert first == second, "what was asked for first is asked for first"
 
     def test_an_agent_finishes_what_was_begun(self, home, street):
         street.answer = self.entered(home, Purpose.WITHDRAW)
@@ -286,7 +288,7 @@ class TestActs:
         line = self.line(home)
         line._sleep = Naps(1)
         with line, pytest.raises(KeyboardInterrupt):
-            acts.act(home, line, self.pins(home), Withdraw())
+            acts.act(home, line, Withdraw())
         street.scripted[NEXT] = [(Status.NOTHING, b"", {})]
         run(home, street, [])
         assert len(set(street.calls(Route.WITHDRAW.value))) == 1

@@ -6,6 +6,7 @@ from contextlib import closing
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from fedstyle_secure.artist import portfolio
 from fedstyle_secure.artist.home import Home
 from fedstyle_secure.artist.recovery import open_ledger, write_recovery
 from fedstyle_secure.artist.termsfile import write_terms
@@ -14,6 +15,8 @@ from fedstyle_secure.wire.messages import Invitation
 from fedstyle_secure.wire.pins import PublicPins
 from tests.artist import stage
 from tests.artist.street import Authority
+from tests.stand_ins import Eye
+from tests.wire.test_messages import FACTS
 
 
 @pytest.fixture
@@ -108,6 +111,30 @@ def test_a_ledger_is_recovered_in_a_home_that_is_new(call, home, tmp_path, art, 
     again = call("artist", "recover", "--home", fresh)
     assert again.code == 2
     assert "counts releases already" in again.err
+
+
+def test_artworks_are_added_and_what_was_there_counts_once(call, home, art, monkeypatch):
+    monkeypatch.setattr(portfolio, "open_encoder", Eye)
+    first, second, third, *_ = sorted(path for path in art.iterdir() if path.is_dir())
+    added = [json.loads(call("artist", "add", folder, "--home", home, "--json").out) for folder in (second, first)]
+    assert added == [{"new": 6, "artworks": 12}, {"new": 0, "artworks": 12}]
+    with closing(Home.open(home)) as opened:
+        assert len(portfolio.load_features(opened)) == 12
+    terms = home / "terms.toml"
+    terms.write_text(terms.read_text().replace("max_artworks = 100", "max_artworks = 17"))
+    refused = call("artist", "add", third, "--home", home).sentence()
+    assert "there would be 18 artworks, and max_artworks" in refused
+    with closing(Home.open(home)) as opened:
+        assert len(portfolio.load_features(opened)) == 12
+
+
+def test_a_key_is_not_renewed_in_the_middle_of_a_training(call, home):
+    with closing(Home.open(home)) as opened:
+        opened.store.write({"training": FACTS.encode()})
+        before = opened.identity.private_bytes_raw()
+    assert "training 1, which you agreed to, has told no outcome" in call("artist", "renew", "--home", home).sentence()
+    with closing(Home.open(home)) as opened:
+        assert opened.identity.private_bytes_raw() == before
 
 
 def test_terms_may_be_brought_along(call, tmp_path, art, invitation):

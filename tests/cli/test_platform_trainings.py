@@ -135,7 +135,7 @@ def test_artists_who_agree_to_another_encoder_start_nothing(call, folder):
     join(folder, *range(7))
     join(folder, 7, terms=replace(TERMS, encoders=("lite0@0",)))
     told = train(call, folder, "start").err.replace("\n", " ")
-    assert "1 of 8 artists do not agree to encoder synthetic@0" in told
+    assert "1 of 8 artists do not agree to the encoder synthetic@0" in told
 
 
 def test_a_training_that_is_not_there_is_said_to_be(call, folder):

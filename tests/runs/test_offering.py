@@ -127,7 +127,7 @@ def test_artists_who_exclude_each_other_are_told_apart_by_what_they_insist_on(te
     with pytest.raises(InputError, match=r"different values of privacy \(distributed, local\)"):
         stated([statement(terms), other], terms.encoders[0])
     other = replace(statement(terms), encoders=("lite0@0",))
-    with pytest.raises(InputError, match="1 of 2 artists do not agree to encoder synthetic@0"):
+    with pytest.raises(InputError, match="1 of 2 artists do not agree to the encoder synthetic@0"):
         stated([statement(terms), other], terms.encoders[0])
     with pytest.raises(InputError, match="nobody stated any terms"):
         stated([], terms.encoders[0])
