@@ -402,6 +402,20 @@ ABLATIONS = (
         "tests/engines/test_http.py::test_what_arrives_before_the_closing_is_not_lost",
     ),
     Ablation(
+        "the durable engine: who left is not waited for",
+        "fedstyle_secure/platform/store/exchanges.py",
+        "IDENTITIES.c.retired.is_not(None), REPLIES.c.request.is_(None))",
+        "IDENTITIES.c.retired < 0, REPLIES.c.request.is_(None))",
+        f"{_STORE}/test_exchanges.py::test_who_left_without_a_reply_can_give_none",
+    ),
+    Ablation(
+        "polls: sent home when the platform ends",
+        "fedstyle_secure/platform/serving.py",
+        "        self.config.app.state.bell.close()  # type: ignore[union-attr]  # of `gateway.app`\n",
+        "",
+        "tests/platform/gateway/test_mailboxes.py::test_a_platform_that_ends_sends_polls_home",
+    ),
+    Ablation(
         "the durable engine: each write is under the lease",
         "fedstyle_secure/platform/store/journal.py",
         "            check_lease(connection, self._epoch)\n            return exchanges.close_exchange",
@@ -425,8 +439,8 @@ ABLATIONS = (
     Ablation(
         "envelopes at the door: the signature",
         "fedstyle_secure/platform/gateway/receiving.py",
-        "return Envelope.open(data, sender=claimed.sender, recipient=self._own_key, purpose=claimed.purpose)",
-        "return Envelope.claims(data)",
+        "Envelope.open(data, sender=claimed.sender, recipient=self._own_key, purpose=claimed.purpose)",
+        "Envelope.claims(data)",
         "tests/platform/gateway/test_mailboxes.py::test_a_stranger_and_a_forger_are_told_the_same",
     ),
     Ablation(

@@ -87,7 +87,7 @@ class Street:
             database=self.database,
             reception=self.reception,
             metrics=Metrics(),
-            background=bell.run,
+            bell=bell,
         )
         with self.database.writing() as connection:
             for index in range(ARTISTS):

@@ -19,8 +19,8 @@ _EDITS: Final = {
     _SIGNED: (
         Edit(
             "fedstyle_secure.platform.gateway.receiving:Reception._open",
-            "return Envelope.open(data, sender=claimed.sender, recipient=self._own_key, purpose=claimed.purpose)",
-            "return Envelope.claims(data)",
+            "Envelope.open(data, sender=claimed.sender, recipient=self._own_key, purpose=claimed.purpose)",
+            "Envelope.claims(data)",
         ),
     ),
     _OWN: (

@@ -5,6 +5,7 @@ Artists call in, a gateway writes their replies into the journal, and this engin
 HTT-1  Requests are in the journal before a reply is read, and the exchange is closed in it before it ends here.
 HTT-2  An exchange that was closed gives the same replies in the same order again, and asks nobody; one that was left
        open goes on with what has come.
+HTT-3  Nobody is waited for who can reply no more.
 """
 
 import time
@@ -24,10 +25,12 @@ class Exchange:
     Attributes:
         id: The journal's own key.
         closed_at: Number of its last reply, once closed; None while it is open.
+        silent: How many of those who were asked have not replied, and can do so no more.
     """
 
     id: int
     closed_at: int | None
+    silent: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +90,7 @@ class HttpEngine:
         """
         found = self._journal.open(name, requests)
         closed_at, taken = found.closed_at, 0
-        patience = _Patience(wait, len(requests), self._clock)
+        patience = _Patience(wait, len(requests) - found.silent, self._clock)
         while True:
             replies = self._journal.replies(found.id, taken)
             for reply in replies:
@@ -115,7 +118,7 @@ class _Patience:
         self._enough_since = inf
 
     def left(self, replied: int) -> float:
-        """Seconds, when so many have replied; none when all have."""
+        """Seconds, when so many have replied; none when all have who can."""
         if replied >= self._asked:
             return 0.0
         now = self._clock()

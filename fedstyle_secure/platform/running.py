@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 
+from ..allocator import return_freed_memory
 from .coordinator.coordinator import Coordinator
 from .logs import configure_logs, platform_logger
 from .retention import Retention
@@ -22,6 +23,7 @@ def run(folder: PlatformFolder, *, tell: Callable[[str], None]) -> None:
         InputError: The platform cannot be opened.
         StorageError: Its database cannot be reached.
     """
+    return_freed_memory()
     with opened(folder) as service:
         configure_logs(service.settings.log_level)
         log = platform_logger()

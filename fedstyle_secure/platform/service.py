@@ -136,5 +136,5 @@ def _assemble(
         database=database,
         reception=reception,
         metrics=metrics,
-        background=bell.run,
+        bell=bell,
     )

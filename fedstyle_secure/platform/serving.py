@@ -6,9 +6,12 @@ LST-2  Nothing listens on another address than the settings name, which is loopb
 """
 
 import asyncio
-from typing import Any, Final
+from asyncio.sslproto import SSLProtocol, _SSLProtocolTransport
+from socket import socket
+from typing import Final
 
 import uvicorn
+from fastapi import FastAPI
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from ..wire.routes import encode_error
@@ -19,6 +22,8 @@ HEAD_SECONDS: Final = 10.0
 KEEP_ALIVE_SECONDS: Final = 75
 """Agents compute for a while between two requests; what proxies keep."""
 _BACKLOG: Final = 2048
+_CONNECTION_BYTES: Final = 64 << 10
+"""Each connection has a buffer of so much as long as it is there, and thousands of agents wait."""
 
 
 class PatientProtocol(HttpToolsProtocol):
@@ -29,6 +34,8 @@ class PatientProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A connection begins, and its first head is awaited."""
         super().connection_made(transport)
+        if isinstance(transport, _SSLProtocolTransport):
+            transport.set_read_buffer_limits(high=_CONNECTION_BYTES)
         self._expect_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -67,11 +74,20 @@ class PatientProtocol(HttpToolsProtocol):
             self.transport.close()
 
 
-def make_server(app: Any, folder: PlatformFolder, settings: Settings) -> uvicorn.Server:
+class PatientServer(uvicorn.Server):
+    """A server that ends at once, whoever waits in a long poll."""
+
+    async def shutdown(self, sockets: list[socket] | None = None) -> None:
+        """Send polls home, then end: what is being answered has a few seconds left."""
+        self.config.app.state.bell.close()  # type: ignore[union-attr]  # of `gateway.app`
+        await super().shutdown(sockets)
+
+
+def make_server(app: FastAPI, folder: PlatformFolder, settings: Settings) -> uvicorn.Server:
     """A server that is ready to run.
 
     Args:
-        app: The ASGI application.
+        app: Made by `gateway.app`.
         folder: Where certificates are.
         settings: Where to listen.
 
@@ -99,5 +115,6 @@ def make_server(app: Any, folder: PlatformFolder, settings: Settings) -> uvicorn
     )
     config.load()
     if settings.has_tls:
+        SSLProtocol.max_size = _CONNECTION_BYTES
         config.ssl = server_context(folder.certificate, folder.certificate_key)
-    return uvicorn.Server(config)
+    return PatientServer(config)

@@ -51,7 +51,7 @@ class Settings:
     proxies: tuple[str, ...] = ()
     database: str = "sqlite"
     invitation_days: int = 14
-    memory_mb: int = 64
+    memory_mb: int = 24
     connections: int = 4096
     refusals_burst: int = 60
     refusals_per_second: float = 1.0

@@ -66,7 +66,7 @@ def test_a_backup_is_made_and_brought_back(call, folder, tmp_path):
 def test_pst1_a_setting_that_cannot_be_used_is_refused(call, folder, text, match):
     path = folder.path / "platform.toml"
     if not text.startswith("addr") and not text.startswith("adr"):
-        path.write_text(path.read_text().replace("memory_mb = 64", text))
+        path.write_text(path.read_text().replace("memory_mb = 24", text))
     else:
         path.write_text(text)
     refused = call("platform", "serve", "--platform", str(folder.path))

@@ -16,6 +16,7 @@ class Book:
     """A journal in memory, whose replies come while the engine waits, and a clock that only waiting moves."""
 
     def __init__(self, *arrivals):
+        self.silent = 0
         self.arrivals = list(arrivals)
         """Each an hour and whose reply comes then."""
         self.now = 0.0
@@ -27,7 +28,7 @@ class Book:
             raise ValueError
         self.log.append(f"open {name}")
         self.kept.setdefault(name, [])
-        return Exchange(id=name, closed_at=self.closed.get(name))
+        return Exchange(id=name, closed_at=self.closed.get(name), silent=self.silent)
 
     def replies(self, exchange, after):
         return self.kept[exchange][after : after + 2]
@@ -72,6 +73,13 @@ def test_enough_and_a_grace_end_it():
     assert book.now == 15
     assert run(Book((3, "b"), (5, "a"), (12, "c")), Wait(deadline=100.0, enough=2, grace=10.0)) == ["b", "a", "c"]
     assert run(Book((3, "b"), (95, "a")), Wait(deadline=100.0, enough=2, grace=10.0)) == ["b", "a"]
+
+
+def test_htt3_nobody_is_waited_for_who_can_reply_no_more():
+    book = Book((3, "b"), (5, "a"))
+    book.silent = 1
+    assert run(book, Wait(deadline=100.0, enough=2, grace=10.0)) == ["b", "a"]
+    assert book.now == 5
 
 
 def test_what_arrives_before_the_closing_is_not_lost():

@@ -162,7 +162,7 @@ def gateway(url: str, path: Path, *, routers: tuple[APIRouter, ...] = (), **chan
         database=database,
         reception=reception,
         metrics=metrics,
-        background=bell.run,
+        bell=bell,
     )
     with listening(app, folder, settings) as port:
         yield Gateway(database=database, reception=reception, bell=bell, metrics=metrics, port=port, context=context)

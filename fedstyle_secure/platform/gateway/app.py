@@ -7,7 +7,7 @@ APP-2  Whatever cannot be kept now is answered with 503 and a time to wait: noth
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from ipaddress import ip_address
 from typing import Any, Final
@@ -27,6 +27,7 @@ from ..signer import RestoredError
 from ..store.database import Database, StorageError
 from ..store.numbers import LAST_SESSION, read_number
 from .limits import RefusedError
+from .mailboxes import Bell
 from .receiving import Reception
 
 _JSON: Final = "application/json"
@@ -40,7 +41,7 @@ def make_app(
     database: Database,
     reception: Reception,
     metrics: Metrics,
-    background: Callable[[], Any],
+    bell: Bell,
 ) -> FastAPI:
     """Put the application together.
 
@@ -49,12 +50,12 @@ def make_app(
         database: Asked whether it is there.
         reception: Knows which addresses are refused.
         metrics: Counts.
-        background: Makes the coroutine that runs as long as the application does.
+        bell: Rings as long as the application runs; `app.state.bell`, so that a server can close it.
     """
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        task = asyncio.create_task(background())
+        task = asyncio.create_task(bell.run())
         try:
             yield
         finally:
@@ -71,6 +72,7 @@ def make_app(
         redoc_url=None,
         redirect_slashes=False,
     )
+    app.state.bell = bell
     for router in (*routers, _own_routes(database, metrics)):
         app.include_router(router)
     _answer_errors(app, reception)

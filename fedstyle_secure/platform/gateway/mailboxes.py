@@ -50,6 +50,7 @@ class Bell:
         self._database = database
         self._waiting: dict[bytes, Waiter] = {}
         self._is_needed = asyncio.Event()
+        self._is_closed = False
 
     @property
     def waiting(self) -> int:
@@ -63,12 +64,20 @@ class Bell:
             older.is_sent_home = True
             older.called.set()
         waiter = self._waiting[identity] = Waiter()
+        waiter.is_sent_home = self._is_closed
         self._is_needed.set()
         try:
             yield waiter
         finally:
             if self._waiting.get(identity) is waiter:
                 del self._waiting[identity]
+
+    def close(self) -> None:
+        """Send everybody home with nothing, from now on: the process is to end."""
+        self._is_closed = True
+        for waiter in self._waiting.values():
+            waiter.is_sent_home = True
+            waiter.called.set()
 
     async def run(self) -> None:
         """Look for new requests as long as anybody waits; until it is cancelled."""

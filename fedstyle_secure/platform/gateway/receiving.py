@@ -9,9 +9,10 @@ DOR-3  What is refused tells nothing of anybody else: a sentence about the reque
 import asyncio
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
+from anyio import CapacityLimiter, to_thread
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 
@@ -25,6 +26,8 @@ from .limits import Buckets, Memory, Rate, RefusedError, network_of, seconds_for
 _NUMBERS_END: Final = 1 << 63
 _LARGE: Final = 1 << 16
 """Bytes above which a signature is checked off the event loop."""
+_OPENED_AT_ONCE: Final = 2
+"""Envelopes above that size: each is in memory twice until its signature is checked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +35,7 @@ class Letter:
     """An envelope that somebody signed who may speak.
 
     Attributes:
-        envelope: Opened.
+        envelope: Opened; what is said in a session stays in `data` alone, since it may have megabytes.
         data: Its bytes.
     """
 
@@ -56,6 +59,7 @@ class Reception:
         self._own_key = own_key
         self.memory = Memory(memory)
         self._refusals, self._requests = Buckets(refusals), Buckets(requests)
+        self._opening = CapacityLimiter(_OPENED_AT_ONCE)
 
     def admit(self, host: str | None) -> None:
         """Refuse an address that did too much wrong (LIM-1).
@@ -103,7 +107,7 @@ class Reception:
     def _claimed(self, head: bytes, purposes: Collection[Purpose]) -> Envelope:
         """What the header says, if it may be said here."""
         try:
-            claimed = Envelope.claims(head)
+            claimed = Envelope.claims(head[:ENVELOPE_SIZE])  # and no copy of what has come of the body
         except ProtocolError as error:
             raise RefusedError(Status.MALFORMED, f"no envelope: {error}", is_abuse=True) from error
         if claimed.purpose not in purposes:
@@ -145,10 +149,11 @@ class Reception:
 
     async def _open(self, claimed: Envelope, data: bytes) -> Envelope:
         def opened() -> Envelope:
-            return Envelope.open(data, sender=claimed.sender, recipient=self._own_key, purpose=claimed.purpose)
+            envelope = Envelope.open(data, sender=claimed.sender, recipient=self._own_key, purpose=claimed.purpose)
+            return replace(envelope, body=b"") if claimed.purpose is Purpose.SESSION else envelope
 
         try:
-            return await run_in_threadpool(opened) if len(data) > _LARGE else opened()
+            return await to_thread.run_sync(opened, limiter=self._opening) if len(data) > _LARGE else opened()
         except ProtocolError as error:
             raise RefusedError(Status.UNKNOWN, UNKNOWN, is_abuse=True) from error
 

@@ -22,8 +22,15 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from ...errors import FedStyleError, InputError
 
-# WAL lets readers go on while one writes; FULL syncs at each commit (DBS-1); what is deleted is overwritten.
-_SETTINGS: Final = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "secure_delete = ON")
+# WAL lets readers go on while one writes; FULL syncs at each commit (DBS-1); what is deleted is overwritten. Each
+# connection has a cache of its own, of half a megabyte.
+_SETTINGS: Final = (
+    "journal_mode = WAL",
+    "synchronous = FULL",
+    "foreign_keys = ON",
+    "secure_delete = ON",
+    "cache_size = -500",
+)
 _SQLITE_WAIT: Final = 30.0
 """Seconds that one writer waits for another."""
 _CONNECT_SECONDS: Final = 5

@@ -30,6 +30,7 @@ from sqlalchemy import (
 from ...aggregation.letters import Envelope, ProtocolError
 from ...engines.http import Exchange, Reply
 from ...errors import InputError
+from .artists import IDENTITIES
 from .schema import METADATA, NUMBER
 
 EXCHANGES: Final = Table(
@@ -116,7 +117,7 @@ def open_exchange(
             digest.update(_entry(mailbox, request))
         if digest.digest() != found.digest:
             raise InputError(f"exchange {name!r} of training {training} was begun with other requests")
-        return Exchange(id=found.id, closed_at=found.closed_at)
+        return Exchange(id=found.id, closed_at=found.closed_at, silent=_silent(connection, found.id))
     digest = sha256()
     (number,) = connection.execute(
         insert(EXCHANGES)
@@ -127,7 +128,19 @@ def open_exchange(
         digest.update(_entry(mailbox, request))
         connection.execute(insert(REQUESTS).values(exchange=number, mailbox=mailbox, **_header(request)))
     connection.execute(update(EXCHANGES).where(EXCHANGES.c.id == number).values(digest=digest.digest()))
-    return Exchange(id=number, closed_at=None)
+    return Exchange(id=number, closed_at=None, silent=_silent(connection, number))
+
+
+def _silent(connection: Connection, exchange: int) -> int:
+    """How many artists are asked who left, or have another key by now, and had not replied before."""
+    silent: int = connection.execute(
+        select(func.count())
+        .select_from(REQUESTS)
+        .join(IDENTITIES, IDENTITIES.c.key == REQUESTS.c.identity)
+        .outerjoin(REPLIES, REPLIES.c.request == REQUESTS.c.id)
+        .where(REQUESTS.c.exchange == exchange, IDENTITIES.c.retired.is_not(None), REPLIES.c.request.is_(None))
+    ).scalar_one()
+    return silent
 
 
 def close_exchange(connection: Connection, exchange: int) -> int:

@@ -9,7 +9,7 @@ from . import exchanges
 from .database import Database
 from .lease import check_lease
 
-_AT_ONCE: Final = 4
+_AT_ONCE: Final = 2
 """Replies that are read at a time: uploads may have megabytes."""
 _PAUSE: Final = 0.05
 """Seconds between two looks for replies, which other processes write."""

@@ -51,6 +51,17 @@ def test_a_newer_poll_sends_an_older_one_home(door):
         assert older.result(10).status == 204
 
 
+def test_a_platform_that_ends_sends_polls_home(tmp_path):
+    with ThreadPoolExecutor(1) as pool:
+        with gateway(f"sqlite:///{tmp_path}/p.sqlite", tmp_path / "platform", poll_seconds=60) as door:
+            door.enrol()
+            waiting = pool.submit(door.poll)
+            until = time.monotonic() + 30
+            while not door.bell.waiting and time.monotonic() < until:
+                time.sleep(0.01)
+        assert waiting.result(10).status == 204
+
+
 def test_mlb2_one_start_of_an_agent_is_at_work(door):
     door.ask()
     assert door.poll(instance=1).status == 200

@@ -7,10 +7,11 @@ import pytest
 
 from fedstyle_secure.aggregation.letters import Purpose
 from fedstyle_secure.errors import InputError
-from fedstyle_secure.platform.store import exchanges
+from fedstyle_secure.platform.store import artists, exchanges
 from fedstyle_secure.platform.store.database import Database
 from fedstyle_secure.platform.store.exchanges import Verdict
 from tests.platform.letters import answer, artist_key, asked, public, sealed
+from tests.platform.street import enrol
 
 
 def opened(database, name="session 1 round 0", **about):
@@ -46,6 +47,19 @@ def test_mbx1_replies_come_in_the_order_of_their_commits(database):
     assert [(reply.sequence, reply.content) for reply in found] == [(1, answer(2, b"2")[1]), (2, answer(0, b"0")[1])]
     assert [reply.mailbox for reply in found] == [list(asked())[2], next(iter(asked()))]
     assert replies(database, exchange, after=1) == found[1:]
+
+
+def test_who_left_without_a_reply_can_give_none(database):
+    with database.writing() as connection:
+        for index in range(3):
+            enrol(connection, index)
+    assert opened(database).silent == 0
+    kept(database, 0)
+    with database.writing() as connection:
+        for index in (0, 1):
+            artists.retire(connection, artists.find_identity(connection, public(artist_key(index))).artist, now=2)
+    assert opened(database).silent == 1, "found again, it knows who has left meanwhile"
+    assert opened(database, "session 1 round 1", round_=1).silent == 2
 
 
 def test_mbx1_who_reads_while_many_write_misses_none(new_url):
