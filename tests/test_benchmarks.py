@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from benchmarks import features, scale, secagg
+from benchmarks import features, platform, scale, secagg
 from benchmarks.cohort import MASKED_INPUT, ROUNDS, Cohort, Session, invite_securely
 
 PROMISED = [
@@ -202,3 +202,18 @@ def test_windows_of_many_clients_are_measured_and_summed(capsys):
     whole = run(capsys, scale, "--protocol speakonce --session 20 --length 50 --dropout 0.1")
     assert whole["survivors"] == 18
     assert set(whole["cpu_seconds"]) == {"setup", "speak", "open boxes", "sign", "release", "check"}
+
+
+def test_over_the_wire_a_cohort_comes_to_the_same_exact_sum(capsys):
+    result = run(capsys, platform, "--artists 6 --length 1000 --turns 1")
+    assert (result["artists"], result["length"]) == (6, 1000)
+    assert result["added_seconds"] == pytest.approx(result["http_seconds"] - result["memory_seconds"])
+    assert result["bytes_down"] >= result["bytes_down_in_memory"] > 1000
+    assert result["bytes_up"] > result["bytes_up_in_memory"] > 1000
+    assert all(value > 0 for name, value in result.items() if name not in {"added_seconds", "above_start_mb"})
+
+
+def test_artists_who_wait_are_measured(capsys):
+    result = run(capsys, platform, "--idle 5 --seconds 0.5")
+    assert (result["idle_artists"], result["idle_seconds"] >= 0.5) == (5, True)
+    assert result["idle_core_percent"] >= 0
