@@ -93,7 +93,7 @@ def test_other_artworks_or_another_seed_are_another_tuning(atelier, tmp_path):
     assert len(list(tmp_path.iterdir())) == 3
 
 
-def test_a_run_holds_its_tuned_encoder_and_so_does_what_is_published_of_it(art: Path, tmp_path, monkeypatch):
+def test_a_run_holds_its_tuned_encoder_and_so_does_what_is_published_of_it(art: Path, tmp_path):
     settings = stand_ins.settings(art, tmp_path / "run", encoder=TUNED, iterations=0, epsilon=30.0, views=1)
     train.train(settings)
     publish(tmp_path / "run", tmp_path / "public")
