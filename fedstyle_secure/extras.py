@@ -32,10 +32,19 @@ class Library:
         """As pip spells it."""
         return f"{self.name}>={_spelled(self.least)},<{_spelled(self.below)}"
 
+    def fits(self, version: str) -> bool:
+        """Whether a version was tried."""
+        numbers = tuple(int(part) if part.isdigit() else 0 for part in version.split(".")[:2])
+        return self.least <= numbers < self.below
+
 
 EXTRAS: Final = {
     "flower": (Library(name="flwr", least=(1, 41), below=(1, 43)),),
     "ray": (Library(name="ray", least=(2, 50), below=(3, 0)),),
+    "syft": (
+        Library(name="syft", least=(0, 10), below=(0, 11)),
+        Library(name="syft-rds", least=(0, 6), below=(0, 7)),
+    ),
 }
 """Libraries of each extra that stands behind an engine."""
 
@@ -57,8 +66,7 @@ def load_extra(extra: str, module: str, *, option: str) -> ModuleType:
             found = version(library.name)
         except PackageNotFoundError as error:
             raise InputError(f"{option} needs an optional extra: {install}") from error
-        numbers = tuple(int(part) if part.isdigit() else 0 for part in found.split(".")[:2])
-        if not library.least <= numbers < library.below:
+        if not library.fits(found):
             raise InputError(
                 f"{option} was tried with {library.range}, and {library.name} {found} is installed: {install}"
             )

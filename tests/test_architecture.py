@@ -46,6 +46,28 @@ HOUSE_OF_AN_ARTIST = {
 }
 
 
+def test_nothing_but_its_own_engine_loads_syft() -> None:
+    """A contract says so of imports; this, of any name in any file, however it is loaded."""
+    libraries = ("syft", "syft_crypto_python", "syft_datasets", "syft_job", "syft_permissions", "syft_rds")
+    for root in ROOTS.values():
+        for path in root.rglob("*.py"):
+            if path.parent == root / "engines" / "syft":
+                continue
+            for node in ast.walk(ast.parse(path.read_text())):
+                names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+                names += [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
+                assert not {name.partition(".")[0] for name in names} & set(libraries), path
+                if isinstance(node, ast.ImportFrom) and node.level:  # the engine is asked for by name alone
+                    assert not (node.module or "").startswith("engines.syft") or _is_for_types(path, node), path
+
+
+def _is_for_types(path: Path, node: ast.ImportFrom) -> bool:
+    """Whether an import is made for who checks types only."""
+    blocks = (each for each in ast.walk(ast.parse(path.read_text())) if isinstance(each, ast.If))
+    typing = [each for each in blocks if ast.unparse(each.test) == "TYPE_CHECKING"]
+    return any(each.lineno <= node.lineno <= (each.end_lineno or 0) for each in typing)
+
+
 # By types
 
 

@@ -240,7 +240,7 @@ def _number(value: float | None) -> str:
 
 
 @contextmanager
-def _opened(home: Path | None) -> Iterator["Home"]:
+def opened_home(home: Path | None) -> Iterator["Home"]:
     """A home that no agent is running in."""
     from ..artist.home import Home
 
@@ -260,7 +260,7 @@ def sign(
     from ..artist.home import read_pins
     from ..wire.messages import Withdraw
 
-    with _opened(home) as opened:
+    with opened_home(home) as opened:
         pins = read_pins(opened.folder)
         with Line(pins.address, pins.certificates, on_trouble=screen.tell) as line:
             if withdraw:
@@ -280,7 +280,7 @@ def leave(home: HomeOption = None) -> None:
     from ..artist.home import read_pins
     from ..wire.messages import Leave
 
-    with _opened(home) as opened:
+    with opened_home(home) as opened:
         pins = read_pins(opened.folder)
         with Line(pins.address, pins.certificates, on_trouble=screen.tell) as line:
             leaf = act(opened, line, Leave())
@@ -301,7 +301,7 @@ def renew(
     from ..artist.engagement import Engagement
     from ..artist.home import read_pins
 
-    with _opened(home) as opened:
+    with opened_home(home) as opened:
         pins = read_pins(opened.folder)
         with Line(pins.address, pins.certificates, on_trouble=screen.tell) as line:
             training = Engagement(opened, line).unfinished
@@ -332,7 +332,7 @@ def add_artworks(
     from ..artworks.reader import read_portfolio
     from ..encoder.encoder import title_of
 
-    with _opened(home) as opened:
+    with opened_home(home) as opened:
         encoder = portfolio.choose_encoder(read_pins(opened.folder).space.encoder, opened.terms.encoders, weights)
         with screen.stage("Reading artworks", None):
             gallery = read_portfolio(artworks, nested=nested)
@@ -357,7 +357,7 @@ def confirm_log(
     from ..artist.epochs import confirm_epoch, look_for_epoch
     from ..artist.home import read_pins
 
-    with _opened(home) as opened:
+    with opened_home(home) as opened:
         pins = read_pins(opened.folder)
         with Line(pins.address, pins.certificates, on_trouble=screen.tell) as line:
             epoch = look_for_epoch(opened, line)
@@ -407,7 +407,7 @@ def recover(
             content = file.read_bytes()
         except OSError as error:
             raise InputError(f"the recovery file {file} cannot be read: {error.strerror}") from error
-    with _opened(home) as opened:
+    with opened_home(home) as opened:
         ledger = recovery.recover(opened.ledger_path, content, opened.terms, is_complete=complete)
     spent = ledger.spent(ledger.view)
     screen.show(f"Epsilon {spent:.3g} of {ledger.limit:g} counts as spent, in {len(ledger.releases)} releases.")

@@ -24,6 +24,7 @@ from .experiments import experiment_app
 from .log import log_app
 from .options import Json, number
 from .platform import platform_app
+from .research import research_app
 from .runs import card, catalogue_app, publish
 from .screen import plain, screen
 from .start import EndedError, catch
@@ -186,5 +187,6 @@ for group in (
     experiment_app,
     catalogue_app,
     log_app,
+    research_app,
 ):
     app.add_typer(group)

@@ -18,9 +18,11 @@ class EngineName(StrEnum):
 
     MEMORY = "memory"
     """Function calls."""
+    SYFT = "syft"
+    """Encrypted files in a folder, through PySyft."""
 
 
-_MODULES: Final[Mapping[str, str]] = {}
+_MODULES: Final[Mapping[str, str]] = {"syft": "fedstyle_secure.engines.syft"}
 """By name, which is also its extra's: the module that opens an engine."""
 
 _AN_HOUR: Final = 3600.0
