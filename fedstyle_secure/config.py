@@ -84,7 +84,9 @@ class Settings:
         bounds.ITERATIONS,
         "Model updates; 0 trains nothing (default: 6, or 0 where a rehearsal on public artists finds that better).",
     ] = None
-    encoder: Annotated[str, "lite0, small, timm:NAME or torchvision:NAME."] = LITE0
+    encoder: Annotated[
+        str, "lite0, tuned (lite0 made to tell public artists apart), small, timm:NAME or torchvision:NAME."
+    ] = LITE0
     weights: Annotated[Path | None, "Local weights file of a timm or torchvision encoder."] = None
     download_weights: Annotated[bool, "Allow fetching pretrained weights."] = False
     device: Annotated[

@@ -1,5 +1,8 @@
 """An artist by itself, who joins no session: what it prepares and publishes is what an attack is about."""
 
+from math import inf
+from pathlib import Path
+
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from fedstyle_secure.aggregation.masking import Enrolment
@@ -9,6 +12,7 @@ from fedstyle_secure.artist.store import MemoryStore
 from fedstyle_secure.encoder.features import StyleFeatures
 from fedstyle_secure.privacy.clipping import MAX_ARTWORKS, Unit
 from fedstyle_secure.privacy.ledger import Ledger
+from fedstyle_secure.privacy.mechanism import View
 from fedstyle_secure.privacy.sizing import Mode
 from fedstyle_secure.training.codebook import Codebook
 
@@ -32,3 +36,8 @@ def lone_artist(
         store=MemoryStore(),
         random=scripted(name),
     )
+
+
+def unlimited_ledger(folder: Path) -> Ledger:
+    """A new ledger that refuses nothing, for attacks that are not about it."""
+    return Ledger.open(folder / "artist.jsonl", limit=inf, delta=1e-5, view=View.AGGREGATE)

@@ -9,9 +9,10 @@ the signature on all candidates at once, one projects the head's steps on the ar
 import math
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from pathlib import Path
 from statistics import NormalDist
-from types import SimpleNamespace
-from typing import Any, Final, cast
+from tempfile import TemporaryDirectory
+from typing import Final
 
 import numpy as np
 import torch
@@ -19,7 +20,6 @@ from numpy.typing import NDArray
 
 from fedstyle_secure.aggregation.summing import Aggregate, ring_sum
 from fedstyle_secure.artist.artist import SIGNATURE
-from fedstyle_secure.artist.rows import contribute
 from fedstyle_secure.catalogue.signature import SignatureSpace
 from fedstyle_secure.encoder.features import StyleFeatures
 from fedstyle_secure.encoder.model import StyleModel
@@ -31,13 +31,13 @@ from fedstyle_secure.privacy.pipeline import protect
 from fedstyle_secure.privacy.quantization import dequantize
 from fedstyle_secure.privacy.sizing import Mode
 from fedstyle_secure.runs.budget import SIGNATURE_SHARE
-from fedstyle_secure.training.objective import StyleHead, anchor_loss
+from fedstyle_secure.training.objective import StyleHead, anchor_loss, per_artwork_gradients
 from fedstyle_secure.training.tensors import HEAD, head_segment
 from fedstyle_secure.training.updates import Contributions, Layout, Segment, Support
 
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
 from .deployment import Deployment
-from .lone_artist import lone_artist
+from .lone_artist import lone_artist, unlimited_ledger
 from .ranking import auc
 from .scripted import scripted
 from .synthetic import World
@@ -211,17 +211,18 @@ def _attack_signatures(artworks: int, rho: float, effort: Effort) -> tuple[_Succ
 def _publish(
     features: StyleFeatures, members: NDArray[np.bool_], mechanism: Mechanism, name: str
 ) -> NDArray[np.float64]:
-    """A signature by the real agent; only its ledger is a dummy, since nobody attacks it here."""
-    artist = lone_artist(
-        StyleFeatures(features.views[members]),
-        _STYLES.codebook,
-        0,
-        ledger=cast("Any", SimpleNamespace(charge=lambda _release: None, last_iteration=lambda _platform: 0)),
-        mode=mechanism.mode,
-        unit=mechanism.unit,
-        name=name,
-    )
-    return artist.publish_signature(_embed, mechanism).astype(np.float64)
+    """A signature by the real agent."""
+    with TemporaryDirectory() as folder:
+        artist = lone_artist(
+            StyleFeatures(features.views[members]),
+            _STYLES.codebook,
+            0,
+            ledger=unlimited_ledger(Path(folder)),
+            mode=mechanism.mode,
+            unit=mechanism.unit,
+            name=name,
+        )
+        return artist.publish_signature(_embed, mechanism).astype(np.float64)
 
 
 def _embed(raw: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -285,13 +286,13 @@ def _train(members: NDArray[np.bool_], rho: float, name: str) -> tuple[NDArray[n
 
 @lru_cache(maxsize=2)  # all runs start from the same model
 def _gradients(model: StyleModel, mechanism: Mechanism, candidates: int) -> NDArray[np.float32]:
-    """Of all candidates of all artists, float32 [artists, candidates, head]."""
-    return np.stack(
-        [
-            contribute(_HEADS.features(number, candidates), model, mechanism, _HEADS.codebook, _codeword(number)).rows
-            for number in range(mechanism.clients)
-        ]
-    )
+    """Of all candidates of all artists, float32 [artists, candidates, head]: what `contribute` makes one by one."""
+    rows = []
+    for number in range(mechanism.clients):
+        aligned = model.align(model.whiten(_HEADS.features(number, candidates).views[:, 1:]))
+        gradients = per_artwork_gradients(model.head, aligned, _codeword(number), _HEADS.codebook)
+        rows.append(Contributions.join({HEAD: gradients}, mechanism.layout.segments).rows)
+    return np.stack(rows)
 
 
 def _losses(model: StyleModel, artists: int, candidates: int) -> NDArray[np.float64]:

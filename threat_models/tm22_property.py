@@ -10,7 +10,6 @@ does better.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -25,8 +24,7 @@ from fedstyle_secure.artworks.subjects import SUBJECTS, creatures
 from fedstyle_secure.config import Settings
 from fedstyle_secure.encoder.features import StyleFeatures, extract
 from fedstyle_secure.privacy.clipping import Unit
-from fedstyle_secure.privacy.ledger import Ledger
-from fedstyle_secure.privacy.mechanism import Mechanism, View
+from fedstyle_secure.privacy.mechanism import Mechanism
 from fedstyle_secure.privacy.pipeline import protect
 from fedstyle_secure.privacy.quantization import dequantize
 from fedstyle_secure.privacy.sizing import Mode
@@ -36,7 +34,7 @@ from fedstyle_secure.runs.train import DIMENSIONS, OUTPUTS
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
 from .decoder import VIEWS, Studio, open_studio
 from .deployment import Deployment
-from .lone_artist import lone_artist
+from .lone_artist import lone_artist, unlimited_ledger
 from .masked_sum import EPSILON, NOISE
 from .ranking import auc
 from .reconstruction import paint
@@ -187,7 +185,7 @@ class Release:
             portfolio,
             self.cohort.studio.codebook,
             codeword,
-            ledger=Ledger.open(folder / "artist.jsonl", limit=inf, delta=1e-5, view=View.AGGREGATE),
+            ledger=unlimited_ledger(folder),
             mode=self.budget.cohort.mode,
             unit=self.budget.cohort.unit,
             name=name,

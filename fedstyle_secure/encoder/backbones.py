@@ -22,7 +22,7 @@ from .graphs import digest_of
 from .hub import from_hub
 from .layers import Weights
 from .small import SmallEncoder
-from .spec import IMAGE_SIZE, LITE0, SCALES, SMALL, STAGES, VARIANCE_FLOOR, BackboneSpec
+from .spec import IMAGE_SIZE, LITE0, SCALES, SMALL, STAGES, TUNED, VARIANCE_FLOOR, BackboneSpec
 from .weights import load_weights
 
 T = TypeVar("T")
@@ -90,8 +90,8 @@ class Backbone(nn.Module):
         return torch.cat([*self._statistics, self._pooled[-1]], dim=1)
 
     def weights(self) -> dict[str, NDArray[np.generic]]:
-        """The network's state dict, on the processor."""
-        return {name: tensor.numpy(force=True) for name, tensor in self.network.state_dict().items()}
+        """The network's state dict, on the processor and in the order that files want."""
+        return {name: tensor.contiguous().numpy(force=True) for name, tensor in self.network.state_dict().items()}
 
     def digest(self) -> str:
         """SHA-256 over names, shapes and bytes of all weights, in hexadecimal."""
@@ -138,7 +138,7 @@ def load_backbone(spec: BackboneSpec) -> Backbone:
             f"encoder {spec.name} does not take images of {IMAGE_SIZE} x {IMAGE_SIZE} pixels ({error}): "
             "choose another network"
         ) from error
-    raise InputError(f"unknown encoder {spec.name!r}: use {LITE0}, {SMALL}, timm:NAME or torchvision:NAME")
+    raise InputError(f"unknown encoder {spec.name!r}: use {LITE0}, {TUNED}, {SMALL}, timm:NAME or torchvision:NAME")
 
 
 def load_lite0() -> Backbone:

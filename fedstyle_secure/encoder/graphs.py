@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import InputError
 from .layers import FeatureMap, Layers, Weights
-from .spec import IMAGE_SIZE, LITE0, SCALES, SMALL, SMALL_GROUPS, STAGES
+from .spec import IMAGE_SIZE, LITE0, SCALES, SMALL, SMALL_GROUPS, STAGES, TUNED
 
 _BLOCKS: Final = ((1, 1), (2, 2), (2, 2), (3, 2), (3, 1), (4, 2), (1, 1))
 """Of each stage of EfficientNet-Lite0: how many blocks, and the stride of the first; the others have stride 1."""
@@ -34,7 +34,7 @@ def draw_graph(architecture: str, weights: Weights) -> bytes:
     """An ONNX file that takes ``images`` float32 [1, 3, S, S] in [0, 1] and gives STATISTICS and POOLED.
 
     Args:
-        architecture: ``lite0`` or ``small``.
+        architecture: ``lite0``, ``tuned`` or ``small``.
         weights: Its state dict, in the names of torch.
 
     Raises:
@@ -88,4 +88,8 @@ def _draw_small(layers: Layers) -> FeatureMap:
     return value
 
 
-_DRAWINGS: Final[Mapping[str, Callable[[Layers], FeatureMap]]] = {LITE0: _draw_lite0, SMALL: _draw_small}
+_DRAWINGS: Final[Mapping[str, Callable[[Layers], FeatureMap]]] = {
+    LITE0: _draw_lite0,
+    TUNED: _draw_lite0,
+    SMALL: _draw_small,
+}

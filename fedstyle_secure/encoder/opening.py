@@ -39,7 +39,7 @@ def open_weights(architecture: str, weights: Weights, device: Device = Device.AU
     """A network with a known graph, and weights of its own.
 
     Args:
-        architecture: ``lite0`` or ``small``.
+        architecture: ``lite0``, ``tuned`` or ``small``.
         weights: Its state dict, in the names of torch.
         device: Where it computes.
 

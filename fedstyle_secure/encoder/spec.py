@@ -26,10 +26,17 @@ LITE0_WEIGHTS: Final = "b1a41a9241a4405da1e481435f23df78a0b943643193ab7a0023ba56
 SMALL: Final = "small"
 """The small encoder that is trained from scratch on public artists."""
 
+TUNED: Final = "tuned"
+"""EfficientNet-Lite0, tuned on public artists."""
+
+MADE: Final = (SMALL, TUNED)
+"""Encoders that a run makes, and whose weights it holds."""
+
 SMALL_GROUPS: Final = 8
 """Groups of channels that the small encoder normalizes together."""
 
-SCALES: Final = {LITE0: ((127 / 255,) * 3, (128 / 255,) * 3), SMALL: ((0.5,) * 3, (0.5,) * 3)}
+_LITE_SCALE: Final = ((127 / 255,) * 3, (128 / 255,) * 3)
+SCALES: Final = {LITE0: _LITE_SCALE, TUNED: _LITE_SCALE, SMALL: ((0.5,) * 3, (0.5,) * 3)}
 """Mean and deviation of the colors by which each known network wants an image in [0, 1] scaled; the Lite models were
 trained on (x - 127) / 128 with x in 0..255."""
 
@@ -39,8 +46,8 @@ class BackboneSpec:
     """Which public network to use, and where its weights come from.
 
     Attributes:
-        name: ``lite0`` (default; weights come as a package), ``small`` (a small network trained from scratch on the
-            public artists), ``timm:NAME`` or ``torchvision:NAME``.
+        name: ``lite0`` (default; weights come as a package), ``tuned`` (the same, tuned on the public artists),
+            ``small`` (a small network trained from scratch on them), ``timm:NAME`` or ``torchvision:NAME``.
         weights: A local state-dict file (``.pth``, ``.pt`` or ``.safetensors``) for timm and torchvision names; for a
             vision transformer of timm also one of OpenAI's CLIP or of CSD.
         download: Fetch pretrained weights from the model's hub; nothing is ever downloaded unless this is set.

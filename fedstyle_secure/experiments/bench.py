@@ -16,7 +16,7 @@ from ..encoder.encoder import Encoder, title_of
 from ..encoder.feature_cache import FeatureCache
 from ..encoder.features import StyleFeatures, extract
 from ..encoder.opening import open_encoder
-from ..encoder.spec import SMALL
+from ..encoder.spec import MADE
 from ..errors import InputError
 from ..runs.budget import plan_budget
 from ..runs.dataset import Dataset, divide, read_galleries
@@ -116,10 +116,10 @@ class Bench:
             InputError: The galleries or settings cannot make a run, or the encoder is not the same for all seeds.
             PrivacyError: A budget cannot be kept.
         """
-        if self.common.encoder == SMALL:
+        if self.common.encoder in MADE:
             raise InputError(
-                "an experiment shares features among its seeds, but --encoder small is trained anew for each: "
-                "choose another encoder"
+                f"an experiment shares features among its seeds, but --encoder {self.common.encoder} is trained anew "
+                "for each: choose another encoder"
             )
         for settings in {cell.settings(self.common) for cell in cells}:
             clients = len(divide(settings, *self.galleries).training)

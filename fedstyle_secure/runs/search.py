@@ -21,7 +21,7 @@ from ..encoder.encoder import Encoder
 from ..encoder.features import extract
 from ..encoder.model import StyleModel, read_model
 from ..encoder.opening import open_encoder, open_weights
-from ..encoder.spec import SMALL, BackboneSpec
+from ..encoder.spec import MADE, BackboneSpec
 from ..errors import InputError
 from .evaluation import gather
 from .files import CATALOGUE_FOLDER, ENCODER_FILE, MODEL_FILE, SUMMARY_FILE, read_summary
@@ -159,10 +159,10 @@ def read_settings(run: Path) -> Settings:
 
 
 def _load(run: Path, spec: BackboneSpec) -> Encoder:
-    if spec.name != SMALL:
+    if spec.name not in MADE:
         return open_encoder(spec)
     try:
         weights = load_file(run / ENCODER_FILE)
     except (OSError, SafetensorError) as error:
-        raise InputError(f"cannot read the small encoder {run / ENCODER_FILE}: {error}") from error
-    return open_weights(SMALL, weights)
+        raise InputError(f"cannot read the run's encoder {run / ENCODER_FILE}: {error}") from error
+    return open_weights(spec.name, weights)

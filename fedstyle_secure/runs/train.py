@@ -34,12 +34,15 @@ from ..config import Protocol, Settings
 from ..encoder.encoder import Encoder, title_of
 from ..encoder.feature_cache import FeatureCache
 from ..encoder.features import StyleFeatures, extract
+from ..encoder.folders import make_private, user_cache
+from ..encoder.layers import Weights
 from ..encoder.model import StyleModel
 from ..encoder.opening import open_encoder, open_weights
-from ..encoder.spec import SMALL
+from ..encoder.spec import MADE, SMALL
 from ..encoder.whitening import Space, Whitening
 from ..engines.memory import MemoryEngine
 from ..engines.opening import ensure_engine, open_engine, window_of
+from ..errors import FedStyleError
 from ..names import told_apart
 from ..privacy.ledger import Ledger
 from ..privacy.releases import Release
@@ -191,17 +194,34 @@ def rehearsed(prepared: Prepared, progress: Progress, *, spent: Collection[Seque
 
 
 def choose_encoder(settings: Settings, public: Sequence[Portfolio], folder: Path, progress: Progress) -> Encoder:
-    """The encoder of a run; one that is trained from scratch leaves its weights in the run's folder."""
-    if settings.encoder != SMALL:
+    """The encoder of a run; one that is made on public artists leaves its weights in the run's folder."""
+    if settings.encoder not in MADE:
         return open_encoder(settings.backbone, settings.device)
+    make = _train_small if settings.encoder == SMALL else _tune
+    weights = make(public, derive_seed(settings.seed, settings.encoder), progress)
+    save_file(dict(weights), folder / ENCODER_FILE)
+    return open_weights(settings.encoder, weights, settings.device)
+
+
+def _train_small(public: Sequence[Portfolio], seed: int, progress: Progress) -> Weights:
     from ..training.scratch import EPOCHS, train_small
 
     count = EPOCHS * sum(len(portfolio.artworks) for portfolio in public)
     with progress.stage("Training the small encoder on public artists", count) as advance:
-        trained = train_small(public, seed=derive_seed(settings.seed, "small"), on_progress=advance)
-    weights = {name: tensor.numpy() for name, tensor in trained.state_dict().items()}
-    save_file(weights, folder / ENCODER_FILE)
-    return open_weights(SMALL, weights, settings.device)
+        trained = train_small(public, seed=seed, on_progress=advance)
+    return {name: tensor.numpy() for name, tensor in trained.state_dict().items()}
+
+
+def _tune(public: Sequence[Portfolio], seed: int, progress: Progress) -> Weights:
+    from ..training.tuning import STEPS, tune
+
+    kept = user_cache() / "encoders"
+    try:
+        make_private(kept)
+        with progress.stage("Tuning the encoder on public artists", STEPS) as advance:
+            return tune(public, seed=seed, folder=kept, on_progress=advance)
+    except OSError as error:
+        raise FedStyleError(f"a tuned encoder cannot be kept in {kept}: {error.strerror}") from error
 
 
 def _extract_all(

@@ -75,7 +75,8 @@ def check_page(page: Page) -> None:
     """What holds of every page: nothing to scroll sideways, and no serious finding of axe-core (WCAG 2.2 AA)."""
     beyond = page.evaluate("() => document.documentElement.scrollWidth - window.innerWidth")
     assert beyond <= 0, f"{beyond} pixels wider than the window"
-    assert serious_findings(page) == []
+    found = serious_findings(page)
+    assert not found, found
 
 
 def serious_findings(page: Page) -> list[str]:

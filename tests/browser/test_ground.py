@@ -78,7 +78,7 @@ def test_nothing_inline_runs_and_nothing_is_asked_of_others(chromium, tmp_path):
 
 
 def test_what_is_wrong_with_a_page_is_found(chromium, tmp_path):
-    wrong = tag("div", tag("img", src="x"), tag("p", "W" * 400))
+    wrong = tag("div", tag("img", src="x", width=2000, height=9))
     with served(body(wrong), tmp_path) as address, visiting(chromium, PLAIN) as context:
         shown = context.new_page()
         shown.goto(address)

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from fedstyle_secure.artist.rows import contribute
+from fedstyle_secure.training.tensors import head_segment
 from threat_models import tm14_membership
 from threat_models.tm14_membership import auc_bound
 
@@ -32,3 +34,12 @@ def test_likelihood_ratios_find_a_shift_whatever_each_artworks_own_mean_and_widt
     told, raw = (tm14_membership._Success.of(x.ravel(), members[200:].ravel()).auc for x in (ratios, statistics[200:]))
     assert told > 0.8
     assert raw < 0.6
+
+
+def test_candidates_side_by_side_have_the_gradients_that_an_artist_makes_one_by_one() -> None:
+    segment = head_segment(tm14_membership._HEADS.dimensions, tm14_membership._HEADS.outputs, 1.0)
+    mechanism, model = tm14_membership._release(segment, 1.0, clients=2), tm14_membership._HEADS.model
+    rows = tm14_membership._gradients(model, mechanism, 4)
+    features, codeword = tm14_membership._HEADS.features(1, 4), tm14_membership._codeword(1)
+    made = contribute(features, model, mechanism, tm14_membership._HEADS.codebook, codeword).rows
+    assert np.allclose(rows[1], made, atol=1e-5)
