@@ -15,16 +15,19 @@ says.
 import itertools
 import json
 import os
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from hashlib import sha256
+from http import HTTPStatus
 from pathlib import Path
 from typing import TypeVar
 
@@ -86,7 +89,14 @@ def demonstrate(folder: Path, start: "Start") -> bool:
         found = json.loads(fedstyle("search", "--platform", invitation, picture, "--json"))["results"]
         say(f"A buyer asks who painted a picture by {name}: {', '.join(each['artist'] for each in found[:3])}, ...")
     tell_who_holds_what(platform, homes, start)
-    return is_exact
+    say("Pages, for a browser on this machine:")
+    pages = {
+        f"{names[0]}'s own": (start.page(names[0]), "budget"),
+        "the operator's": (start.page("platform"), "training"),
+    }
+    for whose, (address, _) in pages.items():
+        say(f"  {whose:<14} {address}")
+    return is_exact and all(is_shown(address, part) for address, part in pages.values())
 
 
 def listening(address: str) -> tuple[str, ...]:
@@ -181,6 +191,14 @@ def is_listed(invitation: Path, folder: Path, artists: int) -> bool | None:
     return True if not done.returncode and len(json.loads(done.stdout)["results"]) == artists else None
 
 
+def is_shown(address: str, part: str) -> bool:
+    """Whether a page shows a part of it to whoever has its address."""
+    place, _, token = address.partition("#")
+    asked = urllib.request.Request(f"{place}parts/{part}", headers={"Authorization": f"Bearer {token}"})  # noqa: S310
+    with urllib.request.urlopen(asked, timeout=60) as answer:  # noqa: S310  (our own, on loopback)
+        return answer.status == HTTPStatus.OK and b"epsilon" in answer.read()
+
+
 def tell_who_holds_what(platform: Path, homes: Mapping[str, Path], start: "Start") -> None:
     """What each program keeps on disk and in memory."""
     say("What each program holds:")
@@ -255,6 +273,11 @@ class Start:
             if program.poll() is not None:
                 told = (self._logs / f"{name}.log").read_text()[-500:]
                 raise SystemExit(f"{name} ended with {program.returncode}: {told}")
+
+    def page(self, name: str) -> str:
+        """The address of the page that a program serves, as it printed it."""
+        (address,) = re.findall(r"http://127\.0\.0\.1:\d+/#\S+", (self._logs / f"{name}.log").read_text())
+        return address
 
     def memory(self, name: str) -> int:
         """Megabytes in use, where the system tells; 0 elsewhere."""

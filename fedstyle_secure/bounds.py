@@ -78,6 +78,11 @@ ARTWORKS: Final = Bounds(1, MAX_ARTWORKS)
 PUBLIC_ARTISTS: Final = Bounds(1, 100_000)
 SEED: Final = Bounds(1 - (1 << 63), (1 << 63) - 1)
 
+WINDOW_SECONDS: Final = Bounds(1, 30 * 24 * 3600)
+"""Artists' time for an answer."""
+ATTEMPTS: Final = Bounds(1, 20)
+INVITATION_DAYS: Final = Bounds(1, 365)
+
 NAMED: Final = Bounds(1, 100_000)
 """Artists in one answer of a search."""
 QUESTIONS: Final = Bounds(1, 1_000_000)

@@ -60,6 +60,11 @@ _STORE = "tests/platform/store"
 
 _READER = "tests/artworks/test_reader.py"
 
+_DOOR = "fedstyle_secure/desks/door.py"
+_KNOCK = "tests/desks/test_door.py"
+_ARTIST = "tests/desks/test_artist.py"
+_OPERATOR = "tests/desks/test_operator.py"
+
 ABLATIONS = (
     Ablation(
         "gate: nothing outside the folder is read",
@@ -1561,8 +1566,8 @@ ABLATIONS = (
     Ablation(
         "engagement: what was agreed to is kept",
         "fedstyle_secure/artist/engagement.py",
-        "                _TRAINING: offer.facts.encode(),\n",
-        "                _TRAINING: None,\n",
+        "                TRAINING: offer.facts.encode(),\n",
+        "                TRAINING: None,\n",
         "tests/artist/test_engagement.py::TestOffers::test_egm1_an_offer_within_the_terms_is_agreed_to_once",
     ),
     Ablation(
@@ -2226,6 +2231,111 @@ ABLATIONS = (
         "    if fold(signature.name) in map(fold, connection.execute(others).scalars()):\n",
         "    if False:\n",
         "tests/platform/store/test_signatures.py::test_two_artists_have_no_signatures_of_one_name",
+    ),
+    Ablation(
+        "pages: on loopback alone",
+        _DOOR,
+        "super().__init__((HOST, pass_.port), _Handler)",
+        'super().__init__(("127.0.0.2", pass_.port), _Handler)',
+        f"{_KNOCK}::test_drs1_nobody_else_in_the_network_can_connect",
+    ),
+    Ablation(
+        "pages: under their own address alone",
+        _DOOR,
+        '        if self.headers.get_all("Host") != [own]:\n',
+        "        if False:\n",
+        f"{_KNOCK}::test_drs2_under_another_name_nothing_is_answered",
+    ),
+    Ablation(
+        "pages: no other page reads or presses",
+        _DOOR,
+        'if origins != [f"http://{own}"] and (origins or self.command != "GET"):',
+        'if not origins and self.command != "GET":',
+        f"{_KNOCK}::test_drs3_no_other_page_reads_or_presses",
+    ),
+    Ablation(
+        "pages: what does something says where it comes from",
+        _DOOR,
+        '(origins or self.command != "GET")',
+        "origins",
+        f"{_KNOCK}::test_drs3_what_does_something_says_where_it_comes_from",
+    ),
+    Ablation(
+        "pages: the token opens them",
+        _DOOR,
+        "if not hmac.compare_digest(given, ",
+        "if not given and not hmac.compare_digest(given, ",
+        f"{_KNOCK}::test_drs4_without_the_token_there_is_nothing_to_see_or_press",
+    ),
+    Ablation(
+        "pages: a token of its own for each start",
+        _DOOR,
+        "secrets.token_urlsafe(_TOKEN_BYTES)",
+        '"A" * 43',
+        f"{_KNOCK}::test_drs4_what_is_shown_without_it_says_nothing_of_anybody",
+    ),
+    Ablation(
+        "pages: no more is read than is filled in",
+        _DOOR,
+        " and int(length) <= _MOST_BYTES",
+        "",
+        f"{_KNOCK}::test_drs6_too_much_is_not_read",
+    ),
+    Ablation(
+        "pages: so many at a time",
+        _DOOR,
+        "        if not self._places.acquire(blocking=False):\n",
+        "        if not self._places.acquire(blocking=False) and False:\n",
+        f"{_KNOCK}::test_drs6_connections_that_say_nothing_leave_no_more_than_their_number",
+    ),
+    Ablation(
+        "pages: what is done is what was asked",
+        "fedstyle_secure/desks/desk.py",
+        "fields.get(ANSWER) == question.answer",
+        "ANSWER in fields",
+        f"{_KNOCK}::test_dsk1_what_changed_since_it_was_asked_is_asked_again",
+    ),
+    Ablation(
+        "operator: each act is written down",
+        "fedstyle_secure/desks/operator.py",
+        '        log.info("operator", act=name, outcome="done")\n',
+        "",
+        f"{_OPERATOR}::test_opp1_each_act_is_a_line_of_the_platforms_log_that_names_nobody",
+    ),
+    Ablation(
+        "operator: an act that failed is written down",
+        "fedstyle_secure/desks/operator.py",
+        '            log.warning("operator", act=name, outcome="failed")\n',
+        "",
+        f"{_OPERATOR}::test_opp1_an_act_that_fails_is_a_line_too",
+    ),
+    Ablation(
+        "operator: that a training was ended is in the log",
+        "fedstyle_secure/platform/coordinator/following.py",
+        "            enter(connection, Stopped(training=training.facts.digest))\n",
+        "",
+        f"{_OPERATOR}::test_stopping_is_asked_once_more_and_is_in_the_log_once",
+    ),
+    Ablation(
+        "artist's page: nothing is done while the agent answers",
+        "fedstyle_secure/artist/agent.py",
+        "                with self._at_work:\n                    self._go_on",
+        "                if True:\n                    self._go_on",
+        f"{_ARTIST}::TestActs::test_age6_nothing_is_done_while_the_agent_answers",
+    ),
+    Ablation(
+        "acts: who left takes part no more",
+        "fedstyle_secure/artist/acts.py",
+        "({ENDED: left} if asked.purpose is Purpose.LEAVE else {})",
+        "{}",
+        f"{_ARTIST}::TestActs::test_act4_who_left_and_was_killed_before_the_answer_is_told_so_too",
+    ),
+    Ablation(
+        "artist's page: numbers that were not signed here are told of",
+        "fedstyle_secure/desks/artist_parts.py",
+        "    if not mirror.is_own:\n",
+        "    if False:\n",
+        f"{_ARTIST}::TestMirror::test_numbers_under_its_name_that_it_did_not_sign_are_an_alarm",
     ),
 )
 

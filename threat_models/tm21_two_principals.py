@@ -10,11 +10,14 @@ from fedstyle_secure.wire.routes import INSTANCE_BYTES, Route
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
 from .deployment import Deployment
 from .edits import Edit, off
+from .knocking import knock, knockers, opened
 from .street import ARTISTS, Street, key_of, public, street
 
 _STRANGER: Final = 99
 _METHODS: Final = ("GET", "PUT", "PATCH", "DELETE", "OPTIONS")
 _SIGNED, _OWN, _PLACE = "the envelope's signature", "requests by identity", "answers by identity"
+_TOKEN, _HOST, _ORIGIN = "a page's token", "a page's host", "a page's origin"
+_DOOR: Final = "fedstyle_secure.desks.door:_Handler"
 _EDITS: Final = {
     _SIGNED: (
         Edit(
@@ -37,33 +40,51 @@ _EDITS: Final = {
             "",
         ),
     ),
+    _TOKEN: (Edit(f"{_DOOR}._check_token", "if not hmac", "if False and not hmac"),),
+    _HOST: (Edit(f"{_DOOR}._check_origin", 'if self.headers.get_all("Host") != [own]:', "if False:"),),
+    _ORIGIN: (Edit(f"{_DOOR}._check_origin", "if origins != [", "if False and origins != ["),),
 }
 
 CLAIM = Claim(
     number=21,
     title="two principals",
-    adversary="an enrolled artist, and a stranger, who know every public key and call every route with every method",
-    assets="what another artist is asked, what it answers, its signature and its place among the artists",
+    adversary="an enrolled artist, and a stranger, who know every public key and call every route with every method; "
+    "another user of a machine where a page is served, and other pages in its owner's browser, which know its token",
+    assets="what another artist is asked, what it answers, its signature and its place among the artists; what an "
+    "artist's and an operator's page show and do",
     assumption="keys are their owners' own",
-    promise="nothing is done in an artist's name without its key, and nobody is given or answers what is for another",
+    promise="nothing is done in an artist's name without its key, and nobody is given or answers what is for another; "
+    "a page shows and does nothing but for its owner, from itself",
     defenses={
         _SIGNED: "platform/gateway/receiving.py, DOR-1; protocols/envelope.py, ENV-1",
         _OWN: "platform/store/exchanges.py: the oldest request of one identity",
         _PLACE: "platform/store/exchanges.py, MBX-3: an answer belongs to its signer's request",
+        _TOKEN: "desks/door.py, DRS-4",
+        _HOST: "desks/door.py, DRS-2",
+        _ORIGIN: "desks/door.py, DRS-3",
     },
     power=(
         Limit(figure="acts in another's name", at_least=5),
         Limit(figure="requests shown to another", at_least=1),
         Limit(figure="answers in another's place", at_least=1),
+        Limit(figure="looks at another's page", at_least=3),
+        Limit(figure="acts on another's page", at_least=3),
     ),
     protected=(
         Limit(figure="acts in another's name", at_most=0),
         Limit(figure="requests shown to another", at_most=0),
         Limit(figure="answers in another's place", at_most=0),
         Limit(figure="other methods that are answered", at_most=0),
+        Limit(figure="looks at another's page", at_most=0),
+        Limit(figure="acts on another's page", at_most=0),
     ),
     residual="who calls when, and from where, is seen by whoever sees the network",
-    tests=("tests/platform/gateway/test_mailboxes.py", "tests/platform/gateway/test_enrolment.py"),
+    tests=(
+        "tests/platform/gateway/test_mailboxes.py",
+        "tests/platform/gateway/test_enrolment.py",
+        "tests/desks/test_door.py",
+        "tests/browser/test_desks.py",
+    ),
     linddun=(Linddun.DATA_DISCLOSURE, Linddun.NON_REPUDIATION),
     stride=(Stride.SPOOFING, Stride.ELEVATION_OF_PRIVILEGE),
 )
@@ -75,13 +96,16 @@ def defended(_deployment: Deployment) -> bool:
 
 
 def attack(without: frozenset[str], _effort: Effort) -> Figures:
-    """Name another as the sender on every route; poll and answer for oneself and look whose it was."""
+    """Name another as the sender on every route; poll and answer for oneself and look whose it was; knock at a page."""
     with off(without, _EDITS):
+        looks, pressed = _knocked()
         return {
             "acts in another's name": float(sum(_acts(signer) for signer in (1, _STRANGER))),
             "requests shown to another": float(_shown()),
             "answers in another's place": float(_misplaced()),
             "other methods that are answered": float(_methods()),
+            "looks at another's page": float(looks),
+            "acts on another's page": float(pressed),
         }
 
 
@@ -142,6 +166,14 @@ def _misplaced() -> int:
         with town.database.reading() as connection:
             replies = exchanges.replies_after(connection, exchange, 0, at_most=ARTISTS)
         return sum(reply.mailbox.partition("/")[0] != Envelope.claims(reply.content).sender.hex() for reply in replies)
+
+
+def _knocked() -> tuple[int, int]:
+    """How often a page showed something, and did something, for those who have no leave."""
+    with opened() as (room, page):
+        for who in knockers(page):
+            knock(page, who)
+        return room.shown, room.done
 
 
 def _methods() -> int:

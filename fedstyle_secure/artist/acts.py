@@ -5,6 +5,7 @@ ACT-1  Each act has a number that only rises, and is in the store before it leav
 ACT-2  An answer counts only as what the pinned platform signed for this act.
 ACT-3  A new key is in the store before anybody hears of it, proves itself, and is the artist's once the platform has
        entered it and not before; ledger, terms, features and all that is remembered stay.
+ACT-4  Who left takes part no more, after a restart neither: that is kept in the write that ends the act.
 """
 
 from dataclasses import replace
@@ -16,7 +17,7 @@ from ..errors import FedStyleError
 from ..wire.messages import Body, Entered, Pins, Renew
 from ..wire.routes import Route, Status
 from .client import Line
-from .home import IDENTITY, NEXT_IDENTITY, Home, read_pins
+from .home import ENDED, IDENTITY, NEXT_IDENTITY, Home, read_pins
 
 _PENDING, _NUMBER = "act", "act number"
 _ROUTES = {
@@ -91,9 +92,10 @@ def finish(home: Home, line: Line) -> int:
         raise ActError(f"the platform refused to {asked.purpose.name.lower()} ({answer.status}): {answer.reason}")
     if asked.purpose is Purpose.RENEW:
         return _take_new_key(home, asked, answer.body)
-    entered = Entered.decode(_open(home, asked, answer.body, recipient=asked.sender))
-    home.store.write({_PENDING: None})
-    return entered.leaf
+    leaf = Entered.decode(_open(home, asked, answer.body, recipient=asked.sender)).leaf
+    left = f"you left {read_pins(home.folder).address} (entry {leaf} of its log)".encode()
+    home.store.write({_PENDING: None, **({ENDED: left} if asked.purpose is Purpose.LEAVE else {})})
+    return leaf
 
 
 def _take_new_key(home: Home, asked: Envelope, answer: bytes) -> int:

@@ -1,7 +1,8 @@
 """The agent: asks the platform whether there is something to do, does it within the artist's terms, and asks again.
 
-AGE-1  It calls out and is never called. What it gets counts only as what the pinned platform signed (LET-2); it decodes
-       models of the pinned architecture, and loads or runs nothing else.
+AGE-1  It calls out, and nobody in the network calls it: its page answers this machine alone (DRS-1). What it gets
+       counts only as what the pinned platform signed (LET-2); it decodes models of the pinned architecture, and loads
+       or runs nothing else.
 AGE-2  An answer is sent, the same bytes, until the platform has it or it is too late. The store has all that it follows
        from, so that the agent killed at any moment gives that same answer (AGT-9, EGM-1).
 AGE-3  One agent a key: every start has a number of its own that rises. Where the platform says that another start is at
@@ -9,12 +10,16 @@ AGE-3  One agent a key: every start has a number of its own that rises. Where th
 AGE-4  What is refused is counted, and told to the artist alone: to the platform it is silence.
 AGE-5  A disk that is full, or a state that cannot be read, answers nothing; the agent goes on from what is on disk when
        that can be used again.
+AGE-6  What an artist asks for meanwhile is done between two requests, never during one: of the store and the ledger one
+       thing at a time makes use.
 """
 
 import json
 import os
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
@@ -22,9 +27,9 @@ from typing import TYPE_CHECKING, Any, Final
 from ..aggregation.letters import Envelope, ProtocolError, Purpose, answering
 from ..errors import FedStyleError, InputError
 from ..wire.routes import AGREED, INSTANCE_BYTES, NOTED, Route, Status
-from .acts import finish
+from .acts import ActError, finish
 from .client import Answer, Line, LineError
-from .home import UNSIGNED, Home, read_pins
+from .home import ENDED, UNSIGNED, Home, read_pins
 from .store import StoreError
 
 if TYPE_CHECKING:
@@ -34,8 +39,14 @@ REFUSED_PAUSE: Final = 3.0
 """Seconds between two looks at a request that was refused: it stays until its time is over."""
 TROUBLED_PAUSE: Final = 5.0
 """Seconds before a disk that failed is tried again."""
-_INSTANCE, _REFUSALS, _ENDED = "instance", "refusals", "ended"
+_INSTANCE, _REFUSALS = "instance", "refusals"
 _KEPT_REFUSALS: Final = 10
+_ASIDE_SECONDS: Final = 20.0
+"""How long an artist's own wish waits for the agent to be free."""
+
+
+class AtWorkError(FedStyleError):
+    """The agent is in the middle of something; it may be asked again soon."""
 
 
 class StoppedError(FedStyleError):
@@ -88,6 +99,7 @@ class Agent:
         self._line = Line(self._pins.address, self._pins.certificates, on_trouble=self._note_trouble, sleep=sleep)
         self._engagement: Engagement | None = None
         self._last_refused = b""
+        self._at_work = threading.Lock()
         self.has_finished = False
         self._word = Word(state="starting", training=0, answered=0, refused=self._refusals()["count"], problem="")
 
@@ -103,20 +115,37 @@ class Agent:
             StoreError: The home cannot be used.
             InputError: ``terms.toml`` is wrong.
         """
-        ended = self._home.store.read(_ENDED)
-        if ended is not None:
-            raise StoppedError(ended.decode())
+        self._check_ended()
         self._home.terms  # noqa: B018 - a sentence about a wrong line comes before anything else
         with self._line:
-            self._finish_what_was_begun()
+            with self._at_work:
+                self._finish_what_was_begun()
+                self._sign_if_wanted()
             poll = self._begin()
             while not until():
                 self._say(state="waiting")
                 answer = self._line.post(Route.NEXT, poll)
-                if answer.status == Status.DONE:
-                    self._take_up(answer.body)
-                elif answer.status != Status.NOTHING:
-                    self._stop(answer)
+                with self._at_work:
+                    self._go_on(answer)
+
+    @contextmanager
+    def aside(self) -> Iterator[tuple[Home, Line]]:
+        """The home, and a line of its own, for what the artist asks for while the agent runs (AGE-6).
+
+        A platform that cannot be reached is not waited for: what was begun is finished by the agent when it can be.
+
+        Raises:
+            AtWorkError: The agent is in the middle of something.
+        """
+        if not self._at_work.acquire(timeout=_ASIDE_SECONDS):
+            raise AtWorkError("your agent is in the middle of a session: try again in a minute")
+        try:
+            with Line(self._pins.address, self._pins.certificates, on_trouble=_give_up) as line:
+                yield self._home, line
+        finally:
+            if self._engagement is not None:
+                self._engagement.forget()  # what it knows may be old now
+            self._at_work.release()
 
     def _begin(self) -> bytes:
         """Count this start, and make the poll that all of its calls send (AGE-3)."""
@@ -132,11 +161,27 @@ class Agent:
         )
         return poll.seal(self._identity)
 
+    def _go_on(self, answer: Answer) -> None:
+        """Finish what was begun, then do what the platform asks, or stop."""
+        self._finish_what_was_begun()
+        if answer.status == Status.DONE:
+            self._take_up(answer.body)
+        elif answer.status != Status.NOTHING:
+            self._stop(answer)
+
     def _finish_what_was_begun(self) -> None:
-        """An act on its way when the agent was last killed, and a signature that the terms want."""
-        finish(self._home, self._line)
+        """An act that was on its way when it was interrupted."""
+        try:
+            finish(self._home, self._line)
+        except ActError as error:
+            self._say(problem=str(error))
         self._pins, self._identity = read_pins(self._home.folder), self._home.identity  # a new key may have come of it
-        self._sign_if_wanted()
+        self._check_ended()
+
+    def _check_ended(self) -> None:
+        ended = self._home.store.read(ENDED)
+        if ended is not None:
+            raise StoppedError(ended.decode())
 
     def _take_up(self, data: bytes) -> None:
         """Answer a request, or leave it unanswered (AGE-4, AGE-5)."""
@@ -233,7 +278,7 @@ class Agent:
 
     def _end(self, sentence: str) -> None:
         """Take part no more, after a restart neither."""
-        end(self._home, sentence)
+        self._home.store.write({ENDED: sentence.encode()})
         raise StoppedError(sentence)
 
     def _refuse(self, digest: bytes, error: Exception) -> None:
@@ -272,6 +317,6 @@ class Agent:
         self._tell_artist(word)
 
 
-def end(home: Home, sentence: str) -> None:
-    """Let no agent take part from this home again; it says why."""
-    home.store.write({_ENDED: sentence.encode()})
+def _give_up(sentence: str) -> None:
+    """Whoever waits at a screen is told now; what was begun goes on without them."""
+    raise LineError(f"{sentence.partition(';')[0]}: your agent does it as soon as it can")

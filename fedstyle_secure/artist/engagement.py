@@ -33,14 +33,14 @@ from ..wire.routes import Route
 from .acts import act
 from .artist import Artist
 from .client import Line, ensure
-from .home import UNSIGNED, Home, log_note, read_pins
+from .home import OUTCOME, TRAINING, UNSIGNED, Home, log_note, read_pins
 from .offers import OfferError, RosterError, check_offer, read_model
 from .portfolio import load_features
 from .recovery import open_ledger, write_recovery
 from .store import StoreError
 
 _KEY_BYTES = 32
-_TRAINING, _ROSTER, _OUTCOME = "training", "accepted roster", "outcome"
+_ROSTER = "accepted roster"
 
 
 class Engagement:
@@ -60,13 +60,13 @@ class Engagement:
     @property
     def facts(self) -> Facts | None:
         """The training that was agreed to last."""
-        data = self._home.store.read(_TRAINING)
+        data = self._home.store.read(TRAINING)
         return None if data is None else Facts.decode(data)
 
     @property
     def unfinished(self) -> Facts | None:
         """The training that was agreed to last, as long as its outcome was not told."""
-        return None if self._home.store.read(_OUTCOME) is not None else self.facts
+        return None if self._home.store.read(OUTCOME) is not None else self.facts
 
     def receive_offer(self, body: bytes) -> None:
         """Agree to a training, its prototype made and charged.
@@ -98,10 +98,10 @@ class Engagement:
             artist.release_prototype(model, offer.facts.prototype)
         self._home.store.write(
             {
-                _TRAINING: offer.facts.encode(),
+                TRAINING: offer.facts.encode(),
                 log_note(watch.origin): watch.note,
                 _ROSTER: b"".join(offer.facts.roster),
-                _OUTCOME: None,
+                OUTCOME: None,
                 UNSIGNED: None,
             }
         )
@@ -126,8 +126,8 @@ class Engagement:
         outcome, facts = Outcome.decode(body), self.facts
         if facts is None or facts.digest != outcome.training:
             raise FedStyleError("the platform tells the outcome of a training that this artist takes no part in")
-        if self._home.store.read(_OUTCOME) != body:  # and not once more, after it was signed
-            self._home.store.write({_OUTCOME: body, UNSIGNED: b"yes"})
+        if self._home.store.read(OUTCOME) != body:  # and not once more, after it was signed
+            self._home.store.write({OUTCOME: body, UNSIGNED: b"yes"})
 
     def sign(self) -> int:
         """Publish a signature of the last training, charged once.
@@ -139,7 +139,7 @@ class Engagement:
             FedStyleError: There is no outcome to sign, or the platform refused.
             PrivacyError: The signature would exceed the ledger's limit.
         """
-        data, facts = self._home.store.read(_OUTCOME), self.facts
+        data, facts = self._home.store.read(OUTCOME), self.facts
         if data is None or facts is None:
             raise FedStyleError("no training is over yet: there is nothing to sign")
         outcome = Outcome.decode(data)

@@ -19,10 +19,11 @@ from ..aggregation.session import Cohorts
 from ..announcement import NO_RECEIPT
 from ..encoder.whitening import Whitening
 from ..training.moments import Prototype
+from .home import SIGNATURE
 from .store import Store, StoreError
 
 _IDENTITY_BYTES: Final = 32
-_COHORT, _SUMMED, _BEGUN, _SIGNATURE = "cohort/", "summed/", "begun/", "signature/"
+_COHORT, _SUMMED, _BEGUN = "cohort/", "summed/", "begun/"
 
 
 class Memory:
@@ -55,12 +56,12 @@ class Memory:
 
     def signature(self, publication: str) -> NDArray[np.float32] | None:
         """The one that was made for a publication."""
-        tensors = self._tensors(_SIGNATURE + publication)
+        tensors = self._tensors(SIGNATURE + publication)
         return None if tensors is None else tensors["vector"].astype(np.float32)
 
     def keep_signature(self, vector: NDArray[np.float32], publication: str, name: str) -> None:
         """Remember it under its publication, if that has a name, and that its release is finished (MMR-2)."""
-        kept: dict[str, bytes | None] = {_SIGNATURE + publication: save({"vector": vector})} if publication else {}
+        kept: dict[str, bytes | None] = {SIGNATURE + publication: save({"vector": vector})} if publication else {}
         self._store.write({**kept, _BEGUN + name: None})
 
     def begin_release(self, name: str, head: str) -> str:

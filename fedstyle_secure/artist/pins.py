@@ -88,13 +88,18 @@ class PlatformPins:
     @property
     def fingerprint(self) -> str:
         """Of the platform, to be compared by people."""
+        return self.public.fingerprint
+
+    @property
+    def public(self) -> PublicPins:
+        """What a buyer would pin of the platform."""
         return PublicPins(
             address=self.address,
             certificates=self.certificates,
             platform_key=self.platform_key,
             log_key=self.log_key,
             log_origin=self.space.log_origin,
-        ).fingerprint
+        )
 
     def encode(self) -> bytes:
         """Canonical JSON and a newline."""

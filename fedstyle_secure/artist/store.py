@@ -5,11 +5,12 @@ STO-1  What one `write` changes is there whole or not at all, whenever the proce
 STO-2  On disk every value is encrypted under the key of a file that only its owner can read, and bound to its name:
        values that were altered, exchanged or written under another key are refused.
 STO-3  One process at a time: while a file is open, no other opens it. A second agent with the same state would answer
-       the same round twice.
+       the same round twice. Threads of that process take turns.
 """
 
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -72,6 +73,7 @@ class FileStore:
 
     def __init__(self, path: Path, database: sqlite3.Connection, key: bytes) -> None:
         self.path, self._database, self._cipher = path, database, AESGCM(key)
+        self._held = threading.Lock()
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -111,7 +113,7 @@ class FileStore:
         Raises:
             StoreError: It cannot be read, or does not open (STO-2).
         """
-        with _told(self.path):
+        with _told(self.path), self._held:
             row = self._database.execute("SELECT value FROM kept WHERE name = ?", (name,)).fetchone()
         if row is None:
             return None
@@ -129,7 +131,7 @@ class FileStore:
         Raises:
             StoreError: They cannot be read.
         """
-        with _told(self.path):
+        with _told(self.path), self._held:
             rows = self._database.execute(
                 "SELECT name FROM kept WHERE substr(name, 1, ?) = ? ORDER BY name", (len(prefix), prefix)
             )
@@ -143,7 +145,7 @@ class FileStore:
         """
         gone = [(name,) for name, value in values.items() if value is None]
         kept = [(name, self._seal(name, value)) for name, value in values.items() if value is not None]
-        with _told(self.path):
+        with _told(self.path), self._held:
             self._database.execute("BEGIN IMMEDIATE")
             try:
                 self._database.executemany("DELETE FROM kept WHERE name = ?", gone)

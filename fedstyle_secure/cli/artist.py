@@ -1,13 +1,12 @@
 """An artist's own commands: join a platform, take part, see what was spent, sign, leave, recover."""
 
-import math
 import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.live import Live
@@ -26,6 +25,9 @@ artist_app = typer.Typer(
     help="Take part as an artist: artworks, key and budget stay on this machine.",
     no_args_is_help=True,
 )
+
+_PAGE: Final = "FEDSTYLE_PAGE"
+"""Hands the page on to the same agent begun anew; nobody sets it."""
 
 HomeOption = Annotated[Path | None, typer.Option("--home", help="The artist's folder (default: in your state folder).")]
 
@@ -111,14 +113,25 @@ def run(
         str, typer.Option(help="Name of a roster with many newcomers that you agree to, as a refusal named it.")
     ] = "",
 ) -> None:
-    """Take part within your terms, until Ctrl-C. Stopped or killed at any moment, it goes on where it was."""
+    """Take part within your terms, until Ctrl-C. Stopped or killed at any moment, it goes on where it was.
+
+    It prints the address of your page, which is served to this machine alone: keep that address to yourself.
+    """
     from ..artist.agent import Agent
     from ..artist.home import Home
+    from ..desks.artist import artist_desk
+    from ..desks.door import Pass, serving
 
+    handed_on = os.environ.pop(_PAGE, None)
+    pass_ = Pass.new() if handed_on is None else Pass.decode(handed_on)
     with closing(Home.open(_home(home))) as opened, _telling() as tell:
         agent = Agent(opened, tell=tell, agreed_to=accept_roster)
-        agent.run(until=lambda: agent.has_finished)
+        with serving(artist_desk(opened, agent), pass_, on_fault=lambda error: screen.warn(repr(error))) as page:
+            if handed_on is None:
+                screen.tell(f"your page, for you alone: {page.address}")
+            agent.run(until=lambda: agent.has_finished)
     screen.finish()
+    os.environ[_PAGE] = page.pass_.encode()  # the page stays where it is, and whose it is
     os.execv(sys.executable, sys.orig_argv)  # noqa: S606  (itself again: what training loaded is let go of)
 
 
@@ -150,10 +163,11 @@ def _sentence(word: "Word") -> str:
 @artist_app.command()
 def status(home: HomeOption = None, as_json: Json = False) -> None:
     """What your agent did last, and what it refused."""
+    from ..artist.account import read_ledger, spending
     from ..artist.home import read_pins, read_status
 
     folder = _home(home)
-    pins, word, spent = read_pins(folder), read_status(folder), _spent(folder)
+    pins, word, spent = read_pins(folder), read_status(folder), spending(read_ledger(folder))
     facts = {
         "home": str(folder),
         "address": pins.address,
@@ -186,10 +200,11 @@ def status(home: HomeOption = None, as_json: Json = False) -> None:
 @artist_app.command()
 def budget(home: HomeOption = None, as_json: Json = False) -> None:
     """What was ever released of your artworks here, and what it cost in each view."""
+    from ..artist.account import read_ledger, spending
     from ..privacy.mechanism import View
 
-    folder = _home(home)
-    ledger, spent = _ledger(folder), _spent(folder)
+    ledger = read_ledger(_home(home))
+    spent = spending(ledger)
     releases = [
         {
             "release": release.name,
@@ -209,25 +224,6 @@ def budget(home: HomeOption = None, as_json: Json = False) -> None:
     for one in releases:
         lines.add_row(*(plain("" if part is None else str(part)) for part in one.values()))
     screen.show(lines)
-
-
-def _ledger(folder: Path) -> Any:
-    """The ledger as it is on disk, whoever is adding to it."""
-    from ..artist.home import ledger_path, read_terms
-    from ..privacy.ledger import Ledger
-
-    terms = read_terms(folder)
-    return Ledger.read(ledger_path(folder), limit=terms.epsilon, delta=terms.delta, view=terms.view)
-
-
-def _spent(folder: Path) -> dict[str, float | None]:
-    """Epsilon by view, with limit and delta; None for no bound."""
-    from ..privacy.mechanism import View
-
-    ledger = _ledger(folder)
-    spent = {view.value: ledger.spent(view) for view in View}
-    finite = {name: value if math.isfinite(value) else None for name, value in spent.items()}
-    return {**finite, "limit": ledger.limit, "delta": ledger.delta}
 
 
 def _spoken(spent: dict[str, float | None]) -> str:
@@ -275,7 +271,6 @@ def sign(
 def leave(home: HomeOption = None) -> None:
     """Leave the platform: your key is retired and your signature withdrawn; your ledger stays with you."""
     from ..artist.acts import act
-    from ..artist.agent import end
     from ..artist.client import Line
     from ..artist.home import read_pins
     from ..wire.messages import Leave
@@ -284,7 +279,6 @@ def leave(home: HomeOption = None) -> None:
         pins = read_pins(opened.folder)
         with Line(pins.address, pins.certificates, on_trouble=screen.tell) as line:
             leaf = act(opened, line, Leave())
-        end(opened, f"you left {pins.address} (entry {leaf} of its log)")
     screen.show(f"Left (entry {leaf} of the log). What was released stays released; your ledger keeps counting it.")
 
 

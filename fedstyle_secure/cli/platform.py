@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ..bounds import Bounds
+from ..bounds import INVITATION_DAYS
 from .options import Json, number
 from .platform_trainings import HERE, FolderOption, train_app
 from .screen import plain, screen
@@ -73,16 +73,20 @@ def serve(
     platform: FolderOption = HERE,
     show_config: Annotated[bool, typer.Option("--show-config", help="Print the settings and stop.")] = False,
 ) -> None:
-    """Answer artists and buyers, and lead trainings, until it is told to end."""
+    """Answer artists and buyers, and lead trainings, until it is told to end.
+
+    It prints the address of the operator's page, which is served to this machine alone: keep that address to yourself.
+    """
     from ..platform.settings import PlatformFolder
 
     folder = PlatformFolder(platform)
     if show_config:
         screen.show(folder.settings().encode().rstrip("\n"))
         return
+    from ..desks.operator import operator_page
     from ..platform.running import run
 
-    run(folder, tell=screen.tell)
+    run(folder, tell=screen.tell, beside=lambda service: operator_page(service, screen.tell))
 
 
 @platform_app.command()
@@ -91,7 +95,7 @@ def invite(
     platform: FolderOption = HERE,
     out: Annotated[Path | None, typer.Option(help="Where to write it (default: NAME.invitation).")] = None,
     days: Annotated[
-        int | None, number("How long it may be used (default: as in platform.toml).", Bounds(1, 365))
+        int | None, number("How long it may be used (default: as in platform.toml).", INVITATION_DAYS)
     ] = None,
     revoke: Annotated[bool, typer.Option("--revoke", help="Only revoke the artist's unused invitations.")] = False,
 ) -> None:

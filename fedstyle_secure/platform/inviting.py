@@ -42,31 +42,48 @@ def invite_artist(
         InputError: The label is none, there is something at `path`, or the platform cannot be used.
         StorageError: The database cannot be used now.
     """
+    invitation, fingerprint = _draft(folder, label, days, clock)
+    try:
+        write_secret(path, invitation.encode())
+    except FileExistsError:
+        raise InputError(f"{path} is there already: move it away, or name another with --out") from None
+    try:
+        _enter(folder, label, invitation)
+    except BaseException:
+        path.unlink()
+        raise
+    return fingerprint
+
+
+def hand_invitation(
+    folder: PlatformFolder, label: str, *, days: int | None = None, clock: Callable[[], float] = time.time
+) -> tuple[bytes, str]:
+    """As `invite_artist`, for whoever keeps it elsewhere: what it would write, and the fingerprint."""
+    invitation, fingerprint = _draft(folder, label, days, clock)
+    _enter(folder, label, invitation)
+    return invitation.encode(), fingerprint
+
+
+def _draft(folder: PlatformFolder, label: str, days: int | None, clock: Callable[[], float]) -> tuple[Invitation, str]:
+    """An invitation that enrols nobody yet, and the platform's fingerprint."""
     check_name(label)
     settings = folder.settings()
     pins = public_pins(folder, settings, Signer(folder.path))
-    token = os.urandom(TOKEN_BYTES)
-    expires = int(clock()) + _DAY * (settings.invitation_days if days is None else days)
     invitation = Invitation(
         address=pins.address,
         certificates=pins.certificates,
         platform_key=pins.platform_key,
         log_key=pins.log_key,
         log_origin=pins.log_origin,
-        token=token,
-        expires=expires,
+        token=os.urandom(TOKEN_BYTES),
+        expires=int(clock()) + _DAY * (settings.invitation_days if days is None else days),
     )
-    try:
-        write_secret(path, invitation.encode())
-    except FileExistsError:
-        raise InputError(f"{path} is there already: move it away, or name another with --out") from None
-    try:
-        with _database(folder) as database, database.writing() as connection:
-            add_token(connection, digest=sha256(token).digest(), label=label, expires=expires)
-    except BaseException:
-        path.unlink()
-        raise
-    return pins.fingerprint
+    return invitation, pins.fingerprint
+
+
+def _enter(folder: PlatformFolder, label: str, invitation: Invitation) -> None:
+    with _database(folder) as database, database.writing() as connection:
+        add_token(connection, digest=sha256(invitation.token).digest(), label=label, expires=invitation.expires)
 
 
 def revoke_invitations(folder: PlatformFolder, label: str) -> int:

@@ -13,6 +13,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
+        self._watched: dict[str, Callable[[], float]] = {}
         self._requests = Counter(
             "fedstyle_requests", "Requests by route and status.", ("route", "status"), registry=self._registry
         )
@@ -33,7 +34,12 @@ class Metrics:
 
     def watch(self, name: str, what: str, value: Callable[[], float]) -> None:
         """Show a number as it is whenever somebody looks."""
+        self._watched[what] = value
         Gauge(f"fedstyle_{name}", what, registry=self._registry).set_function(value)
+
+    def now(self) -> dict[str, float]:
+        """What is watched, in words, and its number now."""
+        return {what: value() for what, value in self._watched.items()}
 
     def encode(self) -> bytes:
         """In Prometheus' text format."""

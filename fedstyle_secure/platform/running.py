@@ -2,22 +2,29 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 from ..allocator import return_freed_memory
 from .coordinator.coordinator import Coordinator
 from .logs import configure_logs, platform_logger
 from .retention import Retention
-from .service import opened
+from .service import Service, opened
 from .serving import make_server
 from .settings import PlatformFolder
 
 
-def run(folder: PlatformFolder, *, tell: Callable[[str], None]) -> None:
+def run(
+    folder: PlatformFolder,
+    *,
+    tell: Callable[[str], None],
+    beside: Callable[[Service], AbstractContextManager[object]],
+) -> None:
     """Serve until a signal asks to end.
 
     Args:
         folder: The platform's.
         tell: Is told where it listens.
+        beside: What else is there as long as the platform is: its operator's page.
 
     Raises:
         InputError: The platform cannot be opened.
@@ -41,7 +48,8 @@ def run(folder: PlatformFolder, *, tell: Callable[[str], None]) -> None:
         for thread in threads:
             thread.start()
         try:
-            server.run()
+            with beside(service):
+                server.run()
         finally:
             leave.set()
             for thread in threads:

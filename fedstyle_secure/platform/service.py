@@ -37,6 +37,7 @@ class Service:
         database: Open.
         signer: Its keys.
         logbook: Its log.
+        metrics: What it counts.
         app: What answers HTTP.
     """
 
@@ -45,6 +46,7 @@ class Service:
     database: Database
     signer: Signer
     logbook: Logbook
+    metrics: Metrics
     app: FastAPI
 
 
@@ -66,7 +68,7 @@ def opened(folder: PlatformFolder, *, poll_seconds: float = POLL_SECONDS) -> Ite
         database = Database.open(folder.database_url(settings))
         stack.callback(database.close)
         logbook = Logbook(database, signer)
-        writer = Writer(database)
+        writer, metrics = Writer(database), Metrics()
         stack.callback(writer.close)
         app = _assemble(
             settings,
@@ -75,9 +77,18 @@ def opened(folder: PlatformFolder, *, poll_seconds: float = POLL_SECONDS) -> Ite
             writer=writer,
             signer=signer,
             logbook=logbook,
+            metrics=metrics,
             poll_seconds=poll_seconds,
         )
-        yield Service(folder=folder, settings=settings, database=database, signer=signer, logbook=logbook, app=app)
+        yield Service(
+            folder=folder,
+            settings=settings,
+            database=database,
+            signer=signer,
+            logbook=logbook,
+            metrics=metrics,
+            app=app,
+        )
 
 
 def public_pins(folder: PlatformFolder, settings: Settings, signer: Signer) -> PublicPins:
@@ -111,6 +122,7 @@ def _assemble(
     writer: Writer,
     signer: Signer,
     logbook: Logbook,
+    metrics: Metrics,
     poll_seconds: float,
 ) -> FastAPI:
     reception = Reception(
@@ -120,7 +132,7 @@ def _assemble(
         refusals=Rate(burst=settings.refusals_burst, per_second=settings.refusals_per_second),
         requests=Rate(burst=settings.requests_burst, per_second=settings.requests_per_second),
     )
-    bell, metrics = Bell(database), Metrics()
+    bell = Bell(database)
     metrics.watch("polls_waiting", "Polls that wait for a request.", lambda: bell.waiting)
     metrics.watch("body_bytes", "Bytes of bodies in memory.", lambda: reception.memory.taken)
     metrics.watch("writes_waiting", "Writes that wait for a commit.", lambda: writer.waiting)

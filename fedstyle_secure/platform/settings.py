@@ -31,6 +31,7 @@ _COMMENTS: Final = {
     "refusals_per_second": "The same in the long run.",
     "requests_burst": "Requests of one artist at once.",
     "requests_per_second": "The same in the long run.",
+    "operator_port": "Port of the operator's page, on this machine alone; 0 takes one that is free at each start.",
     "log_level": "debug, info, warning or error.",
 }
 _LEVELS: Final = ("debug", "info", "warning", "error")
@@ -57,6 +58,7 @@ class Settings:
     refusals_per_second: float = 1.0
     requests_burst: int = 200
     requests_per_second: float = 20.0
+    operator_port: int = 0
     log_level: str = "info"
 
     def __post_init__(self) -> None:
@@ -70,6 +72,7 @@ class Settings:
             (16 <= self.connections <= 1 << 20, "connections is 16 to 1048576"),
             (min(self.refusals_burst, self.requests_burst) >= 1, "a burst is at least 1"),
             (min(self.refusals_per_second, self.requests_per_second) >= 0.01, "a rate is at least 0.01 a second"),
+            (0 <= self.operator_port < 1 << 16, "operator_port is 0 to 65535"),
             (self.log_level in _LEVELS, f"log_level is {', '.join(_LEVELS)}"),
         )
         for holds, rule in rules:

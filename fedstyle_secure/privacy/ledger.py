@@ -166,6 +166,11 @@ class Ledger:
         """Epsilon so far in one view, by the closed form where there is one (fast; equal to `epsilon` within 1e-3)."""
         return quick_epsilon(self._events(view), self.delta, delta_slack=self._slack)
 
+    def spent_with(self, release: Release, view: View) -> float:
+        """What `spent` would be after one more release; nothing is charged."""
+        events = [*self._events(view), release.events[view]]
+        return quick_epsilon(events, self.delta, delta_slack=self._slack + release.delta_slack)
+
     def epsilon(self, view: View) -> float:
         """Epsilon so far in one view, by the accountant (for reports)."""
         return epsilon(self._events(view), self.delta, delta_slack=self._slack)

@@ -1,14 +1,19 @@
 """What a training asks of artists, planned within the terms that they stated when they joined."""
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 
+from .. import canonical
 from ..config import Settings
 from ..errors import InputError
+from ..platform.coordinator.generations import Proposal, propose_roster
 from ..platform.coordinator.starting import Draft
+from ..platform.store.database import Database
+from ..platform.store.trainings import active_identities, read_foundation, statements_of
 from ..privacy.accounting import quick_epsilon
 from ..privacy.mechanism import Mechanism, View
 from ..privacy.sizing import Mode
@@ -16,6 +21,8 @@ from ..server.foundation import Foundation
 from ..training.codebook import new_codebook
 from ..wire.messages import Asked, Plan, Statement
 from .budget import plan_budget
+
+_NOT_LOOKED_AT: Final[dict[str, object]] = {"artworks": "artworks", "out": "run"}  # a training has neither
 
 
 def stated(statements: Sequence[Statement], encoder: str) -> dict[str, Any]:
@@ -57,6 +64,69 @@ def stated(statements: Sequence[Statement], encoder: str) -> dict[str, Any]:
 def least_corrupt(statements: Sequence[Statement], clients: int) -> int:
     """Accomplices that all artists on a roster of this size are content with."""
     return max(each.least_corrupt(clients) for each in statements)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """A training that could be started.
+
+    Attributes:
+        foundation: What it begins with.
+        proposal: Its roster.
+        draft: Its plan.
+    """
+
+    foundation: Foundation
+    proposal: Proposal
+    draft: Draft
+
+
+def plan_training(
+    database: Database,
+    own: Mapping[str, Any],
+    *,
+    seed: bytes,
+    announcement_seconds: int,
+    round_seconds: int,
+    attempts: int,
+) -> Planned:
+    """Plan a training of all artists who can take part, within what they stated when they joined.
+
+    Args:
+        database: Of the platform.
+        own: An operator's settings, over what the artists' terms say.
+        seed: As for `draft_training`.
+        announcement_seconds: As for `draft_training`.
+        round_seconds: As for `draft_training`.
+        attempts: As for `draft_training`.
+
+    Raises:
+        InputError: There are not enough artists, or they cannot bear what is asked for.
+        PrivacyError: No noise meets epsilon.
+        StorageError: The database cannot be used now.
+    """
+    with database.reading() as connection:
+        laid = read_foundation(connection)
+        if laid is None:
+            raise InputError("this platform has no style space: `fedstyle platform init` makes it")
+        foundation = Foundation.decode(laid)
+        everybody = [
+            canonical.decode(Statement, data) for data in statements_of(connection, list(active_identities(connection)))
+        ]
+        agreed = {**stated(everybody, foundation.model.encoder), **own}
+        proposal = propose_roster(connection, Settings.from_values(_NOT_LOOKED_AT | agreed).min_cohort)
+    clients = len(proposal.members)
+    settings = Settings.from_values(_NOT_LOOKED_AT | {"corrupt": least_corrupt(everybody, clients)} | agreed)
+    draft = draft_training(
+        settings,
+        foundation,
+        clients=clients,
+        seed=seed,
+        announcement_seconds=announcement_seconds,
+        round_seconds=round_seconds,
+        attempts=attempts,
+    )
+    return Planned(foundation=foundation, proposal=proposal, draft=draft)
 
 
 def draft_training(

@@ -115,6 +115,18 @@ class Training(Entry):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stopped(Entry):
+    """Its operator ends a training before its last iteration.
+
+    Attributes:
+        training: Digest of the training.
+    """
+
+    KIND = "stopped"
+    training: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Session(Entry):
     """A session came to its end.
 
@@ -170,9 +182,10 @@ class Withdrawn(Entry):
     digest: bytes
 
 
-Leaf: TypeAlias = Epoch | Joined | Retired | Generation | Training | Session | Model | Published | Withdrawn
+Leaf: TypeAlias = Epoch | Joined | Retired | Generation | Training | Stopped | Session | Model | Published | Withdrawn
 KINDS: Final[dict[str, type[Leaf]]] = {
-    kind.KIND: kind for kind in (Epoch, Joined, Retired, Generation, Training, Session, Model, Published, Withdrawn)
+    kind.KIND: kind
+    for kind in (Epoch, Joined, Retired, Generation, Training, Stopped, Session, Model, Published, Withdrawn)
 }
 """Every kind, by the word that a leaf begins with."""
 

@@ -1,5 +1,6 @@
 """A platform's word as one artist hears it: a log that grows, a model, and offers of trainings, all of it real."""
 
+import time
 from dataclasses import replace
 from functools import cached_property
 from hashlib import sha256
@@ -7,6 +8,7 @@ from hashlib import sha256
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from fedstyle_secure.aggregation.letters import Envelope
 from fedstyle_secure.artist import portfolio
 from fedstyle_secure.artist.home import Home
 from fedstyle_secure.artist.pins import PlatformPins
@@ -25,7 +27,7 @@ from fedstyle_secure.transparency.leaves import Epoch, Generation, Joined, Train
 from fedstyle_secure.transparency.tree import Tree
 from fedstyle_secure.transparency.watch import Place
 from fedstyle_secure.wire.log import encode_proof
-from fedstyle_secure.wire.messages import Asked, Facts, Offer, Outcome, Pins, Plan
+from fedstyle_secure.wire.messages import Asked, Entered, Facts, Offer, Outcome, Pins, Plan
 from fedstyle_secure.wire.routes import Route, Status
 from tests.stand_ins import Eye
 
@@ -84,6 +86,24 @@ class Stage:
             return Status.DONE, encode_proof(self.tree.prove_entry(int(query["leaf"]), int(query["size"])))
         content = self.files.get(bytes.fromhex(path.rpartition("/")[2])) if path.startswith("/v1/files/") else None
         return (Status.MISSING, b"") if content is None else (Status.DONE, content)
+
+    def entering(self, home, key=PLATFORM):
+        """As `serve`, and whatever the artist asks for is entered into the log at place 9, as the key's owner says."""
+
+        def answer(path, body):
+            if path == Route.NEXT.value:
+                time.sleep(0.05)
+                return Status.NOTHING, b""
+            if path not in {Route.PUBLISH.value, Route.WITHDRAW.value, Route.LEAVE.value}:
+                return self.serve(path, body)
+            asked = Envelope.claims(body)
+            own, body = public(home.identity), Entered(leaf=9).encode()
+            reply = Envelope(
+                sender=public(key), recipient=own, purpose=asked.purpose, session=0, round=asked.round, body=body
+            )
+            return Status.DONE, reply.seal(key)
+
+        return answer
 
     @property
     def tree(self):

@@ -22,7 +22,7 @@ from fedstyle_secure.privacy.ledger import Ledger, LedgerError
 from fedstyle_secure.transparency.leaves import Joined, commit_identity
 from fedstyle_secure.transparency.tree import ProofError
 from fedstyle_secure.transparency.watch import ForkError
-from fedstyle_secure.wire.messages import Asked, Entered, Publish
+from fedstyle_secure.wire.messages import Asked, Publish
 from fedstyle_secure.wire.routes import Route, Status
 from tests.artist import stage
 from tests.artist.stage import OTHERS, PLATFORM, SALT, Stage, alone, make_model, public
@@ -232,17 +232,7 @@ class TestSigning:
         engaged.receive_offer(on_stage.offer(facts).encode())
         engaged.receive_outcome(on_stage.outcome(facts).encode())
 
-        def answer(path, body):
-            if path != Route.PUBLISH.value:
-                return on_stage.serve(path, body)
-            asked = Envelope.claims(body)
-            own, body = public(home.identity), Entered(leaf=9).encode()
-            reply = Envelope(
-                sender=public(PLATFORM), recipient=own, purpose=asked.purpose, session=0, round=asked.round, body=body
-            )
-            return Status.DONE, reply.seal(PLATFORM)
-
-        street.answer = answer
+        street.answer = on_stage.entering(home)
         return facts
 
     def test_a_signature_is_published_once_for_one_charge(self, home, over, engaged, street):

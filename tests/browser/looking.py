@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 
+from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright
 
 from fedstyle_secure.web.registry import Package, read_package
@@ -25,6 +27,7 @@ _SERIOUS = {"serious", "critical"}
 _MOST_TABS = 60
 _NAME_OF_FOCUSED = """() => {
     const it = document.activeElement;
+    if (it === document.body) return "";
     return it.getAttribute("aria-label") ?? it.labels?.[0]?.textContent ?? it.textContent;
 }"""
 
@@ -107,7 +110,8 @@ def tab_to(page: Page, name: str) -> None:
     raise AssertionError(f"{name!r} is not reached by Tab: {seen}")
 
 
-def draw(page: Page, name: str) -> None:
-    """Keep what the test looks at as a picture."""
+def draw(page: Page, name: str, *, whole: bool = True) -> None:
+    """Keep what the test looks at as a picture: the whole page, or what the window shows of it."""
     PICTURES.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
+    drawn = Image.open(BytesIO(page.screenshot(full_page=whole)))
+    drawn.convert("RGB").quantize(128).save(PICTURES / f"{name}.png", optimize=True)

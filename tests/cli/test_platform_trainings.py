@@ -1,43 +1,21 @@
 """`fedstyle platform train`: trainings are started within what artists stated, followed and stopped."""
 
 import json
-from contextlib import closing
 from dataclasses import replace
-from hashlib import sha256
 
 import pytest
 
-from fedstyle_secure import canonical
-from fedstyle_secure.platform.store.artists import Entry, Newcomer, add_token, enrol, find_identity, retire
-from fedstyle_secure.platform.store.database import Database
+from fedstyle_secure.platform.store.artists import find_identity, retire
 from fedstyle_secure.platform.store.exchanges import open_exchange
 from fedstyle_secure.platform.store.trainings import Attempt, add_attempt, find_training
-from fedstyle_secure.privacy.clipping import Unit
 from fedstyle_secure.privacy.sizing import Mode
-from tests.platform.house import make
+from tests.platform.house import TERMS, join, make, opened_database
 from tests.platform.letters import artist_key, asked, public
-from tests.wire.test_messages import STATEMENT
-
-TERMS = replace(STATEMENT, unit=Unit.ARTWORK, min_cohort=5, max_artworks=50, encoders=("synthetic@0",))
 
 
 @pytest.fixture
 def folder(tmp_path, shared_town):
     return make(tmp_path / "platform", shared_town)
-
-
-def opened(folder):
-    return closing(Database.open(folder.database_url(folder.settings())))
-
-
-def join(folder, *numbers, terms=TERMS):
-    with opened(folder) as database, database.writing() as connection:
-        for number in numbers:
-            name, token = f"artist {number}", sha256(b"%d" % number).digest()
-            add_token(connection, digest=token, label=name, expires=1)
-            newcomer = Newcomer(name=name, folded=name, link=None, terms=canonical.encode(terms))
-            entry = Entry(key=public(artist_key(number)), leaf=0, salt=bytes(32))
-            enrol(connection, token=token, label=name, newcomer=newcomer, identity=entry, now=0)
 
 
 def train(call, folder, *arguments):
@@ -57,7 +35,7 @@ def test_a_training_is_started_within_what_all_artists_stated_and_waits_to_be_le
     assert (told["training"], told["generation"], told["artists"], told["state"]) == (1, 1, 8, "offered")
     assert 0 < told["epsilon"]["aggregate"] < 3
     assert (told["agreed"], told["waiting"], told["attempts"]) == (None, None, [])
-    with opened(folder) as database, database.reading() as connection:
+    with opened_database(folder) as database, database.reading() as connection:
         training = find_training(connection, 1)
     plan = training.facts.plan
     assert (plan.max_artworks, plan.min_cohort, plan.min_survivors, plan.corrupt) == (80, 5, 6, 1)
@@ -69,7 +47,7 @@ def test_a_training_is_started_within_what_all_artists_stated_and_waits_to_be_le
 def test_what_a_training_waits_for_and_has_come_to_is_told(call, folder):
     join(folder, *range(8))
     start(call, folder)
-    with opened(folder) as database, database.writing() as connection:
+    with opened_database(folder) as database, database.writing() as connection:
         open_exchange(connection, training=1, name="session 1 round 2", requests=asked(8), reply_limit=100)
         attempt = Attempt(iteration=1, survivors=7, sum_digest=b"\x17" * 32, problem="")
         add_attempt(connection, 1, attempt, b"")
@@ -98,7 +76,7 @@ def test_a_training_is_asked_to_stop(call, folder):
 def test_who_left_stays_on_the_roster_and_the_operator_hears_of_it(call, folder):
     join(folder, *range(8))
     start(call, folder)
-    with opened(folder) as database, database.writing() as connection:
+    with opened_database(folder) as database, database.writing() as connection:
         retire(connection, find_identity(connection, public(artist_key(3))).artist, now=1)
     join(folder, 8)
     done = train(call, folder, "start")

@@ -1,19 +1,23 @@
 """A whole platform in a folder, made as an operator makes it, that really listens; and artists who call it."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 
+from fedstyle_secure import canonical
 from fedstyle_secure.aggregation.letters import Envelope, Purpose
 from fedstyle_secure.encoder.signature_space import SignatureSpace
 from fedstyle_secure.platform.inviting import invite_artist
 from fedstyle_secure.platform.service import Service, opened
 from fedstyle_secure.platform.settings import PlatformFolder, Settings
 from fedstyle_secure.platform.setup import make_platform
+from fedstyle_secure.platform.store.artists import Entry, Newcomer, add_token, enrol
+from fedstyle_secure.platform.store.database import Database
 from fedstyle_secure.platform.store.files import keep_file
 from fedstyle_secure.platform.store.log import enter
+from fedstyle_secure.privacy.clipping import Unit
 from fedstyle_secure.server.foundation import Foundation
 from fedstyle_secure.transparency.leaves import Model
 from fedstyle_secure.wire import tls
@@ -24,6 +28,8 @@ from tests.platform.street import Gateway, Heard, listening
 from tests.wire.test_messages import STATEMENT
 
 SETTINGS = Settings(address="https://127.0.0.1:8443", hosts=("127.0.0.1", "localhost"), listen="127.0.0.1:0")
+TERMS = replace(STATEMENT, unit=Unit.ARTWORK, min_cohort=5, max_artworks=50, encoders=("synthetic@0",))
+"""On which artists can train together."""
 TRAINING = sha256(b"a training").digest()
 
 
@@ -38,6 +44,21 @@ def make(path: Path, town, database_url: str | None = None, settings: Settings =
         database_url = None
     make_platform(path, settings, log_name="tests.example/log", database_url=database_url, foundation=foundation(town))
     return PlatformFolder(path)
+
+
+def opened_database(folder):
+    return closing(Database.open(folder.database_url(folder.settings())))
+
+
+def join(folder: PlatformFolder, *numbers: int, terms=TERMS) -> None:
+    """Artists who joined on these terms, straight in the store."""
+    with opened_database(folder) as database, database.writing() as connection:
+        for number in numbers:
+            name, token = f"artist {number}", sha256(b"%d" % number).digest()
+            add_token(connection, digest=token, label=name, expires=1)
+            newcomer = Newcomer(name=name, folded=name, link=None, terms=canonical.encode(terms))
+            entry = Entry(key=public(artist_key(number)), leaf=0, salt=bytes(32))
+            enrol(connection, token=token, label=name, newcomer=newcomer, identity=entry, now=0)
 
 
 @dataclass(kw_only=True)

@@ -108,6 +108,7 @@ def _leaves(cases: Cases) -> None:
         ("model", {"digest": a, "space": b, "training": a}),
         ("published", {"digest": a}),
         ("withdrawn", {"digest": a}),
+        ("stopped", {"training": a}),
     ):
         made = cases.good(f"a leaf: {kind}", "encode_leaf", kind=kind, fields=fields)
         encoding = bytes.fromhex(made["encoding"])

@@ -43,6 +43,7 @@ EXCHANGES: Final = Table(
     Column("reply_limit", NUMBER, nullable=False),
     Column("last_sequence", NUMBER, nullable=False),
     Column("closed_at", NUMBER),
+    Column("opened", NUMBER),
     UniqueConstraint("training", "name"),
 )
 Index(
@@ -141,6 +142,13 @@ def _silent(connection: Connection, exchange: int) -> int:
         .where(REQUESTS.c.exchange == exchange, IDENTITIES.c.retired.is_not(None), REPLIES.c.request.is_(None))
     ).scalar_one()
     return silent
+
+
+def note_opening(connection: Connection, exchange: int, *, now: int) -> None:
+    """Tell whoever follows an exchange since when artists have had time for it; nothing else depends on that."""
+    connection.execute(
+        update(EXCHANGES).where(EXCHANGES.c.id == exchange, EXCHANGES.c.closed_at.is_(None)).values(opened=now)
+    )
 
 
 def close_exchange(connection: Connection, exchange: int) -> int:

@@ -41,9 +41,11 @@ class DatabaseJournal:
         """
         with self._database.writing() as connection:
             check_lease(connection, self._epoch)
-            return exchanges.open_exchange(
+            exchange = exchanges.open_exchange(
                 connection, training=self._training, name=name, requests=requests, reply_limit=self._reply_limit
             )
+            exchanges.note_opening(connection, exchange.id, now=int(time.time()))
+            return exchange
 
     def replies(self, exchange: int, after: int) -> Sequence[Reply]:
         """The next few replies above a number, in order.

@@ -49,6 +49,11 @@ def take_lease(connection: Connection, *, holder: bytes, now: int, seconds: int)
     return epoch
 
 
+def leading_epoch(connection: Connection, now: int) -> int | None:
+    """The epoch under which a process leads now; None while none does."""
+    return connection.execute(select(LEASE.c.epoch).where(LEASE.c.id == _ONE, LEASE.c.until > now)).scalar_one_or_none()
+
+
 def renew_lease(connection: Connection, *, epoch: int, until: int) -> None:
     """Lead for longer; `until` now or before lets another begin at once.
 

@@ -168,11 +168,13 @@ class Waiting:
         name: Its own.
         asked: How many artists were asked.
         replied: How many have replied.
+        opened: Since when they have had time, in seconds since 1970; None where it is not known.
     """
 
     name: str
     asked: int
     replied: int
+    opened: int | None
 
 
 def keep_foundation(connection: Connection, content: bytes) -> bool:
@@ -327,15 +329,30 @@ def waiting_for(connection: Connection, number: int) -> Waiting | None:
     """What a training waits for; None for nothing."""
     counts = (func.count(REQUESTS.c.id).label("asked"), func.count(REPLIES.c.request).label("replied"))
     row = connection.execute(
-        select(EXCHANGES.c.name, *counts)
+        select(EXCHANGES.c.name, EXCHANGES.c.opened, *counts)
         .join_from(EXCHANGES, REQUESTS)
         .outerjoin(REPLIES, REPLIES.c.request == REQUESTS.c.id)
         .where(EXCHANGES.c.training == number, EXCHANGES.c.closed_at.is_(None))
-        .group_by(EXCHANGES.c.id, EXCHANGES.c.name)
+        .group_by(EXCHANGES.c.id, EXCHANGES.c.name, EXCHANGES.c.opened)
         .order_by(EXCHANGES.c.id.desc())
         .limit(1)
     ).one_or_none()
     return None if row is None else Waiting(**row._mapping)
+
+
+def silent_artists(connection: Connection, number: int) -> list[str]:
+    """Who has not replied yet to what a training waits for, as the operator calls them."""
+    return list(
+        connection.execute(
+            select(ARTISTS.c.label)
+            .join_from(REQUESTS, EXCHANGES)
+            .join(IDENTITIES, IDENTITIES.c.key == REQUESTS.c.identity)
+            .join(ARTISTS, ARTISTS.c.id == IDENTITIES.c.artist)
+            .outerjoin(REPLIES, REPLIES.c.request == REQUESTS.c.id)
+            .where(EXCHANGES.c.training == number, EXCHANGES.c.closed_at.is_(None), REPLIES.c.request.is_(None))
+            .order_by(ARTISTS.c.label)
+        ).scalars()
+    )
 
 
 def statements_of(connection: Connection, identities: Sequence[bytes]) -> list[bytes]:
