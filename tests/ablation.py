@@ -2156,8 +2156,8 @@ ABLATIONS = (
     Ablation(
         "renewal: the new key is the artist's only when it is entered",
         "fedstyle_secure/artist/acts.py",
-        "        {NEXT_IDENTITY: fresh.private_bytes_raw(), _PENDING",
-        "        {IDENTITY: fresh.private_bytes_raw(), NEXT_IDENTITY: fresh.private_bytes_raw(), _PENDING",
+        "{NEXT_IDENTITY: fresh.private_bytes_raw(), _PENDING",
+        "{IDENTITY: fresh.private_bytes_raw(), NEXT_IDENTITY: fresh.private_bytes_raw(), _PENDING",
         "tests/platform/test_renewing.py::test_act3_where_the_platform_refuses_the_old_key_stays",
     ),
     Ablation(

@@ -7,6 +7,7 @@
     pins.json         the platform that was joined
     status.json       what the agent did last, for `fedstyle artist status`
     evidence/         what was refused because somebody lied
+    seen/             the platform's public catalogue, for the artist's page
 
 HOM-1  The folder belongs to its owner: folders are made with mode 0700, what is not encrypted in them with 0600, and a
        folder that others can look into is not used.
@@ -35,7 +36,7 @@ from .termsfile import StandingTerms
 
 TERMS_FILE, PINS_FILE, STATUS_FILE = "terms.toml", "pins.json", "status.json"
 STORE_FILE: Final = "artist.sqlite"
-FEATURES_FOLDER, LEDGER_FOLDER, EVIDENCE_FOLDER = "features", "ledger", "evidence"
+FEATURES_FOLDER, LEDGER_FOLDER, EVIDENCE_FOLDER, SEEN_FOLDER = "features", "ledger", "evidence", "seen"
 LEDGER_FILE: Final = "ledger.jsonl"
 TRAINING, OUTCOME, UNSIGNED, ENDED = "training", "outcome", "unsigned", "ended"
 """In the store: the training that was agreed to last, and what it came to; there while its signature was not published;

@@ -4,14 +4,13 @@ MIR-1  What is searched with goes nowhere: the catalogue comes here, the same pu
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load
 
-from ..artist.home import SIGNATURE, Home, read_pins
+from ..artist.home import SEEN_FOLDER, SIGNATURE, Home, read_pins
 from ..artist.portfolio import load_features
 from ..catalogue.index import StyleIndex
 from ..catalogue.search import search
@@ -45,12 +44,11 @@ class Mirror:
     neighbors: tuple[str, ...] = ()
 
 
-def look(home: Home, folder: Path | None = None) -> Mirror:
+def look(home: Home) -> Mirror:
     """Fetch the newest catalogue, and find this artist in it.
 
     Args:
-        home: Whose.
-        folder: Where to keep what is fetched; None for the user's cache.
+        home: Whose; what is fetched is kept in it.
 
     Raises:
         ForkError: The platform's log shows another history than before.
@@ -58,7 +56,8 @@ def look(home: Home, folder: Path | None = None) -> Mirror:
         StoreError: The features are not there.
     """
     pins = read_pins(home.folder)
-    edition = Visitor(pins.public, Fetcher(pins.address, pins.certificates).get, folder).fetch_catalogue()
+    fetch = Fetcher(pins.address, pins.certificates).get
+    edition = Visitor(pins.public, fetch, home.folder / SEEN_FOLDER).fetch_catalogue()
     index = StyleIndex.load(edition / CATALOGUE_FOLDER)
     name = index.find(pins.name)
     if name is None:
