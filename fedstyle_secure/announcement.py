@@ -5,17 +5,14 @@ ANN-2  The whitening never changes, so it travels once. An announcement that lea
        read only by who holds the whitening of that digest.
 """
 
-import json
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Final
 
+from . import canonical
 from .encoder.model import StyleModel
 from .encoder.whitening import Whitening
 from .errors import InputError
-from .privacy.clipping import Unit
 from .privacy.mechanism import Mechanism
-from .privacy.sizing import Mode, Noise
-from .training.updates import Layout, Segment, Support
 
 _LENGTH_BYTES = 4
 RECEIPT_BYTES: Final = 32
@@ -54,8 +51,7 @@ class Announcement:
         return self._encode_facts() + self.model.encode(whitening=whitening)
 
     def _encode_facts(self) -> bytes:
-        mechanism = asdict(self.mechanism) | {"rotation_seed": self.mechanism.rotation_seed.hex()}
-        facts = json.dumps({"iteration": self.iteration, "mechanism": mechanism}, sort_keys=True).encode()
+        facts = canonical.encode(_Facts(iteration=self.iteration, mechanism=self.mechanism))
         return len(facts).to_bytes(_LENGTH_BYTES, "big") + facts
 
     @classmethod
@@ -67,51 +63,30 @@ class Announcement:
             whitening: The one that was announced before, if any.
 
         Raises:
-            InputError: Not an announcement, or one that leaves out another whitening than this.
-            PrivacyError: Its mechanism contradicts itself.
+            InputError: Not an announcement, one whose mechanism contradicts itself, or one that leaves out another
+                whitening than this.
         """
         start = RECEIPT_BYTES + _LENGTH_BYTES
         end = start + int.from_bytes(data[RECEIPT_BYTES:start], "big")
         try:
-            facts = json.loads(data[start:end])
-            mechanism = _read_mechanism(facts["mechanism"])
-            iteration = facts["iteration"]
-        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+            facts = canonical.decode(_Facts, data[start:end])
+        except InputError as error:
             raise InputError(f"not an announcement of an iteration: {error}") from error
-        if type(iteration) is not int or not 1 <= iteration < 1 << 32:
-            raise InputError(f"an announced iteration is a whole number from 1 to 2^32 - 1, got {iteration!r:.40}")
-        model = StyleModel.decode(data[end:], whitening)
-        announcement = cls(iteration=iteration, mechanism=mechanism, model=model, receipt=data[:RECEIPT_BYTES])
-        if announcement._encode_facts() != data[RECEIPT_BYTES:end]:
-            raise InputError("not an announcement of an iteration: its bytes are not the ones it is written as")
-        return announcement
+        return cls(
+            iteration=facts.iteration,
+            mechanism=facts.mechanism,
+            model=StyleModel.decode(data[end:], whitening),
+            receipt=data[:RECEIPT_BYTES],
+        )
 
 
-def _read_mechanism(values: dict[str, Any]) -> Mechanism:
-    """Rebuild a mechanism from plain values; its constructor checks every size."""
-    _check_numbers(Mechanism, values)
-    match values:
-        case {
-            "layout": {"segments": list(items)},
-            "mode": mode,
-            "unit": unit,
-            "noise": noise,
-            "rotation_seed": str(seed),
-        }:
-            changes = {"layout": _read_layout(items), "mode": Mode(mode), "unit": Unit(unit), "noise": Noise(noise)}
-            return Mechanism(**(values | changes | {"rotation_seed": bytes.fromhex(seed)}))
-    raise InputError("an announced mechanism has a layout with segments, a mode, a unit, a noise and a rotation seed")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Facts:
+    """What stands before the model."""
 
+    iteration: int
+    mechanism: Mechanism
 
-def _read_layout(items: list[dict[str, Any]]) -> Layout:
-    for item in items:
-        _check_numbers(Segment, item)
-    return Layout(tuple(Segment(**(item | {"support": Support(item["support"])})) for item in items))
-
-
-def _check_numbers(kind: type[Mechanism] | type[Segment], values: dict[str, Any]) -> None:
-    """JSON tells 3 from 3.0 and from true; sizes must be the first, rates and norms the second."""
-    for item in fields(kind):
-        if item.type in (int, float) and type(values[item.name]) is not item.type:
-            name = "whole" if item.type is int else "decimal"
-            raise InputError(f"{item.name} is a {name} number, got {values[item.name]!r}")
+    def __post_init__(self) -> None:
+        if not 1 <= self.iteration < 1 << 32:
+            raise InputError(f"an announced iteration is a whole number from 1 to 2^32 - 1, got {self.iteration}")

@@ -2133,6 +2133,13 @@ ABLATIONS = (
         "tests/runs/test_visiting.py::test_what_is_no_address_is_refused",
     ),
     Ablation(
+        "trainings: a signature fits its space",
+        "fedstyle_secure/platform/coordinator/leading.py",
+        "signature=with_length(signature, space.dimensions),",
+        "signature=signature,",
+        f"{_LEADING}::test_a_signature_is_as_long_as_the_artworks_that_were_summed_are_worth",
+    ),
+    Ablation(
         "log: a new epoch holds an artist's own entry",
         "fedstyle_secure/artist/epochs.py",
         "    watch.check(own, reader.place(pins.space.leaf, watch.size))\n",

@@ -29,7 +29,8 @@ def facts_of(data: bytes) -> dict:
 
 def rewrite(data: bytes, facts: object) -> bytes:
     """The announcement with other facts and the same model."""
-    text = (facts if isinstance(facts, str) else json.dumps(facts)).encode()
+    canonical = {"sort_keys": True, "separators": (",", ":"), "ensure_ascii": False}
+    text = (facts if isinstance(facts, str) else json.dumps(facts, **canonical)).encode()
     return data[:RECEIPT_BYTES] + len(text).to_bytes(4, "big") + text + data[end_of(data) :]
 
 
@@ -147,7 +148,7 @@ def test_facts_that_are_none_are_refused(facts, honest):
 
 @pytest.mark.parametrize("iteration", [0, -1, 1.0, "1", None, True, 1 << 32])
 def test_iterations_count_from_1(iteration, honest):
-    with pytest.raises(InputError, match="whole number from 1"):
+    with pytest.raises(InputError, match="iteration"):
         Announcement.decode(rewrite(honest, facts_of(honest) | {"iteration": iteration}))
 
 

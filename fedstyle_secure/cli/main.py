@@ -130,7 +130,8 @@ def search(
         typer.Option(help="Search a platform's catalogue: a file of its pins, an invitation, or its https:// address."),
     ] = None,
     weights: Annotated[
-        Path | None, typer.Option(help="Weights file of a timm or torchvision encoder, which a run does not hold.")
+        Path | None,
+        typer.Option(help="Weights file of an encoder that neither this program nor the run brings."),
     ] = None,
     top: Annotated[int, number("How many artists to name.", NAMED)] = 5,
     as_json: Json = False,

@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 
 from ..bounds import INVITATION_DAYS
+from ..encoder.spec import BackboneSpec
+from ..encoder.whitening import Space
 from .options import Json, number
 from .platform_trainings import HERE, FolderOption, train_app
 from .screen import plain, screen
@@ -33,6 +35,12 @@ def init_platform(
         str | None, typer.Option(help="The log's name, unique in the world (default: the address, and /log).")
     ] = None,
     encoder: Annotated[str, typer.Option(help="What makes features of artworks, on every artist's machine.")] = "lite0",
+    weights: Annotated[
+        Path | None, typer.Option(help="Its weights file, if it does not come with this program; all artists need it.")
+    ] = None,
+    space: Annotated[
+        Space, typer.Option(help="`within` only if public artists paint as the others do; it tells their hands apart.")
+    ] = Space.PRINCIPAL,
     nested: Annotated[bool, typer.Option(help="Take pictures in folders inside an artist's folder, too.")] = False,
     postgresql: Annotated[
         bool, typer.Option("--postgresql", help="Read a PostgreSQL URL from standard input, and use that database.")
@@ -55,17 +63,16 @@ def init_platform(
         settings,
         log_name=log_name or f"{address.removeprefix('https://')}/log",
         database_url=url,
-        foundation=_foundation(public_art, encoder, nested=nested),
+        foundation=_foundation(public_art, BackboneSpec(name=encoder, weights=weights), space, nested=nested),
     )
     screen.show("Platform:", plain(str(folder)))
     screen.show("Fingerprint, for artists to compare:", plain(fingerprint))
 
 
-def _foundation(public_art: Path, encoder: str, *, nested: bool) -> bytes:
-    from ..encoder.spec import BackboneSpec
+def _foundation(public_art: Path, backbone: BackboneSpec, space: Space, *, nested: bool) -> bytes:
     from ..runs.founding import lay_foundation
 
-    return lay_foundation(public_art, BackboneSpec(name=encoder), nested=nested, progress=screen).encode()
+    return lay_foundation(public_art, backbone, space=space, nested=nested, progress=screen).encode()
 
 
 @platform_app.command()

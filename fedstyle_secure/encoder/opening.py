@@ -6,7 +6,11 @@ NET-3  The graph of the packaged weights is one file everywhere, and is known by
 
 from contextlib import suppress
 from hashlib import sha256
+from pathlib import Path
 from typing import Final
+
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
 
 from ..errors import InputError
 from ..writing import write_whole
@@ -15,7 +19,7 @@ from .encoder import Encoder, GraphEncoder
 from .folders import make_private, user_cache
 from .graphs import digest_of, draw_graph
 from .layers import Weights
-from .spec import LITE0, LITE0_WEIGHTS, BackboneSpec
+from .spec import LITE0, LITE0_WEIGHTS, MADE, BackboneSpec
 
 LITE0_GRAPH: Final = "8bfb4ca9754981f6c47b0749114093ead403e168aab0cb95c22cacba507943ff"
 """SHA-256 of their graph, which is the same file everywhere."""
@@ -29,6 +33,8 @@ def open_encoder(spec: BackboneSpec, device: Device = Device.AUTO) -> Encoder:
     """
     if spec.name == LITE0 and device in {Device.AUTO, Device.CPU}:
         return GraphEncoder(_lite0_graph(), f"{LITE0}@{LITE0_WEIGHTS}")
+    if spec.name in MADE:
+        return open_weights(spec.name, _read_weights(spec.name, spec.weights), device)
     from .backbones import load_backbone
     from .network import NetworkEncoder
 
@@ -53,6 +59,19 @@ def open_weights(architecture: str, weights: Weights, device: Device = Device.AU
     from .network import NetworkEncoder
 
     return NetworkEncoder(fill_backbone(architecture, weights), architecture, device)
+
+
+def _read_weights(name: str, path: Path | None) -> Weights:
+    """Those of an encoder that is trained for each public art anew."""
+    if path is None:
+        raise InputError(
+            f"encoder {name} has no weights until it was trained: with --weights give the encoder.safetensors that "
+            f"`fedstyle train --encoder {name}` left"
+        )
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"cannot read the encoder {path}: {error}") from error
 
 
 def _lite0_graph() -> bytes:

@@ -18,6 +18,9 @@ FORMAT: Final = "fedstyle-signature-space-1"
 MAX_DIMENSIONS: Final = 384
 """Longest signature: longer ones drown in noise at the same epsilon."""
 
+LEAST_DIMENSIONS, _DETAIL = 24, 2.5
+"""Shortest signature; and how many numbers are worth their noise for each deviation of it in an artist's sum."""
+
 UNIT_TOLERANCE: Final = 1e-4
 """How far the length of a unit vector of float32 numbers may be from 1."""
 _PROJECTION: Final = "projection"
@@ -133,3 +136,15 @@ def is_bounded(numbers: NDArray[np.float32]) -> bool:
 def _is_orthonormal(projection: NDArray[np.float32]) -> bool:
     gram = projection.T.astype(np.float64) @ projection
     return float(np.abs(gram - np.eye(len(gram))).max()) <= UNIT_TOLERANCE
+
+
+def signature_length(noise_multiplier: float, artworks: float) -> int:
+    """How many numbers a signature should have: noise grows with them, detail too.
+
+    Args:
+        noise_multiplier: Of its release; 0 for none.
+        artworks: Of an artist, as many as it sums in the mean; 1 where noise hides a whole artist.
+    """
+    if not noise_multiplier:
+        return MAX_DIMENSIONS
+    return round(min(max(_DETAIL * artworks / noise_multiplier, LEAST_DIMENSIONS), MAX_DIMENSIONS))

@@ -49,7 +49,7 @@ class BackboneSpec:
         name: ``lite0`` (default; weights come as a package), ``tuned`` (the same, tuned on the public artists),
             ``small`` (a small network trained from scratch on them), ``timm:NAME`` or ``torchvision:NAME``.
         weights: A local state-dict file (``.pth``, ``.pt`` or ``.safetensors``) for timm and torchvision names; for a
-            vision transformer of timm also one of OpenAI's CLIP or of CSD.
+            vision transformer of timm also one of OpenAI's CLIP or of CSD; for ``small`` and ``tuned`` what a run left.
         download: Fetch pretrained weights from the model's hub; nothing is ever downloaded unless this is set.
     """
 

@@ -15,7 +15,7 @@ import hashlib
 import json
 import math
 from bisect import bisect_left
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
@@ -188,6 +188,19 @@ def plan(
         f"no ring of up to {MODULUS_BITS[-1]} bits holds {clients} uploads with noise multiplier {noise_multiplier}: "
         "use fewer clients, fewer artworks, a smaller layout or less noise"
     )
+
+
+def with_length(mechanism: Mechanism, length: int) -> Mechanism:
+    """The same promise for a release of one tensor, of another length.
+
+    Raises:
+        PrivacyError: No ring holds it.
+    """
+    (segment,) = mechanism.layout.segments
+    planned = {item.name: getattr(mechanism, item.name) for item in fields(mechanism)}
+    for chosen in ("gain", "shift", "modulus_bits"):
+        del planned[chosen]
+    return plan(**(planned | {"layout": Layout((replace(segment, length=length),))}))
 
 
 def _is_fine_enough(sizing: Sizing) -> bool:

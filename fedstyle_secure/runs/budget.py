@@ -11,7 +11,7 @@ from dp_accounting import DpEvent
 from ..aggregation.session import NO_LOG, Subject, check_support, fewest_survivors, session_params
 from ..artist.artist import PROTOTYPE, SIGNATURE
 from ..config import Settings
-from ..encoder.signature_space import MAX_DIMENSIONS
+from ..encoder.signature_space import signature_length
 from ..errors import InputError, PrivacyError
 from ..privacy.accounting import all_gaussian, gaussian_mu, is_within, plan_multipliers, quick_epsilon
 from ..privacy.mechanism import Mechanism, View, plan
@@ -25,12 +25,6 @@ PROTOTYPE_SHARE = 0.06
 
 SIGNATURE_SHARE = 0.5
 """A signature's share of the whole budget where there is training, counted in mu squared; else it has all of it."""
-
-SIGNATURE_DIMENSIONS = MAX_DIMENSIONS
-"""Longest signature."""
-
-SIGNATURE_LEAST, SIGNATURE_DETAIL = 24, 2.5
-"""Shortest signature; and how many numbers are worth their noise for each deviation of it in an artist's sum."""
 
 _SLACK_RESERVE = 1e-3  # of delta, set aside for the mechanisms' failure probabilities; more where delta is tiny
 _LEAST, _MOST, _STEPS = 0.02, 1.5, 1024  # noise, over what a Gaussian that takes all artworks would need
@@ -63,15 +57,8 @@ class Budget:
         return self._alone(SIGNATURE, dimensions, self.signature_multiplier or 0.0)
 
     def signature_length(self, artworks: float) -> int:
-        """How many numbers a signature should have: noise grows with them, detail too.
-
-        Args:
-            artworks: Of an artist, as many as it sums in the mean; 1 where noise hides a whole artist.
-        """
-        if not self.signature_multiplier:
-            return SIGNATURE_DIMENSIONS
-        worth = SIGNATURE_DETAIL * artworks / self.signature_multiplier
-        return round(min(max(worth, SIGNATURE_LEAST), SIGNATURE_DIMENSIONS))
+        """How many numbers a signature should have, if an artist sums so many artworks in the mean."""
+        return signature_length(self.signature_multiplier or 0.0, artworks)
 
     def _alone(self, name: str, dimensions: int, noise_multiplier: float) -> Mechanism:
         segment = Segment(name=name, length=dimensions, support=Support.ARTIST, clip_norm=1.0, share=1.0)

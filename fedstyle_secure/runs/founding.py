@@ -8,6 +8,7 @@ from ..encoder.feature_cache import FeatureCache
 from ..encoder.features import extract
 from ..encoder.opening import open_encoder
 from ..encoder.spec import BackboneSpec
+from ..encoder.whitening import Space
 from ..names import told_apart
 from ..server.foundation import Foundation
 from ..training.codebook import new_codebook
@@ -22,6 +23,7 @@ def lay_foundation(
     art: Path,
     backbone: BackboneSpec,
     *,
+    space: Space = Space.PRINCIPAL,
     nested: bool = False,
     features_cache: Path | None = None,
     seed: int = 0,
@@ -32,6 +34,7 @@ def lay_foundation(
     Args:
         art: A folder for each artist who declared all in it public: it is protected by nothing.
         backbone: The encoder that all artists will use.
+        space: How features are whitened; `Space.WITHIN` where public artists paint as the others do.
         nested: Take pictures in folders inside an artist's folder, too.
         features_cache: Folder that keeps features; None for the one in the user's cache.
         seed: Decides the head's start.
@@ -51,5 +54,12 @@ def lay_foundation(
             extract(portfolio.artworks, encoder, views=VIEWS, cache=cache, on_progress=advance)
             for portfolio in portfolios
         ]
-    model = public_model(public, new_codebook(), pooled_size=encoder.pooled_size, encoder=encoder.name, seed=seed)
+    model = public_model(
+        public,
+        new_codebook(),
+        pooled_size=encoder.pooled_size,
+        encoder=encoder.name,
+        seed=seed,
+        space=space,
+    )
     return Foundation(model=model, public=[features.views for features in public])

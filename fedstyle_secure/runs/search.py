@@ -8,9 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from safetensors import SafetensorError
-from safetensors.numpy import load_file
-
 from ..artworks.folders import find_pictures
 from ..artworks.reader import read_artwork
 from ..catalogue.index import StyleIndex
@@ -20,7 +17,7 @@ from ..config import Settings
 from ..encoder.encoder import Encoder
 from ..encoder.features import extract
 from ..encoder.model import StyleModel, read_model
-from ..encoder.opening import open_encoder, open_weights
+from ..encoder.opening import open_encoder
 from ..encoder.spec import MADE, BackboneSpec
 from ..errors import InputError
 from .evaluation import gather
@@ -116,7 +113,7 @@ def open_model(run: Path, *, weights: Path | None = None) -> tuple[Encoder, Styl
     """
     model = read_model(run / MODEL_FILE)
     name, _, digest = model.encoder.partition("@")
-    encoder = _load(run, _find_weights(run, name, digest, weights))
+    encoder = open_encoder(_find_weights(run, name, digest, weights))
     if model.encoder != encoder.name:
         raise InputError(
             f"the weights of encoder {name} are not the ones {run} was made with, whose digest begins with "
@@ -127,7 +124,9 @@ def open_model(run: Path, *, weights: Path | None = None) -> tuple[Encoder, Styl
 
 def _find_weights(run: Path, name: str, digest: str, weights: Path | None) -> BackboneSpec:
     """Which network, and where its weights are (FND-1)."""
-    if not name.startswith(("timm:", "torchvision:")):
+    if name in MADE and weights is None and (run / ENCODER_FILE).exists():
+        return BackboneSpec(name=name, weights=run / ENCODER_FILE)
+    if name not in MADE and not name.startswith(("timm:", "torchvision:")):
         if weights is not None:
             raise InputError(f"encoder {name} comes with its weights: drop --weights")
         return BackboneSpec(name=name)
@@ -156,13 +155,3 @@ def read_settings(run: Path) -> Settings:
         return Settings.from_values(values)
     except InputError as error:
         raise InputError(f"{run / SUMMARY_FILE} is damaged: {error}") from error
-
-
-def _load(run: Path, spec: BackboneSpec) -> Encoder:
-    if spec.name not in MADE:
-        return open_encoder(spec)
-    try:
-        weights = load_file(run / ENCODER_FILE)
-    except (OSError, SafetensorError) as error:
-        raise InputError(f"cannot read the run's encoder {run / ENCODER_FILE}: {error}") from error
-    return open_weights(spec.name, weights)

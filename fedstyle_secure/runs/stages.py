@@ -16,9 +16,9 @@ from ..engines.memory import MemoryEngine
 from ..errors import FedStyleError
 from ..privacy.clipping import Unit
 from ..privacy.ledger import Ledger
+from ..server.alignment import artworks_each
 from ..server.iterations import Outcome
 from ..training.codebook import Codebook
-from ..training.moments import unpack_moments
 from ..training.tensors import MOMENTS
 from .budget import Budget
 from .dataset import Dataset
@@ -109,16 +109,11 @@ class Trained:
         return [f"{len(problems)} of {len(self.outcomes)} sessions aborted and changed nothing: {reason}", *notes]
 
     def artworks_each(self) -> float:
-        """How many artworks an artist sums in the mean, as far as noisy moments tell; 0 where none came.
-
-        An artwork's row adds 1 to their trace; where noise hides a whole artist, its rows together add at most 1. They
-        are released already, so that knowing this costs no privacy.
-        """
+        """How many artworks an artist sums in the mean, as the first moments tell; 0 where none came."""
         for outcome in self.outcomes:
             if outcome.aggregate is not None and MOMENTS in outcome.aggregate.tensors:
-                moments = unpack_moments(outcome.aggregate.tensors[MOMENTS], outcome.model.whitening.dimensions)
-                artworks = max(float(np.trace(moments)), 0.0) / outcome.mechanism.sampling_rate
-                return artworks / outcome.aggregate.survivors
+                rate, dimensions = outcome.mechanism.sampling_rate, outcome.model.whitening.dimensions
+                return artworks_each(outcome.aggregate, rate, dimensions)
         return 0.0
 
     def _refused(self) -> str:

@@ -117,3 +117,20 @@ class Alignment:
         length = STEP * kept_fraction(direction, variance * direction.size) * float(np.linalg.norm(model.head)) / norm
         head = model.head - length * direction.reshape(model.head.shape)
         return state, replace(model, head=head.astype(np.float32))
+
+
+def artworks_each(aggregate: Aggregate, sampling_rate: float, dimensions: int) -> float:
+    """How many artworks an artist sums in the mean, as far as noisy moments tell; 0 where none came.
+
+    An artwork's row adds 1 to their trace; where noise hides a whole artist, its rows together add at most 1. They
+    are released already, so that knowing this costs no privacy.
+
+    Args:
+        aggregate: Of an iteration.
+        sampling_rate: With which each artwork took part.
+        dimensions: d of the style space.
+    """
+    if MOMENTS not in aggregate.tensors:
+        return 0.0
+    moments = unpack_moments(aggregate.tensors[MOMENTS], dimensions)
+    return max(float(np.trace(moments)), 0.0) / sampling_rate / aggregate.survivors

@@ -32,6 +32,7 @@ class Checkpoint:
             agreed to it agrees again.
         given: Receipts that artists gave since, in attempts that ended without a sum.
         informed: Artists who agreed to the last iteration, and so hold the whitening.
+        artworks: How many artworks an artist sums in the mean, as the first moments told; 0 before.
     """
 
     model: StyleModel
@@ -43,6 +44,7 @@ class Checkpoint:
     receipts: Mapping[str, bytes] = field(default_factory=dict)
     given: Mapping[str, bytes] = field(default_factory=dict)
     informed: frozenset[str] = frozenset()
+    artworks: float = 0.0
 
     def encode(self) -> bytes:
         """A length, that many bytes of JSON, the alignment's and the model's own bytes."""
@@ -57,6 +59,7 @@ class Checkpoint:
                 receipts=_sorted(self.receipts),
                 given=_sorted(self.given),
                 informed=tuple(sorted(self.informed)),
+                artworks=self.artworks,
             )
         )
         return len(facts).to_bytes(_LENGTH_BYTES, "big") + facts + alignment + self.model.encode()
@@ -81,6 +84,7 @@ class Checkpoint:
             receipts={each.artist: each.receipt for each in facts.receipts},
             given={each.artist: each.receipt for each in facts.given},
             informed=frozenset(facts.informed),
+            artworks=facts.artworks,
         )
         if checkpoint.encode() != data:
             raise InputError("no checkpoint: its bytes are not the ones it is written as")
@@ -98,6 +102,7 @@ class Checkpoint:
         last_session: int,
         given: Mapping[str, bytes],
         informed: frozenset[str],
+        artworks: float,
     ) -> "Checkpoint":
         """After an iteration, with or without a sum."""
         return Checkpoint(
@@ -108,6 +113,7 @@ class Checkpoint:
             last_session=last_session,
             receipts={**self.receipts, **self.given, **given},
             informed=informed,
+            artworks=artworks,
         )
 
 
@@ -131,10 +137,11 @@ class _Facts:
     receipts: tuple[_Receipt, ...]
     given: tuple[_Receipt, ...]
     informed: tuple[str, ...]
+    artworks: float
 
     def __post_init__(self) -> None:
         numbers = (self.alignment_bytes, self.step, self.attempt, self.last_iteration, self.last_session)
-        if min(numbers) < 0:
+        if min(numbers) < 0 or self.artworks < 0:
             raise InputError("a checkpoint's numbers are 0 or more")
 
 

@@ -28,6 +28,7 @@ from ..announcement import ACKNOWLEDGMENT, NO_RECEIPT, Announcement
 from ..encoder.model import StyleModel
 from ..engines.courier import FOREVER, Engine, Letters, Window
 from ..privacy.mechanism import Mechanism
+from .alignment import artworks_each
 from .checkpoint import Checkpoint
 from .cohort import CohortPlan
 from .receipts import ReceiptDesk
@@ -190,19 +191,25 @@ class _Hall:
         desk, ended = ReceiptDesk(), list[Ended]()
         session = partial(self._session, checkpoint=checkpoint, mechanism=mechanism, desk=desk, ended=ended)
         summed, problem, left_out = None, "", list[str]()
-        alignment = checkpoint.alignment
+        alignment, artworks = checkpoint.alignment, checkpoint.artworks
         try:
             summed, left_out = aggregate_buckets(self.buckets, session)
         except AggregationAborted as error:
             problem = str(error)
         else:
             alignment, model = alignment.advance(model, summed)
+            artworks = artworks or artworks_each(summed, mechanism.sampling_rate, model.whitening.dimensions)
         last_session = checkpoint.last_session + len(ended)
         if problem and checkpoint.attempt + 1 < self.attempts:
             after = checkpoint.try_again(last_session=last_session, given=desk.receipts)
         else:
             after = checkpoint.go_on(
-                model=model, alignment=alignment, last_session=last_session, given=desk.receipts, informed=informed
+                model=model,
+                alignment=alignment,
+                last_session=last_session,
+                given=desk.receipts,
+                informed=informed,
+                artworks=artworks,
             )
         return Outcome(
             iteration=iteration,

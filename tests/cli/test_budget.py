@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from fedstyle_secure.config import Settings
+from fedstyle_secure.encoder.signature_space import MAX_DIMENSIONS
 from fedstyle_secure.privacy.mechanism import View
 from fedstyle_secure.runs import train as run
-from fedstyle_secure.runs.budget import SIGNATURE_DIMENSIONS, plan_budget
+from fedstyle_secure.runs.budget import plan_budget
 from tests import stand_ins
 
 
@@ -32,7 +33,7 @@ def test_a_plan_has_the_noise_that_a_run_would_have(call):
     plan = json.loads(out)
     assert plan["privacy"]["epsilon"][View.AGGREGATE] == pytest.approx(4.0, abs=0.01)
     (signature,) = plan["releases"][-1]["tensors"]
-    assert signature["coordinates"] == budget.signature_length(30) < SIGNATURE_DIMENSIONS
+    assert signature["coordinates"] == budget.signature_length(30) < MAX_DIMENSIONS
 
 
 def test_a_plan_is_shown_with_a_sentence_for_each_view(call):

@@ -6,6 +6,9 @@ import sys
 
 import pytest
 
+from fedstyle_secure.encoder.spec import BackboneSpec
+from fedstyle_secure.encoder.whitening import Space
+from fedstyle_secure.errors import InputError
 from fedstyle_secure.platform.settings import PlatformFolder, Settings
 from fedstyle_secure.wire.messages import Invitation
 from tests.platform.house import make
@@ -84,6 +87,23 @@ def test_what_is_no_platform_is_said_so(call, tmp_path):
     refused = call("platform", "serve", "--platform", str(tmp_path))
     assert refused.code == 2
     assert "fedstyle platform init" in refused.err
+
+
+def test_a_platform_begins_with_the_encoder_and_the_space_that_its_operator_names(call, tmp_path, monkeypatch):
+    asked = []
+
+    def note(art, backbone, *, space, nested, **_):
+        asked.append((art.name, backbone, space, nested))
+        raise InputError("that is enough")
+
+    monkeypatch.setattr("fedstyle_secure.runs.founding.lay_foundation", note)
+    init = ("platform", "init", tmp_path / "new", "--public-art", tmp_path / "art")
+    assert call(*init).code == 2
+    assert call(*init, "--encoder", "small", "--weights", tmp_path / "w", "--space", "within").code == 2
+    assert asked == [
+        ("art", BackboneSpec(), Space.PRINCIPAL, False),
+        ("art", BackboneSpec(name="small", weights=tmp_path / "w"), Space.WITHIN, False),
+    ]
 
 
 def test_an_operators_commands_load_no_torch():

@@ -1,9 +1,13 @@
 """The small encoder: fixed shape, normalized per artwork."""
 
+import pytest
 import torch
+from safetensors.numpy import save_file
 
+from fedstyle_secure.encoder.opening import open_encoder, open_weights
 from fedstyle_secure.encoder.small import SmallEncoder
-from fedstyle_secure.encoder.spec import IMAGE_SIZE
+from fedstyle_secure.encoder.spec import IMAGE_SIZE, SMALL, BackboneSpec
+from fedstyle_secure.errors import InputError
 
 
 def test_it_maps_images_to_places_with_96_channels():
@@ -36,3 +40,17 @@ def test_its_summary_has_two_statistics_for_each_channel_and_the_pooled_map(smal
             2 * sum(SmallEncoder.channels) + 96,
         )
     assert small_backbone.pooled_size == 96
+
+
+def test_its_weights_are_a_file_that_a_run_left(tmp_path):
+    torch.manual_seed(0)
+    weights = {name: tensor.numpy() for name, tensor in SmallEncoder().state_dict().items()}
+    save_file(weights, tmp_path / "encoder.safetensors")
+    opened = open_encoder(BackboneSpec(name=SMALL, weights=tmp_path / "encoder.safetensors"))
+    assert opened.name == open_weights(SMALL, weights).name
+    with pytest.raises(InputError, match="fedstyle train --encoder small"):
+        open_encoder(BackboneSpec(name=SMALL))
+    for content in (b"", b"no weights"):
+        (tmp_path / "other").write_bytes(content)
+        with pytest.raises(InputError, match="cannot read the encoder"):
+            open_encoder(BackboneSpec(name=SMALL, weights=tmp_path / "other"))

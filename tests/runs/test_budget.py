@@ -7,13 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fedstyle_secure.config import Settings
+from fedstyle_secure.encoder.signature_space import LEAST_DIMENSIONS, MAX_DIMENSIONS
 from fedstyle_secure.errors import FedStyleError, InputError, PrivacyError
 from fedstyle_secure.privacy.accounting import epsilon
 from fedstyle_secure.privacy.ledger import Ledger
 from fedstyle_secure.privacy.mechanism import Mechanism, View
 from fedstyle_secure.privacy.releases import Release
 from fedstyle_secure.privacy.sizing import Mode
-from fedstyle_secure.runs.budget import SIGNATURE_DIMENSIONS, SIGNATURE_LEAST, SIGNATURE_SHARE, Budget, plan_budget
+from fedstyle_secure.runs.budget import SIGNATURE_SHARE, Budget, plan_budget
 
 D, H = 468, 44
 
@@ -64,10 +65,10 @@ def test_a_signature_is_as_long_as_its_noise_allows(limit: float, artworks: int,
 
 
 def test_without_noise_a_signature_is_as_long_as_any() -> None:
-    assert make_budget(privacy=Mode.NONE).signature_length(4) == SIGNATURE_DIMENSIONS
+    assert make_budget(privacy=Mode.NONE).signature_length(4) == MAX_DIMENSIONS
 
 
-@pytest.mark.parametrize("length", [SIGNATURE_LEAST, 77, SIGNATURE_DIMENSIONS])
+@pytest.mark.parametrize("length", [LEAST_DIMENSIONS, 77, MAX_DIMENSIONS])
 @pytest.mark.parametrize("limit", [0.5, 8.0])
 def test_a_shorter_signature_keeps_epsilon_too(limit: float, length: int) -> None:
     budget = make_budget(epsilon=limit)

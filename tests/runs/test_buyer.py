@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fedstyle_secure.encoder.signature_space import MAX_DIMENSIONS
 from fedstyle_secure.encoder.whitening import to_unit
 from fedstyle_secure.privacy.accounting import epsilon
 from fedstyle_secure.privacy.mechanism import View
 from fedstyle_secure.privacy.sizing import Mode, Noise
 from fedstyle_secure.runs import buyer
 from fedstyle_secure.runs import train as run
-from fedstyle_secure.runs.budget import SIGNATURE_DIMENSIONS, plan_budget, untrained_budget
+from fedstyle_secure.runs.budget import plan_budget, untrained_budget
 from fedstyle_secure.runs.evaluation import gather
 from tests import stand_ins
 
@@ -29,10 +30,10 @@ def test_pictures_of_one_hand_are_asked_with_together_and_far_ones_share_a_quest
 def test_without_training_the_whole_epsilon_is_the_signatures(noise: Noise, tmp_path: Path) -> None:
     settings = stand_ins.settings(tmp_path / "art", tmp_path / "run", epsilon=4.0, noise=noise)
     planned = plan_budget(settings, clients=8, dimensions=20, outputs=4)
-    mechanism = untrained_budget(settings, 8).signature_mechanism(SIGNATURE_DIMENSIONS)
+    mechanism = untrained_budget(settings, 8).signature_mechanism(MAX_DIMENSIONS)
     spent = epsilon([mechanism.event(View.LOCAL)], settings.delta, delta_slack=mechanism.delta_slack)
     assert 0.97 * settings.epsilon < spent <= settings.epsilon
-    assert mechanism.noise_multiplier < planned.signature_mechanism(SIGNATURE_DIMENSIONS).noise_multiplier
+    assert mechanism.noise_multiplier < planned.signature_mechanism(MAX_DIMENSIONS).noise_multiplier
 
 
 @pytest.mark.usefixtures("quick")

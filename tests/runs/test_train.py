@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from fedstyle_secure.catalogue.index import StyleIndex
 from fedstyle_secure.config import Settings
 from fedstyle_secure.encoder.features import StyleFeatures
+from fedstyle_secure.encoder.signature_space import LEAST_DIMENSIONS
 from fedstyle_secure.engines.courier import Wait
 from fedstyle_secure.engines.memory import MemoryEngine, Unreachable
 from fedstyle_secure.errors import FedStyleError, InputError, PrivacyError
@@ -24,7 +25,6 @@ from fedstyle_secure.privacy.ledger import Ledger
 from fedstyle_secure.privacy.mechanism import View
 from fedstyle_secure.privacy.sizing import Mode
 from fedstyle_secure.runs import train as run
-from fedstyle_secure.runs.budget import SIGNATURE_LEAST
 from fedstyle_secure.runs.progress import Silent
 from fedstyle_secure.training.codebook import Codebook
 from tests import stand_ins
@@ -69,7 +69,7 @@ def test_every_mode_and_unit_runs_and_keeps_its_limit(mode: Mode, unit: Unit, ar
     assert summary["warnings"] == []
     epsilon = summary["privacy"]["epsilon"]
     # 24 public artworks have no more directions; fewer than a signature has at least, whatever the noise.
-    assert StyleIndex.load(out / "catalogue").space.dimensions == 23 < SIGNATURE_LEAST
+    assert StyleIndex.load(out / "catalogue").space.dimensions == 23 < LEAST_DIMENSIONS
     if mode is Mode.NONE:
         assert set(epsilon.values()) == {None}
     else:

@@ -16,9 +16,11 @@ from typing import Final
 
 from ...aggregation.letters import Purpose, exchange
 from ...aggregation.session import Agreed
+from ...encoder.signature_space import signature_length
 from ...engines.courier import Letters, Window
 from ...engines.http import HttpEngine
 from ...errors import InputError, PrivacyError
+from ...privacy.mechanism import with_length
 from ...server.checkpoint import Checkpoint
 from ...server.cohort import CohortPlan
 from ...server.foundation import Foundation
@@ -210,16 +212,19 @@ class Leading:
         if newest is None or laid is None or not summed:
             self._fail(attempts[0].problem if attempts else "its operator ended it before anything came of it")
             return
-        training, model = self._read(), Checkpoint.decode(newest).model
-        length = training.signature.layout.segments[0].length
-        space = Foundation.decode(laid).signature_space(model, length).encode()
+        reached, signature = Checkpoint.decode(newest), self._read().signature
+        if reached.artworks:
+            length = signature_length(signature.noise_multiplier, reached.artworks)
+        else:  # no moments came: as long as it was planned for artists like the public ones
+            length = signature.length
+        space = Foundation.decode(laid).signature_space(reached.model, length)
 
         def write(connection: store.Connection) -> None:
             outcome = messages.Outcome(
                 training=self._facts.digest,
-                model=keep_file(connection, model.encode()),
-                signature_space=keep_file(connection, space),
-                signature=training.signature,
+                model=keep_file(connection, reached.model.encode()),
+                signature_space=keep_file(connection, space.encode()),
+                signature=with_length(signature, space.dimensions),
                 sums=tuple(attempt.sum_digest for attempt in last_attempts(attempts)),
                 survivors=tuple(attempt.survivors for attempt in last_attempts(attempts)),
             )

@@ -11,7 +11,7 @@ from sqlalchemy import update
 from fedstyle_secure.aggregation.letters import Purpose
 from fedstyle_secure.aggregation.session import Agreed
 from fedstyle_secure.encoder.model import StyleModel
-from fedstyle_secure.encoder.signature_space import SignatureSpace
+from fedstyle_secure.encoder.signature_space import SignatureSpace, signature_length
 from fedstyle_secure.platform.coordinator.coordinator import Coordinator
 from fedstyle_secure.platform.coordinator.lead import Lead
 from fedstyle_secure.platform.coordinator.leading import Leading, cohort_plan
@@ -25,11 +25,13 @@ from fedstyle_secure.platform.store.trainings import (
     all_trainings,
     attempts_of,
     find_training,
+    newest_checkpoint,
     request_stop,
     waiting_for,
 )
 from fedstyle_secure.privacy.sizing import Mode
 from fedstyle_secure.server.checkpoint import Checkpoint
+from fedstyle_secure.server.foundation import Foundation
 from fedstyle_secure.transparency import leaves
 from fedstyle_secure.wire.messages import Outcome
 
@@ -123,13 +125,34 @@ def test_a_training_goes_from_offer_to_outcome_and_sums_are_those_of_the_memory_
     with gallery.database.reading() as connection:
         model, space = (read_file(connection, digest) for digest in (outcome.model, outcome.signature_space))
     assert StyleModel.decode(model).digest != gallery.town.model().digest
-    assert SignatureSpace.decode(space).dimensions == 8
+    assert SignatureSpace.decode(space).dimensions == outcome.signature.length
     assert [leaf.digest for leaf in entries(gallery, leaves.Training)] == [training.facts.digest]
     assert [leaf.survivors for leaf in entries(gallery, leaves.Session)] == [ARTISTS, ARTISTS]
     assert [(leaf.digest, leaf.space) for leaf in entries(gallery, leaves.Model)] == [
         (outcome.model, outcome.signature_space)
     ]
     assert gallery.refusals == []
+
+
+def test_a_signature_is_as_long_as_the_artworks_that_were_summed_are_worth(gallery, monkeypatch):
+    """As in a run: what the first moments told decides, and the space may be shorter still."""
+    asked, real = [], Foundation.signature_space
+
+    def noted(foundation, model, length):
+        asked.append(length)
+        return real(foundation, model, min(length, 7))
+
+    monkeypatch.setattr(Foundation, "signature_space", noted)
+    gallery.start()
+    with Postman(gallery):
+        go_on(gallery)
+    with gallery.database.reading() as connection:
+        artworks = Checkpoint.decode(newest_checkpoint(connection, 1)).artworks
+    planned, outcome = read(gallery).signature, Outcome.decode(read(gallery).outcome)
+    each = [len(artist.features) for _, artist in gallery.artists.values()]
+    assert artworks == pytest.approx(sum(each) / len(each), rel=0.5)
+    assert asked == [signature_length(planned.noise_multiplier, artworks)]
+    assert (outcome.signature.length, outcome.signature.noise_multiplier) == (7, planned.noise_multiplier)
 
 
 @both_kinds
@@ -317,4 +340,4 @@ def test_all_trainings_are_listed_and_each_is_what_it_was(gallery):
     training = gallery.start()
     with gallery.database.reading() as connection:
         assert [each.facts for each in all_trainings(connection)] == [training.facts]
-    assert sha256(training.facts.encode()).digest() == training.facts.digest
+    assert sha256(training.facts.public.encode()).digest() == training.facts.digest
