@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
 
 from . import bounds
+from .aggregation.kinds import Protocol as Protocol  # noqa: PLC0414  (a setting like the others)
 from .bounds import Bounds
 from .encoder.device import Device
 from .encoder.spec import LITE0, BackboneSpec
@@ -28,15 +29,6 @@ class Split(StrEnum):
     """At random within each artist."""
     CONTENT = "content"
     """The same subjects for every artist, so that subjects cannot help: needs an index that names contents."""
-
-
-class Protocol(StrEnum):
-    """How artists' updates are summed."""
-
-    SECAGG = "secagg"
-    """Five rounds, with everybody there."""
-    SPEAKONCE = "speakonce"
-    """One message of each artist, and a committee that answers later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -113,6 +113,11 @@ class SpokenSession:
         return self._note.stage
 
     @property
+    def keys_until(self) -> int:
+        """Until when keys or shares live, in whole seconds of the artist's clock; 0 once there are none."""
+        return 0 if self._client is None or self._client.finished else self._note.deadline
+
+    @property
     def roster(self) -> frozenset[bytes]:
         """Identities in the session, once the masked update is on its way; empty before."""
         return frozenset() if self._params is None else frozenset(self._params.identities)

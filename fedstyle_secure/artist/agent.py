@@ -12,6 +12,7 @@ AGE-5  A disk that is full, or a state that cannot be read, answers nothing; the
        that can be used again.
 AGE-6  What an artist asks for meanwhile is done between two requests, never during one: of the store and the ledger one
        thing at a time makes use.
+AGE-7  Keys for a window are forgotten on time by an agent that runs, even if it has loaded nothing since its start.
 """
 
 import json
@@ -22,14 +23,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from ..aggregation.letters import Envelope, ProtocolError, Purpose, answering
 from ..errors import FedStyleError, InputError
 from ..wire.routes import AGREED, INSTANCE_BYTES, NOTED, Route, Status
 from .acts import ActError, finish
 from .client import Answer, Line, LineError
-from .home import ENDED, UNSIGNED, Home, read_pins
+from .home import ENDED, KEYS_UNTIL, UNSIGNED, Home, read_pins
 from .store import StoreError
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ class Agent:
         tell: Is told what the agent is doing, whenever that changes.
         agreed_to: Name of a roster that the artist agrees to whatever its terms say; "" for none.
         sleep: Waits so many seconds.
+        clock: Tells the time in seconds, from a moment that a restart does not change.
 
     Attributes:
         has_finished: Whether a training came to its end since this start.
@@ -92,7 +94,9 @@ class Agent:
         tell: Callable[[Word], None] = lambda _word: None,
         agreed_to: str = "",
         sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.time,
     ) -> None:
+        self._clock = clock
         self._home, self._tell_artist, self._agreed_to, self._sleep = home, tell, agreed_to, sleep
         self._pins = read_pins(home.folder)
         self._identity = home.identity
@@ -124,6 +128,7 @@ class Agent:
             poll = self._begin()
             while not until():
                 self._say(state="waiting")
+                self._expire()
                 answer = self._line.post(Route.NEXT, poll)
                 with self._at_work:
                     self._go_on(answer)
@@ -146,6 +151,12 @@ class Agent:
             if self._engagement is not None:
                 self._engagement.forget()  # what it knows may be old now
             self._at_work.release()
+
+    def _expire(self) -> None:
+        """Keys for a window die on time, whatever the platform asks or does not (AGE-7)."""
+        until = self._home.store.read(KEYS_UNTIL)
+        if until is not None and self._clock() > int(until):
+            self._in_training("forgetting keys").expire()
 
     def _begin(self) -> bytes:
         """Count this start, and make the poll that all of its calls send (AGE-3)."""
@@ -213,7 +224,7 @@ class Agent:
             case Purpose.ANNOUNCEMENT:
                 return self._in_training("training").receive_announcement
             case Purpose.SESSION:
-                return self._in_training("in a session").receive_request
+                return self._receive_request
             case Purpose.OUTCOME:
                 return self._receive_outcome
         raise InputError(f"the platform asks for a {purpose.name.lower()}, which is not for an artist to answer")
@@ -226,6 +237,14 @@ class Agent:
         except ForkError as error:
             self._end(f"{error}; what shows it is in {self._home.folder / 'evidence'}")
         return AGREED
+
+    def _receive_request(self, body: bytes) -> bytes:
+        from ..transparency.watch import ForkError
+
+        try:
+            return self._in_training("in a session").receive_request(body)
+        except ForkError as error:
+            self._end(f"{error}; what shows it is in {self._home.folder / 'evidence'}")
 
     def _receive_outcome(self, body: bytes) -> bytes:
         self._in_training("noting an outcome").receive_outcome(body)
@@ -276,7 +295,7 @@ class Agent:
         remedy = remedies.get(Status(answer.status)) if answer.status in set(Status) else None
         raise StoppedError(f"{remedy or 'the platform refuses this agent'} (the platform says: {answer.reason})")
 
-    def _end(self, sentence: str) -> None:
+    def _end(self, sentence: str) -> NoReturn:
         """Take part no more, after a restart neither."""
         self._home.store.write({ENDED: sentence.encode()})
         raise StoppedError(sentence)

@@ -221,6 +221,12 @@ class Artist:
     def _is_in_flight(self) -> bool:
         return self._session is not None and self._session.stage not in {Stage.UNMASKED, Stage.ABORTED}
 
+    @property
+    def keys_until(self) -> int:
+        """Until when keys for a window live, in whole seconds of this artist's clock; 0 for no such keys."""
+        session = self._session
+        return session.keys_until if isinstance(session, SpokenSession) else 0
+
     def expire(self) -> None:
         """Forget the keys of a window if this artist's patience with it is over (AGT-13)."""
         if isinstance(self._session, SpokenSession):

@@ -16,8 +16,10 @@ from hashlib import sha256
 import numpy as np
 from numpy.typing import NDArray
 
+from ..aggregation.kinds import Protocol
 from ..aggregation.masking import Enrolment
 from ..aggregation.session import Agreed
+from ..aggregation.windows import Beacon
 from ..encoder.model import StyleModel
 from ..encoder.signature_space import SignatureSpace
 from ..errors import FedStyleError
@@ -33,7 +35,8 @@ from ..wire.routes import Route
 from .acts import act
 from .artist import Artist
 from .client import Line, ensure
-from .home import OUTCOME, TRAINING, UNSIGNED, Home, log_note, read_pins
+from .draws import WatchedBeacon
+from .home import KEYS_UNTIL, OUTCOME, TRAINING, UNSIGNED, Home, log_note, read_pins
 from .offers import OfferError, RosterError, check_offer, read_model
 from .portfolio import load_features
 from .recovery import open_ledger, write_recovery
@@ -114,8 +117,26 @@ class Engagement:
     def receive_request(self, body: bytes) -> bytes:
         """See `Artist.receive_request`."""
         artist = self._in_training
-        with self._charging():
-            return artist.receive_request(body)
+        try:
+            with self._charging():
+                return artist.receive_request(body)
+        except ForkError as error:
+            self._home.keep_evidence("fork", error.evidence)
+            raise
+        finally:
+            self._note_keys(artist)
+
+    def expire(self) -> None:
+        """Let keys for a window die by the artist's own clock (AGT-13)."""
+        artist = self._in_training
+        artist.expire()
+        self._note_keys(artist)
+
+    def _note_keys(self, artist: Artist) -> None:
+        """For an agent that waits with none of this loaded: until when keys live."""
+        until = str(artist.keys_until).encode() if artist.keys_until else None
+        if self._home.store.read(KEYS_UNTIL) != until:
+            self._home.store.write({KEYS_UNTIL: until})
 
     def receive_outcome(self, body: bytes) -> None:
         """Note how a training ended; signing waits for the artist's word, or its terms'.
@@ -188,10 +209,17 @@ class Engagement:
                 roster=len(facts.roster),
             ),
             agreed=agreed,
+            beacon=self._beacon(facts),
             ledger=self._ledger,
             store=self._home.store,
             random=os.urandom,
         )
+
+    def _beacon(self, facts: Facts) -> Beacon | None:
+        """Where the beacon is read, if the artist speaks once in this training."""
+        if facts.plan.protocol is not Protocol.SPEAKONCE:
+            return None
+        return WatchedBeacon(self._seen, LogReader(self._get))
 
     @property
     def _ledger(self) -> Ledger:

@@ -11,7 +11,9 @@ OFR-4  The model is the one whose digest was offered, of the pinned architecture
 
 from collections.abc import Collection, Sequence
 from hashlib import sha256
+from typing import Final
 
+from ..aggregation.kinds import Protocol
 from ..encoder.model import StyleModel
 from ..errors import InputError, PrivacyError
 from ..privacy.accounting import is_within
@@ -20,6 +22,9 @@ from ..training.codebook import new_codebook
 from ..wire.messages import Facts
 from .pins import PlatformPins
 from .termsfile import StandingTerms
+
+WINDOWS: Final = 3
+"""While keys for a session live, its artists have as many windows: for keys, for what was frozen, and to speak."""
 
 
 class OfferError(PrivacyError):
@@ -69,6 +74,7 @@ def check_offer(
     plan, size = facts.plan, len(facts.roster)
     cohort, corrupt = size // plan.buckets if plan.buckets else 0, terms.corrupt(size)
     window = min(facts.round_seconds, facts.announcement_seconds)
+    spoken = plan.protocol is Protocol.SPEAKONCE
     asked = facts.asked.local if terms.view is View.LOCAL else facts.asked.aggregate
     lines = (
         (facts.number > last_training, f"training {facts.number} is offered after training {last_training}"),
@@ -98,6 +104,14 @@ def check_offer(
         (
             window >= terms.answer_seconds,
             f"{window} seconds are left for an answer, {terms.answer_seconds} are the least",
+        ),
+        (
+            plan.protocol in terms.protocols,
+            f"{plan.protocol} is offered, {' or '.join(terms.protocols)} is in the terms",
+        ),
+        (
+            not spoken or WINDOWS * facts.announcement_seconds <= terms.patience,
+            f"{WINDOWS} windows of {facts.announcement_seconds} seconds are longer than patience, {terms.patience}",
         ),
         (
             asked is not None and asked <= terms.epsilon and facts.asked.delta == terms.delta,

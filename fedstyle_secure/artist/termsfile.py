@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from ..aggregation.kinds import Protocol
 from ..bounds import ARTWORKS, CORRUPT, DELTA, EPSILON, MIN_COHORT, SAMPLING_RATE, Bounds
 from ..encoder.spec import LITE0, LITE0_WEIGHTS
 from ..errors import InputError
@@ -95,6 +96,13 @@ _TERMS: Final[Mapping[str, _Term]] = {
         "`fedstyle artist sign`. A signature costs epsilon too, and is public for good.",
         False,
     ),
+    "protocols": _Term(
+        'How you take part in sessions: "secagg" (five rounds, with everybody there) or "speakonce" (keys ahead, then\n'
+        "one message whenever your machine is on; what you said can be opened until the window is over, by more\n"
+        "members of a committee than may be accomplices).",
+        tuple(each.value for each in Protocol),
+        choices=tuple(each.value for each in Protocol),
+    ),
     "encoders": _Term(
         "Networks that you agree to look at your artworks with, each as name@digest of its weights.",
         (f"{LITE0}@{LITE0_WEIGHTS}",),
@@ -127,6 +135,7 @@ class StandingTerms:
     patience: int
     answer_seconds: int
     sign: bool
+    protocols: tuple[str, ...]
     encoders: tuple[str, ...]
 
     def __post_init__(self) -> None:
@@ -247,7 +256,9 @@ def _checked(name: str, value: object, place: str) -> Any:
             term.bounds.check(f"{place}: {name}", value)
         return kind(value)
     if kind is tuple and isinstance(value, list | tuple) and value and all(isinstance(each, str) for each in value):
-        return tuple(value)
+        unknown = [each for each in value if term.choices and each not in term.choices]
+        if not unknown:
+            return tuple(value)
     if kind is str and value in term.choices:
         return (Mode if name == "privacy" else Unit)(value)
     if kind is bool and isinstance(value, bool):

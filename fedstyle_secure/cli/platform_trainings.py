@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..bounds import ATTEMPTS, BUCKETS, DROP_RATE, EPSILON, ITERATIONS, WINDOW_SECONDS
-from ..config import read_toml
+from ..config import Protocol, read_toml
 from .options import Json, number
 from .screen import screen
 
@@ -39,6 +39,9 @@ def start(
     ] = None,
     drop_rate: Annotated[float, number("Fraction of artists that may be missing.", DROP_RATE)] = 0.25,
     buckets: Annotated[int | None, number("Sums the cohort is cut into; 1, or at least 3.", BUCKETS)] = None,
+    protocol: Annotated[
+        Protocol | None, typer.Option(help="Five rounds with everybody there, or one message in a window of hours.")
+    ] = None,
     attempts: Annotated[int, number("How often an iteration is tried; each upload is charged.", ATTEMPTS)] = 2,
     announcement_seconds: Annotated[
         int, number("How long artists have for an offer, an announcement and an outcome.", WINDOW_SECONDS)
@@ -53,7 +56,13 @@ def start(
     from ..platform.signer import Signer
     from ..runs.offering import plan_training
 
-    given = {"iterations": iterations, "epsilon": epsilon, "drop_rate": drop_rate, "buckets": buckets}
+    given = {
+        "iterations": iterations,
+        "epsilon": epsilon,
+        "drop_rate": drop_rate,
+        "buckets": buckets,
+        "protocol": protocol,
+    }
     own = ({} if config is None else read_toml(config)) | {
         name: value for name, value in given.items() if value is not None
     }

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from .. import canonical
-from ..config import Settings
+from ..config import Protocol, Settings
 from ..errors import InputError
 from ..platform.coordinator.generations import Proposal, propose_roster
 from ..platform.coordinator.starting import Draft
@@ -117,6 +117,11 @@ def plan_training(
         proposal = propose_roster(connection, Settings.from_values(_NOT_LOOKED_AT | agreed).min_cohort)
     clients = len(proposal.members)
     settings = Settings.from_values(_NOT_LOOKED_AT | {"corrupt": least_corrupt(everybody, clients)} | agreed)
+    if proposal.gone and settings.protocol is Protocol.SPEAKONCE:
+        raise InputError(
+            f"{proposal.gone} on the roster have left and give no keys ahead, which {settings.protocol} needs of "
+            "everybody: start one of five rounds (--protocol secagg) until the roster changes"
+        )
     draft = draft_training(
         settings,
         foundation,
@@ -169,6 +174,7 @@ def draft_training(
         multipliers=tuple(float(multiplier) for multiplier in cohort.multipliers),
         buckets=cohort.buckets,
         seed=seed,
+        protocol=settings.protocol,
     )
     prototype = budget.prototype_mechanism(dimensions)
     releases = [

@@ -143,6 +143,18 @@ class Session(Entry):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Drawn(Entry):
+    """The beacon of a session in which artists speak once is drawn: it is the log's root with this entry the last.
+
+    Attributes:
+        session: Its number.
+    """
+
+    KIND = "drawn"
+    session: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Model(Entry):
     """A training came to a model.
 
@@ -182,10 +194,12 @@ class Withdrawn(Entry):
     digest: bytes
 
 
-Leaf: TypeAlias = Epoch | Joined | Retired | Generation | Training | Stopped | Session | Model | Published | Withdrawn
+Leaf: TypeAlias = (
+    Epoch | Joined | Retired | Generation | Training | Stopped | Session | Drawn | Model | Published | Withdrawn
+)
 KINDS: Final[dict[str, type[Leaf]]] = {
     kind.KIND: kind
-    for kind in (Epoch, Joined, Retired, Generation, Training, Stopped, Session, Model, Published, Withdrawn)
+    for kind in (Epoch, Joined, Retired, Generation, Training, Stopped, Session, Drawn, Model, Published, Withdrawn)
 }
 """Every kind, by the word that a leaf begins with."""
 

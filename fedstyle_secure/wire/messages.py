@@ -14,6 +14,7 @@ from hashlib import sha256
 from typing import ClassVar, Final, Self
 
 from .. import canonical
+from ..aggregation.kinds import Protocol
 from ..aggregation.letters import Purpose
 from ..aggregation.session import Agreed
 from ..errors import InputError
@@ -187,6 +188,7 @@ class Plan(Body):
         multipliers: Noise multiplier of each iteration.
         buckets: Sessions that the cohort is cut into.
         seed: From which rotations and buckets are derived, 32 bytes.
+        protocol: What sessions are: five rounds with everybody there, or one message of each artist in a window.
     """
 
     mode: Mode
@@ -200,6 +202,7 @@ class Plan(Body):
     multipliers: tuple[float, ...]
     buckets: int
     seed: bytes
+    protocol: Protocol = Protocol.SECAGG
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

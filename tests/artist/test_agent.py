@@ -96,6 +96,9 @@ class Echo:
     def forget(self):
         self.asked.append("forget")
 
+    def expire(self):
+        self.asked.append("expire")
+
 
 def run(home, street, requests, *, most_naps=1, echo=None):
     """An agent that is given these requests and then nothing, until it has napped so often or is interrupted."""
@@ -293,6 +296,16 @@ class TestActs:
         run(home, street, [])
         assert len(set(street.calls(Route.WITHDRAW.value))) == 1
         assert home.store.read("act") is None
+
+
+def test_age6_keys_for_a_window_are_forgotten_on_time_though_nobody_asks(home, street):  # noqa: ARG001  (it answers)
+    home.store.write({"keys until": b"1000"})
+    for now, asked in ((1000, []), (1001, ["expire"])):
+        agent = Agent(home, clock=lambda now=now: now)
+        agent._engagement = echo = Echo()
+        polls = iter((False, True))
+        agent.run(until=lambda polls=polls: next(polls))
+        assert echo.asked == asked
 
 
 def test_the_agent_keeps_no_more_refusals_than_a_person_reads(home, street):

@@ -8,6 +8,7 @@ from hashlib import sha256
 import numpy as np
 import pytest
 
+from fedstyle_secure.aggregation.kinds import Protocol
 from fedstyle_secure.aggregation.letters import Envelope, Purpose
 from fedstyle_secure.artist import agent, engagement
 from fedstyle_secure.artist.client import Line
@@ -100,6 +101,10 @@ class TestOffers:
             ({"max_artworks": 99}, "a bound of 99 artworks is offered, 100 is in the terms"),
             ({"round_seconds": 9}, "9 seconds are left for an answer, 10 are the least"),
             ({"announcement_seconds": 1}, "1 seconds are left"),
+            (
+                {"protocol": Protocol.SPEAKONCE, "announcement_seconds": 1201},
+                "3 windows of 1201 seconds are longer than patience, 3600",
+            ),
             ({"asked": Asked(aggregate=8.1, local=None, worst_case=None, delta=1e-5)}, "epsilon 8.1 at delta 1e-05"),
             ({"asked": Asked(aggregate=None, local=None, worst_case=None, delta=1e-5)}, "epsilon None"),
             ({"asked": Asked(aggregate=1.0, local=None, worst_case=None, delta=1e-3)}, "at delta 0.001 is asked for"),
@@ -116,6 +121,17 @@ class TestOffers:
         assert engaged.facts is None
         assert names(home) == []
         assert engaged._artist is None
+
+    def test_ofr1_sessions_of_another_kind_than_the_terms_name_are_refused(self, home, on_stage, engaged):
+        facts = on_stage.facts(home, protocol=Protocol.SPEAKONCE)
+        path = home.folder / "terms.toml"
+        path.write_text(path.read_text().replace('["secagg", "speakonce"]', '["secagg"]'))
+        with pytest.raises(OfferError, match="speakonce is offered, secagg is in the terms"):
+            engaged.receive_offer(on_stage.offer(facts).encode())
+        path.write_text(path.read_text().replace('["secagg"]', '["secagg", "speakonce"]'))
+        engaged.receive_offer(on_stage.offer(facts, since=0).encode())
+        assert engaged._artist.beacon is not None
+        assert names(home) == ["prototype"]
 
     def test_ofr1_a_roster_without_the_own_key_is_kept_as_evidence(self, home, on_stage, engaged):
         facts = on_stage.facts(home, roster=(*OTHERS, b"x" * 32))

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from fedstyle_secure.aggregation.kinds import Protocol
 from fedstyle_secure.platform.store.artists import find_identity, retire
 from fedstyle_secure.platform.store.exchanges import open_exchange
 from fedstyle_secure.platform.store.trainings import Attempt, add_attempt, find_training
@@ -83,6 +84,17 @@ def test_who_left_stays_on_the_roster_and_the_operator_hears_of_it(call, folder)
     told = json.loads(done.out)
     assert (told["training"], told["generation"], told["artists"]) == (2, 1, 8)
     assert "1 on the roster have left and drop out of every session, 1 wait to join" in done.err
+
+
+def test_artists_speak_once_where_the_operator_says_so_and_everybody_is_still_there(call, folder):
+    join(folder, *range(8))
+    assert start(call, folder, "--protocol", "speakonce")["protocol"] == "speakonce"
+    with opened_database(folder) as database, database.writing() as connection:
+        assert find_training(connection, 1).facts.plan.protocol is Protocol.SPEAKONCE
+        retire(connection, find_identity(connection, public(artist_key(3))).artist, now=1)
+    told = train(call, folder, "start", "--protocol", "speakonce")
+    assert told.code == 2
+    assert "1 on the roster have left and give no keys ahead" in told.err.replace("\n", " ")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@
 
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -89,7 +89,9 @@ class Live:
         return Outcome.decode(training.outcome)
 
 
-def found(folder: Path, url: str, ports: tuple[int, ...], art: Path, **terms: object) -> Live:
+def found(
+    folder: Path, url: str, ports: tuple[int, ...], art: Path, *, planned: Mapping[str, object] = {}, **terms: object
+) -> Live:
     """A platform on three public artists, eight who joined, and a training of two iterations that is offered.
 
     Args:
@@ -97,6 +99,7 @@ def found(folder: Path, url: str, ports: tuple[int, ...], art: Path, **terms: ob
         url: Of an empty PostgreSQL database, or any of SQLite's for the platform's own file.
         ports: Where the platform listens.
         art: Of all artists.
+        planned: In which the training's plan differs from `start`'s.
         terms: In which artists differ from what `join` proposes.
     """
     live = Live(folder=folder, ports=ports)
@@ -143,7 +146,7 @@ def found(folder: Path, url: str, ports: tuple[int, ...], art: Path, **terms: ob
                 entry = Entry(key=key, leaf=leaf, salt=SALT)
                 enrol(connection, token=token, label=name, newcomer=newcomer, identity=entry, now=0)
         logbook.checkpoint()
-        start(database, foundation)
+        start(database, foundation, planned)
     return live
 
 
@@ -159,7 +162,7 @@ def first_model(public: list[np.ndarray]) -> StyleModel:
     )
 
 
-def start(database: Database, foundation: Foundation) -> None:
+def start(database: Database, foundation: Foundation, planned: Mapping[str, object] = {}) -> None:
     plan = Plan(
         mode=Mode.DISTRIBUTED,
         unit=Unit.ARTWORK,
@@ -174,7 +177,7 @@ def start(database: Database, foundation: Foundation) -> None:
         seed=bytes(32),
     )
     draft = Draft(
-        plan=plan,
+        plan=replace(plan, **planned),
         asked=Asked(aggregate=6.0, local=None, worst_case=None, delta=1e-5),
         prototype=alone("prototype", D),
         signature=alone("signature", 6),
@@ -189,9 +192,9 @@ def start(database: Database, foundation: Foundation) -> None:
 
 
 @contextmanager
-def made(live: Live, port: int, tell=lambda *_, **__: None) -> Iterator[object]:
+def made(live: Live, port: int, tell=lambda *_, **__: None, *, poll_seconds: float = 1) -> Iterator[object]:
     """A platform's server, with a coordinator beside it for as long as the block runs."""
-    with opened(live.platform, poll_seconds=1) as service:
+    with opened(live.platform, poll_seconds=poll_seconds) as service:
         settings = replace(service.settings, listen=f"127.0.0.1:{port}")
         coordinator = Coordinator(service.database, service.signer, service.logbook, tell=tell)
         leave = threading.Event()

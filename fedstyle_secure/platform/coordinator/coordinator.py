@@ -74,4 +74,6 @@ class Coordinator:
             if training is None:
                 leave.wait(_PAUSE)
             else:
-                Leading(lead, training, signer=self._signer, logbook=self._logbook, tell=self._tell).go_on()
+                Leading(
+                    lead, training, signer=self._signer, logbook=self._logbook, tell=self._tell, clock=self._clock
+                ).go_on()

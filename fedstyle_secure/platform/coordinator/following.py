@@ -82,6 +82,7 @@ def describe(database: Database, training: Training) -> dict[str, Any]:
         if waiting is None
         else {"for": waiting.name, "asked": waiting.asked, "replied": waiting.replied},
         "epsilon": {"aggregate": facts.asked.aggregate, "local": facts.asked.local, "delta": facts.asked.delta},
+        "protocol": facts.plan.protocol.value,
         "mode": facts.plan.mode.value,
         "unit": facts.plan.unit.value,
     }

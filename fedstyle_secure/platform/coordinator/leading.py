@@ -9,13 +9,16 @@ COO-4  No number of a session or an iteration is used again, not even one of a t
        artists take part in nothing that is older than what they have seen.
 """
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Final
 
+from ...aggregation.kinds import Protocol
 from ...aggregation.letters import Purpose, exchange
 from ...aggregation.session import Agreed
+from ...aggregation.windows import Opening, Speaking
 from ...encoder.signature_space import signature_length
 from ...engines.courier import Letters, Window
 from ...engines.http import HttpEngine
@@ -39,6 +42,7 @@ from ..store.journal import DatabaseJournal
 from ..store.log import enter
 from ..store.numbers import LAST_ITERATION, LAST_SESSION, raise_number, read_number
 from ..store.trainings import Attempt, State, Training
+from .draws import LogBeacon
 from .lead import Lead, LedJournal, Stopped
 from .starting import register_of
 
@@ -66,11 +70,20 @@ class Leading:
         signer: The platform's identity.
         logbook: Its log.
         tell: Is told what happens.
+        clock: Seconds since 1970.
     """
 
     def __init__(
-        self, lead: Lead, training: Training, *, signer: Signer, logbook: Logbook, tell: Tell = silent
+        self,
+        lead: Lead,
+        training: Training,
+        *,
+        signer: Signer,
+        logbook: Logbook,
+        tell: Tell = silent,
+        clock: Callable[[], float] = time.time,
     ) -> None:
+        self._clock = clock
         self._lead, self._signer, self._logbook = lead, signer, logbook
         self._facts, self._number = training.facts, training.number
         self._tell: Tell = partial(tell, training=training.number)
@@ -170,11 +183,30 @@ class Leading:
             windows=Windows(announcement=self._window, round=_window(facts.round_seconds)),
             attempts=training.attempts,
             register=register,
+            speaking=self._speaking,
         )
         for outcome in loop:
             self._commit(outcome)
             self._look()
         self._sum_up()
+
+    @property
+    def _speaking(self) -> Speaking | None:
+        """How artists speak once; None in trainings of five rounds."""
+        if self._facts.plan.protocol is not Protocol.SPEAKONCE:
+            return None
+        return Speaking(beacon=LogBeacon(self._lead, self._logbook), opening=self._opening)
+
+    def _opening(self, session: int) -> Opening:
+        """When a window ends: what is frozen is shown, then all speak; the same whenever it is asked."""
+
+        def write(connection: store.Connection) -> int:
+            name = f"end of window {session}"
+            if not read_number(connection, name):
+                raise_number(connection, name, int(self._clock()) + 2 * self._facts.announcement_seconds)
+            return read_number(connection, name)
+
+        return Opening(pulse=session, end=self._lead.write(write))
 
     def _commit(self, outcome: Outcome) -> None:
         """What an attempt came to, its sessions in the log, and where to go on: all of it, or nothing."""

@@ -10,11 +10,14 @@ from sqlalchemy import update
 
 from fedstyle_secure.aggregation.letters import Purpose
 from fedstyle_secure.aggregation.session import Agreed
+from fedstyle_secure.aggregation.windows import Opening
 from fedstyle_secure.encoder.model import StyleModel
 from fedstyle_secure.encoder.signature_space import SignatureSpace, signature_length
 from fedstyle_secure.platform.coordinator.coordinator import Coordinator
+from fedstyle_secure.platform.coordinator.draws import LogBeacon
 from fedstyle_secure.platform.coordinator.lead import Lead
 from fedstyle_secure.platform.coordinator.leading import Leading, cohort_plan
+from fedstyle_secure.platform.logbook import Logbook
 from fedstyle_secure.platform.store.exchanges import EXCHANGES
 from fedstyle_secure.platform.store.files import read_file
 from fedstyle_secure.platform.store.journal import DatabaseJournal
@@ -132,6 +135,22 @@ def test_a_training_goes_from_offer_to_outcome_and_sums_are_those_of_the_memory_
         (outcome.model, outcome.signature_space)
     ]
     assert gallery.refusals == []
+
+
+def test_a_window_ends_when_it_was_first_said_to_whoever_leads_and_is_drawn_once(gallery):
+    training = gallery.start()
+    led = lead(gallery)
+    leading = [
+        Leading(led, training, signer=gallery.signer, logbook=gallery.logbook, clock=lambda now=now: now)
+        for now in (1000, 2000)
+    ]
+    first, again = (each._opening(7) for each in leading)
+    assert first == again == Opening(pulse=7, end=1000 + 2 * training.facts.announcement_seconds)
+    beacons = [LogBeacon(led, gallery.logbook), LogBeacon(led, Logbook(gallery.database, gallery.signer))]
+    assert beacons[0].newest == 0
+    assert len({each.pulse(7) for each in beacons}) == 1
+    assert [leaf.session for leaf in entries(gallery, leaves.Drawn)] == [7]
+    assert beacons[1].newest == 7
 
 
 def test_a_signature_is_as_long_as_the_artworks_that_were_summed_are_worth(gallery, monkeypatch):
