@@ -2157,8 +2157,8 @@ ABLATIONS = (
     Ablation(
         "windows: an end is chosen once",
         "fedstyle_secure/platform/coordinator/leading.py",
-        "            if not read_number(connection, name):\n    ",
-        "",
+        "        if not end:\n",
+        "        if True:\n",
         f"{_LEADING}::test_a_window_ends_when_it_was_first_said_to_whoever_leads_and_is_drawn_once",
     ),
     Ablation(
@@ -2181,6 +2181,13 @@ ABLATIONS = (
         "plan.protocol in terms.protocols",
         "True",
         "tests/artist/test_engagement.py::TestOffers::test_ofr1_sessions_of_another_kind_than_the_terms_name_are_refused",
+    ),
+    Ablation(
+        "windows: what came with spoiled boxes is taken back",
+        "fedstyle_secure/server/iterations.py",
+        "recall=None if self.speaking is None else self.speaking.recall,",
+        "recall=None,",
+        "tests/platform/coordinator/test_windows.py::test_an_artist_whose_boxes_do_not_open_is_left_out_of_a_window",
     ),
     Ablation(
         "trainings: a signature fits its space",

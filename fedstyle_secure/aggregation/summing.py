@@ -25,9 +25,9 @@ from ..engines.courier import FOREVER, Engine, Letters, Wait, Window
 from ..errors import FedStyleError, InputError
 from ..privacy.mechanism import Mechanism
 from ..privacy.quantization import dequantize
-from .letters import Purpose, exchange
+from .letters import Envelope, Purpose, exchange
 from .session import UPDATE
-from .windows import ROUNDS_AHEAD, AnyParams
+from .windows import ROUNDS_AHEAD, AnyParams, Recall
 
 
 class AggregationAborted(FedStyleError):  # noqa: N818 - an outcome the caller plans for
@@ -70,6 +70,7 @@ def aggregate(
     take: Callable[[str, bytes], bytes] = _whole,
     window: Window = FOREVER,
     speaking: Window = FOREVER,
+    recall: Recall | None = None,
     transcript: Path | None = None,
 ) -> Aggregate:
     """Run one session as the server: only protocol bytes come in, only the sum comes out (AGG-4).
@@ -84,6 +85,7 @@ def aggregate(
         take: Of a mailbox and its reply, takes off what else its artist put into it, and returns the session's own.
         window: How long artists have for each round; enough have replied when a sum may come of it.
         speaking: How long they have for the one message of a session in which they speak once.
+        recall: Gives back what a mailbox answered in an exchange, where that is kept; see `Speaking.recall`.
         transcript: File in which to write down all that was sent and received, masked vectors left out; None for
             nowhere. Aborted sessions are written down too.
 
@@ -92,7 +94,18 @@ def aggregate(
             none of honest uploads (AGG-5).
         OSError: The transcript cannot be written.
     """
-    server, before = _server(params)
+
+    def again(index: int) -> bytes:
+        """An artist's one message, to be taken back out of the accumulator."""
+        if recall is None:
+            raise AggregationAborted(
+                f"iteration {params.iteration}: an artist's boxes do not open, and what it said was not kept"
+            )
+        kept = recall(_exchange_name(params, before), mailboxes[index])
+        own, sender = identity.public_key().public_bytes_raw(), params.identities[index]
+        return take(mailboxes[index], Envelope.open(kept, sender=sender, recipient=own, purpose=Purpose.SESSION).body)
+
+    server, before = _server(params, again)
     index_of = {name: index for index, name in enumerate(mailboxes)}
     exchanges: list[Exchange] = []
     artists = dict(zip(mailboxes, params.identities, strict=True))
@@ -108,7 +121,7 @@ def aggregate(
                 sent,
                 artists,
                 Purpose.SESSION,
-                name=f"session {params.session} round {round_}",
+                name=_exchange_name(params, round_),
                 wait=_wait(params, round_ - before, window, speaking),
                 identity=identity,
                 session=params.session,
@@ -155,11 +168,15 @@ def _by_mailbox(requests: Mapping[int, bytes], mailboxes: Sequence[str]) -> Lett
     return Letters(index_of, lambda name: requests[index_of[name]])
 
 
-def _server(params: AnyParams) -> tuple[Server | WindowServer, int]:
+def _exchange_name(params: AnyParams, round_: int) -> str:
+    return f"session {params.session} round {round_}"
+
+
+def _server(params: AnyParams, again: Callable[[int], bytes]) -> tuple[Server | WindowServer, int]:
     """The machine that fits, and how many rounds of the session came before it."""
     if isinstance(params, SessionParams):
         return Server(params), 0
-    return WindowServer(params), ROUNDS_AHEAD
+    return WindowServer(params, again), ROUNDS_AHEAD
 
 
 def _wait(params: AnyParams, number: int, window: Window, speaking: Window) -> Wait:

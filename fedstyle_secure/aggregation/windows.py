@@ -25,6 +25,8 @@ from .session import Subject, facts_of
 
 AnyParams: TypeAlias = SessionParams | WindowParams
 """Of a session of either kind."""
+Recall: TypeAlias = Callable[[str, str], bytes]
+"""Of the names of an exchange and a mailbox, the sealed answer."""
 SEEN: Final = b"seen"
 """What an artist answers to a frozen roster that it took note of."""
 ROUNDS_AHEAD: Final = 2
@@ -90,10 +92,13 @@ class Speaking:
     Attributes:
         beacon: Where it reads the beacon.
         opening: Of a session's number, when its window opens and ends; the same when it is asked again.
+        recall: Gives back what a mailbox answered in an exchange; None where no messages are kept: what came with
+            boxes that do not open cannot be taken back then, and ends its session.
     """
 
     beacon: Beacon
     opening: Callable[[int], Opening]
+    recall: Recall | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

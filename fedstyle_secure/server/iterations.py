@@ -280,6 +280,7 @@ class _Hall:
                 take=take,
                 window=self.windows.round,
                 speaking=self.windows.announcement,
+                recall=None if self.speaking is None else self.speaking.recall,
                 transcript=self._transcript(number, checkpoint),
             )
             return summed

@@ -22,6 +22,7 @@ from fedstyle_secure.errors import InputError
 from fedstyle_secure.privacy.pipeline import protect
 from protocols import FaultyServerError, PolicyRule, PolicyViolationError, ProtocolError
 from protocols.secagg.messages import AdvertiseKeysRequest
+from protocols.speakonce import client as client_module
 from protocols.speakonce.messages import OpenBoxesRequest, SpeakRequest
 
 ARTISTS = 8
@@ -165,6 +166,43 @@ def silent_at(*tags):
 @pytest.fixture
 def hall(town):
     return Hall(town)
+
+
+class Archive:
+    """An engine that keeps what passes, as a platform's does."""
+
+    def __init__(self, engine):
+        self.engine, self.kept = engine, {}
+
+    def exchange(self, requests, *, name, wait):
+        for mailbox, reply in self.engine.exchange(requests, name=name, wait=wait):
+            self.kept[name, mailbox] = reply
+            yield mailbox, reply
+
+    def recall(self, name, mailbox):
+        return self.kept[name, mailbox]
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_what_came_with_boxes_that_do_not_open_is_taken_back_where_messages_are_kept(hall, monkeypatch, is_kept):
+    """ADR 12: whoever spoils boxes is left out, and costs the others nothing."""
+    dealer, original = 3, client_module.seal
+
+    def seal(params, keys, sender, contents):
+        boxes = original(params, keys, sender, contents)
+        return [bytes(len(box)) for box in boxes] if sender == dealer else boxes
+
+    monkeypatch.setattr(client_module, "seal", seal)
+    engine = Archive(hall.engine({}))
+    run = partial(aggregate, hall.open(engine), hall.mechanism, engine, NAMES, identity=hall.town.PLATFORM)
+    if not is_kept:
+        with pytest.raises(AggregationAborted, match="do not open, and what it said was not kept"):
+            run()
+        return
+    summed = run(recall=engine.recall)
+    others = [update.values for number, update in enumerate(hall.updates) if number != dealer]
+    assert summed.survivors == len(others)
+    assert summed.digest == digest_of(ring_sum(others, hall.mechanism))
 
 
 # The same integers

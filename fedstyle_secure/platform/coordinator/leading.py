@@ -36,7 +36,7 @@ from ...wire.routes import AGREED
 from ..logbook import Logbook
 from ..signer import Signer
 from ..store import trainings as store
-from ..store.exchanges import abort_open, forget_messages
+from ..store.exchanges import abort_open, forget_messages, kept_reply
 from ..store.files import keep_file
 from ..store.journal import DatabaseJournal
 from ..store.log import enter
@@ -195,18 +195,22 @@ class Leading:
         """How artists speak once; None in trainings of five rounds."""
         if self._facts.plan.protocol is not Protocol.SPEAKONCE:
             return None
-        return Speaking(beacon=LogBeacon(self._lead, self._logbook), opening=self._opening)
+        return Speaking(beacon=LogBeacon(self._lead, self._logbook), opening=self._opening, recall=self._recall)
+
+    def _recall(self, name: str, mailbox: str) -> bytes:
+        """What an artist answered, which is kept until the attempt is committed."""
+        with self._lead.database.reading() as connection:
+            return kept_reply(connection, training=self._number, name=name, mailbox=mailbox)
 
     def _opening(self, session: int) -> Opening:
         """When a window ends: what is frozen is shown, then all speak; the same whenever it is asked."""
-
-        def write(connection: store.Connection) -> int:
-            name = f"end of window {session}"
-            if not read_number(connection, name):
-                raise_number(connection, name, int(self._clock()) + 2 * self._facts.announcement_seconds)
-            return read_number(connection, name)
-
-        return Opening(pulse=session, end=self._lead.write(write))
+        name = f"end of window {session}"
+        with self._lead.database.reading() as connection:
+            end = read_number(connection, name)
+        if not end:
+            end = int(self._clock()) + 2 * self._facts.announcement_seconds
+            self._lead.write(lambda connection: raise_number(connection, name, end))
+        return Opening(pulse=session, end=end)
 
     def _commit(self, outcome: Outcome) -> None:
         """What an attempt came to, its sessions in the log, and where to go on: all of it, or nothing."""

@@ -151,6 +151,23 @@ def note_opening(connection: Connection, exchange: int, *, now: int) -> None:
     )
 
 
+def kept_reply(connection: Connection, *, training: int, name: str, mailbox: str) -> bytes:
+    """What a mailbox answered in an exchange of a training, as it was sealed.
+
+    Raises:
+        InputError: There is none, or it was deleted.
+    """
+    found: bytes | None = connection.execute(
+        select(REPLIES.c.envelope)
+        .join(REQUESTS, REQUESTS.c.id == REPLIES.c.request)
+        .join(EXCHANGES, EXCHANGES.c.id == REQUESTS.c.exchange)
+        .where(EXCHANGES.c.training == training, EXCHANGES.c.name == name, REQUESTS.c.mailbox == mailbox)
+    ).scalar_one_or_none()
+    if found is None:
+        raise InputError(f"nothing is kept of what {mailbox!r} answered in {name!r}")
+    return found
+
+
 def close_exchange(connection: Connection, exchange: int) -> int:
     """Take no more replies (MBX-2).
 

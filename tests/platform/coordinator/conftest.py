@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from fedstyle_secure.aggregation.kinds import Protocol
 from fedstyle_secure.aggregation.letters import Envelope, Purpose, answering
 from fedstyle_secure.aggregation.masking import REFUSALS
 from fedstyle_secure.errors import FedStyleError
@@ -60,6 +61,7 @@ def draft(town, **changes) -> Draft:
         "multipliers": (1.0, 1.0),
         "buckets": 1,
         "seed": sha256(b"town").digest(),
+        "protocol": Protocol.SECAGG,
     }
     facts = {
         "asked": Asked(aggregate=8.0, local=None, worst_case=None, delta=1e-5),
