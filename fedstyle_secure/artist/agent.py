@@ -230,19 +230,21 @@ class Agent:
         raise InputError(f"the platform asks for a {purpose.name.lower()}, which is not for an artist to answer")
 
     def _receive_offer(self, body: bytes) -> bytes:
-        from ..transparency.watch import ForkError
-
-        try:
+        with self._ending_with_forks():
             self._in_training("looking at an offer").receive_offer(body)
-        except ForkError as error:
-            self._end(f"{error}; what shows it is in {self._home.folder / 'evidence'}")
         return AGREED
 
     def _receive_request(self, body: bytes) -> bytes:
+        with self._ending_with_forks():
+            return self._in_training("in a session").receive_request(body)
+
+    @contextmanager
+    def _ending_with_forks(self) -> Iterator[None]:
+        """A log that lies ends this agent's part, after a restart too."""
         from ..transparency.watch import ForkError
 
         try:
-            return self._in_training("in a session").receive_request(body)
+            yield
         except ForkError as error:
             self._end(f"{error}; what shows it is in {self._home.folder / 'evidence'}")
 

@@ -82,7 +82,8 @@ class Engagement:
         if before == offer.facts:
             return
         terms = self._home.terms
-        watch, agreed = self._enter(offer)
+        with self._keeping_forks():
+            watch, agreed = self._enter(offer)
         try:
             check_offer(
                 offer.facts,
@@ -118,11 +119,8 @@ class Engagement:
         """See `Artist.receive_request`."""
         artist = self._in_training
         try:
-            with self._charging():
+            with self._charging(), self._keeping_forks():
                 return artist.receive_request(body)
-        except ForkError as error:
-            self._home.keep_evidence("fork", error.evidence)
-            raise
         finally:
             self._note_keys(artist)
 
@@ -239,9 +237,6 @@ class Engagement:
             watch, agreed = offer.enter(seen, growth)
             own = Joined(commitment=commit_identity(self._pins.identity, space.salt))
             watch.check(own, reader.place(space.leaf, watch.size))
-        except ForkError as error:
-            self._home.keep_evidence("fork", error.evidence)
-            raise
         except CheckpointError as error:
             raise OfferError(
                 f"{error}; once the operator has told you why, `fedstyle artist confirm-log` shows what to confirm"
@@ -250,6 +245,15 @@ class Engagement:
             self._home.keep_evidence("offer", offer.encode())
             raise
         return watch, agreed
+
+    @contextmanager
+    def _keeping_forks(self) -> Iterator[None]:
+        """Keep what shows that the log lies (EGM-3)."""
+        try:
+            yield
+        except ForkError as error:
+            self._home.keep_evidence("fork", error.evidence)
+            raise
 
     @contextmanager
     def _charging(self) -> Iterator[None]:
