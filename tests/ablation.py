@@ -2166,7 +2166,7 @@ ABLATIONS = (
         "fedstyle_secure/artist/agent.py",
         "                self._expire()\n",
         "",
-        "tests/artist/test_agent.py::test_age6_keys_for_a_window_are_forgotten_on_time_though_nobody_asks",
+        "tests/artist/test_agent.py::test_age7_keys_for_a_window_are_forgotten_on_time_though_nobody_asks",
     ),
     Ablation(
         "offers: windows within an artist's patience",

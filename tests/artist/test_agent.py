@@ -298,7 +298,7 @@ class TestActs:
         assert home.store.read("act") is None
 
 
-def test_age6_keys_for_a_window_are_forgotten_on_time_though_nobody_asks(home, street):  # noqa: ARG001  (it answers)
+def test_age7_keys_for_a_window_are_forgotten_on_time_though_nobody_asks(home, street):  # noqa: ARG001  (it answers)
     home.store.write({"keys until": b"1000"})
     for now, asked in ((1000, []), (1001, ["expire"])):
         agent = Agent(home, clock=lambda now=now: now)
