@@ -8,7 +8,15 @@ STAMP := $(VENV)/.installed
 # This pair fits together; other versions within pyproject's ranges work too.
 TORCH := torch==2.14.1 torchvision==0.29.1
 
-.PHONY: help demo platform test test-browser check threats mutants vectors bench docs sbom clean
+# A virtual environment that adds a library to the first one's, in which it would replace what others need.
+beside = test -x $(VENV)-$(1)/bin/python || { $(BIN)/python -m venv $(VENV)-$(1) && \
+	echo "$(CURDIR)/$$(echo $(VENV)/lib/python3*/site-packages)" >$(VENV)-$(1)/beside.txt && \
+	cp $(VENV)-$(1)/beside.txt "$$(echo $(VENV)-$(1)/lib/python3*/site-packages)/beside.pth" && \
+	$(VENV)-$(1)/bin/python -m pip install --quiet "$(2)"; } && $(VENV)-$(1)/bin/python
+FLOWER ?= 1.42.0
+RAY ?= 2.60.0
+
+.PHONY: help demo platform test test-browser test-engines check threats mutants vectors bench docs sbom clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -32,6 +40,10 @@ test: $(STAMP) ## Run the fast tests
 
 test-browser: $(STAMP) ## Look at all pages with the Chromium of this machine
 	$(BIN)/python -m pytest -m "browser and not slow" tests/browser
+
+test-engines: $(STAMP) ## Run the tests of optional engines, whose libraries have environments of their own (FLOWER=1.41.0)
+	$(call beside,flower-$(FLOWER),flwr==$(FLOWER)) -m pytest -p no:xdist tests/engines
+	$(call beside,ray-$(RAY),ray==$(RAY)) -m pytest -p no:xdist tests/experiments/test_ray.py
 
 check: $(STAMP) ## Lint, types, import rules, generated docs, and the tests against the built wheel
 	$(BIN)/ruff check .

@@ -196,6 +196,7 @@ CHANGED = {
     "min_cohort": 7,
     "corrupt": 2,
     "protocol": "speakonce",
+    "engine": "flower",
     "buckets": 3,
     "min_artworks": 3,
     "max_artworks": 60,
@@ -216,7 +217,6 @@ def test_settings_survive_a_toml_file(tmp_path):
         "noise": "gaussian",
         "sampling_rate": 1.0,
         "fresh_ledgers": False,
-        "engine": "memory",
     }
     defaults = Settings.from_values(NEEDED)
     assert [name for name in CHANGED if getattr(settings, name) == getattr(defaults, name)] == []

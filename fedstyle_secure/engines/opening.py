@@ -18,11 +18,16 @@ class EngineName(StrEnum):
 
     MEMORY = "memory"
     """Function calls."""
+    FLOWER = "flower"
+    """A Flower fleet on this machine, and a node for each artist."""
     SYFT = "syft"
     """Encrypted files in a folder, through PySyft."""
 
 
-_MODULES: Final[Mapping[str, str]] = {"syft": "fedstyle_secure.engines.syft"}
+_MODULES: Final[Mapping[str, str]] = {
+    "flower": "fedstyle_secure.engines.flower.local",
+    "syft": "fedstyle_secure.engines.syft",
+}
 """By name, which is also its extra's: the module that opens an engine."""
 
 _AN_HOUR: Final = 3600.0

@@ -1,0 +1,1 @@
+"""The engine over Flower: its fleet carries the letters, and its own aggregation is not used."""
