@@ -16,7 +16,7 @@ beside = test -x $(VENV)-$(1)/bin/python || { $(BIN)/python -m venv $(VENV)-$(1)
 FLOWER ?= 1.42.0
 RAY ?= 2.60.0
 
-.PHONY: help demo platform test test-browser test-engines check threats mutants vectors bench docs sbom clean
+.PHONY: help demo platform test test-browser test-engines test-ray check threats mutants vectors bench docs sbom clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -43,7 +43,9 @@ test-browser: $(STAMP) ## Look at all pages with the Chromium of this machine
 
 test-engines: $(STAMP) ## Run the tests of optional engines, whose libraries have environments of their own (FLOWER=1.41.0)
 	$(call beside,flower-$(FLOWER),flwr==$(FLOWER)) -m pytest -p no:xdist tests/engines
-	$(call beside,ray-$(RAY),ray==$(RAY)) -m pytest -p no:xdist tests/experiments/test_ray.py
+
+test-ray: $(STAMP) ## Run the tests of Ray on a cluster of this machine, in an environment of its own
+	$(call beside,ray-$(RAY),ray==$(RAY)) -m pytest -p no:xdist -m "slow or not slow" tests/experiments/test_ray.py
 
 check: $(STAMP) ## Lint, types, import rules, generated docs, and the tests against the built wheel
 	$(BIN)/ruff check .

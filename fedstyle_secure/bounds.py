@@ -93,5 +93,8 @@ PICTURES: Final = Bounds(1, 10_000)
 REPETITIONS: Final = Bounds(1, 1_000)
 """Seeds of an experiment."""
 JOBS: Final = Bounds(1, 1_024)
+SIMULATED: Final = Bounds(4, 10_000_000)
+SIMULATED_COHORT: Final = Bounds(4, 10_000, above="a session's artists are all in one process")
+COORDINATES: Final = Bounds(1, 1 << 24)
 TRIALS: Final = Bounds(1, 10_000_000)
 CANARIES: Final = Bounds(1, MAX_ARTWORKS)

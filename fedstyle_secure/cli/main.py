@@ -27,6 +27,7 @@ from .platform import platform_app
 from .research import research_app
 from .runs import card, catalogue_app, publish
 from .screen import plain, screen
+from .simulation import simulate
 from .start import EndedError, catch
 from .training import atelier, demo, train
 
@@ -178,7 +179,7 @@ def report(
     screen.show("Report:", plain(str(write_report(run, artworks=show_artworks, tell=screen.tell))))
 
 
-for command in (publish, atelier, card):
+for command in (publish, atelier, card, simulate):
     app.command()(command)
 for group in (
     artist_app,

@@ -5,7 +5,7 @@ Artists call in, a gateway writes their replies into the journal, and this engin
 HTT-1  Requests are in the journal before a reply is read, and the exchange is closed in it before it ends here.
 HTT-2  An exchange that was closed gives the same replies in the same order again, and asks nobody; one that was left
        open goes on with what has come.
-HTT-3  Nobody is waited for who can reply no more.
+HTT-3  Nobody is waited for who can reply no more, or who has said so: a reply of no bytes.
 """
 
 import time
@@ -89,7 +89,7 @@ class HttpEngine:
             InputError: The journal lacks what was exchanged before.
         """
         found = self._journal.open(name, requests)
-        closed_at, taken = found.closed_at, 0
+        closed_at, taken, refused = found.closed_at, 0, 0
         patience = _Patience(wait, len(requests) - found.silent, self._clock)
         while True:
             replies = self._journal.replies(found.id, taken)
@@ -97,13 +97,16 @@ class HttpEngine:
                 if closed_at is not None and reply.sequence > closed_at:
                     return
                 taken = reply.sequence
-                yield reply.mailbox, reply.content
+                if reply.content:
+                    yield reply.mailbox, reply.content
+                else:
+                    refused += 1
             if closed_at is not None and taken >= closed_at:
                 return
             if closed_at is not None and not replies:
                 raise InputError(f"exchange {name!r} cannot be run again: its journal lacks replies that it once had")
             if closed_at is None and not replies:
-                if (left := patience.left(taken)) > 0:
+                if (left := patience.left(taken - refused, refused)) > 0:
                     self._journal.wait(left)
                 else:
                     closed_at = self._journal.close(found.id)  # what came in between is read above
@@ -117,9 +120,9 @@ class _Patience:
         self._end = clock() + wait.deadline
         self._enough_since = inf
 
-    def left(self, replied: int) -> float:
-        """Seconds, when so many have replied; none when all have who can."""
-        if replied >= self._asked:
+    def left(self, replied: int, refused: int) -> float:
+        """Seconds, when so many have replied and so many never will; none when all have who can."""
+        if replied + refused >= self._asked:
             return 0.0
         now = self._clock()
         if replied >= self._wait.enough:

@@ -55,7 +55,7 @@ class KeptJournal:
         (found,) = self._db.execute("SELECT id, digest, closed_at FROM exchanges WHERE name = ?", (name,))
         if found[1] != digest:
             raise InputError(f"exchange {name!r} was begun with other requests: this journal is of another training")
-        return Exchange(id=found[0], closed_at=found[2])
+        return Exchange(id=found[0], closed_at=found[2], silent=0)
 
     def replied(self, exchange: int) -> frozenset[str]:
         """The mailboxes that have replied."""

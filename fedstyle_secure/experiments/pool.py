@@ -4,15 +4,14 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import as_completed
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import torch
 
 from ..config import Settings
 from ..errors import InputError
-from ..extras import load_extra
 from .bench import Bench, Encoded
 from .cells import Cell
+from .cluster import load_ray, run_on_cluster
 from .experiment import Engine, execute
 from .processes import worker_processes
 
@@ -58,18 +57,14 @@ class RayCluster:
     jobs: int
 
     def run(self, bench: Bench, cells: Sequence[Cell]) -> Iterator[Cell]:
-        """Run and write cells in whatever order they are done."""
-        ray = load_ray()
-        ray.init(ignore_reinit_error=True, log_to_driver=False, include_dashboard=False)
-        try:
-            remote = ray.remote(num_cpus=1)(_work_elsewhere)
-            waiting = {remote.remote(bench.common, Encoded.by(bench.encoder), cell): cell for cell in cells}
-            while waiting:
-                (done, *_), _ = ray.wait(list(waiting), num_returns=1)
-                ray.get(done)
-                yield waiting.pop(done)
-        finally:
-            ray.shutdown()
+        """Run and write cells in whatever order they are done.
+
+        Raises:
+            FedStyleError: A cell's workers died again and again.
+        """
+        work = partial(_work_elsewhere, bench.common, Encoded.by(bench.encoder))
+        for cell, _ in run_on_cluster(work, cells, self.jobs):
+            yield cell
 
 
 def choose_engine(name: str, jobs: int) -> Engine:
@@ -86,15 +81,6 @@ def choose_engine(name: str, jobs: int) -> Engine:
     if name != "local":
         raise InputError(f"--engine must be local or ray, got {name!r}")
     return Serial() if jobs == 1 else LocalPool(jobs)
-
-
-def load_ray() -> Any:
-    """The optional library.
-
-    Raises:
-        InputError: It is not installed, or of a version that was not tried.
-    """
-    return load_extra("ray", "ray", option="--engine ray")
 
 
 _benches: dict[tuple[Settings, Encoded], Bench] = {}

@@ -131,3 +131,25 @@ def test_htt2_what_was_deleted_is_not_taken_for_silence():
     book.kept["x"].clear()
     with pytest.raises(InputError, match="lacks replies"):
         run(book)
+
+
+def test_htt3_who_says_nothing_is_no_reply_and_is_not_waited_for():
+    class Refusing(Book):
+        def reply(self, mailbox, name="x"):
+            self.kept[name].append(Reply(sequence=len(self.kept[name]) + 1, mailbox=mailbox, content=b""))
+
+    book = Refusing((3, "b"), (5, "a"), (7, "c"))
+    assert run(book) == []
+    assert book.now == 7
+    assert run(book) == []  # closed, and the same again
+
+
+def test_htt3_a_refusal_is_not_one_of_enough():
+    class Mixed(Book):
+        def reply(self, mailbox, name="x"):
+            content = b"" if mailbox == "b" else b"from " + mailbox.encode()
+            self.kept[name].append(Reply(sequence=len(self.kept[name]) + 1, mailbox=mailbox, content=content))
+
+    book = Mixed((3, "b"), (5, "a"), (30, "c"))
+    assert run(book, Wait(deadline=100.0, enough=2, grace=1.0)) == ["a", "c"]
+    assert book.now == 30

@@ -21,7 +21,7 @@ LETTER: Final = "letter"
 """Name of the one record in a message, and of the bytes in it."""
 MAILBOX: Final = "mailbox"
 NOTHING: Final = b""
-"""What a mailbox that has nothing to say answers: no envelope, so no reply, but nobody need wait for one."""
+"""What a mailbox that has nothing to say answers: nobody need wait for a reply (HTT-3)."""
 _PULSE: Final = 0.1
 _NONSENSE: Final = (ValueError, KeyError, TypeError, AttributeError, RecursionError, DecodeError)
 """What Flower raises where a node's answer is not what Flower's own would be."""
