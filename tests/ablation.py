@@ -35,6 +35,7 @@ class Ablation:
     test: str
 
 
+_JOBS = "tests/artist/test_jobs.py"
 _AGGREGATION = "tests/aggregation/test_aggregation.py"
 _BLAME = "tests/protocols/secagg/test_blame.py"
 _CLIENT = "tests/protocols/secagg/test_client.py"
@@ -100,6 +101,41 @@ ABLATIONS = (
         "(apart <= NEAR * varied)",
         "(apart <= GRID * GRID * 256)",
         "tests/artworks/test_copies.py::test_gate3_drawings_on_the_same_paper_are_different_works",
+    ),
+    Ablation(
+        "jobs: a type is approved of by its name",
+        "fedstyle_secure/artist/jobs.py",
+        "    if approved != job.request.type:\n",
+        "    if False:\n",
+        f"{_JOBS}::TestPerforming::test_job2_what_was_not_approved_of_costs_nothing",
+    ),
+    Ablation(
+        "jobs: charged before anything is computed",
+        "fedstyle_secure/artist/jobs.py",
+        "        ledger.charge(release)\n",
+        "        pass\n",
+        f"{_JOBS}::TestPerforming::test_job2_the_ledger_is_charged_before_anything_is_computed",
+    ),
+    Ablation(
+        "jobs: asked again, it has the answer that it had",
+        "fedstyle_secure/artist/jobs.py",
+        "    home.store.write({job.name: answer.encode()})\n",
+        "",
+        f"{_JOBS}::TestPerforming::test_job2_an_answer_is_charged_and_the_same_one_again_is_not",
+    ),
+    Ablation(
+        "jobs: only what is listed can be asked for",
+        "fedstyle_secure/artist/jobs.py",
+        "        if self.type not in JOB_TYPES:\n",
+        "        if False:\n",
+        f"{_JOBS}::TestRequests::test_job1_what_is_not_listed_or_out_of_bounds_is_refused",
+    ),
+    Ablation(
+        "jobs: an answer is so many finite numbers",
+        "fedstyle_secure/artist/sandbox.py",
+        "                if all(map(math.isfinite, numbers)):\n",
+        "                if True:\n",
+        f"{_JOBS}::TestSandbox::test_sbx2_what_is_no_answer_is_refused",
     ),
     Ablation(
         "names: nothing steers a terminal or a line",

@@ -226,15 +226,32 @@ class TestTheSharedFolder:
         street.attend()
         news = {path: path.read_bytes() for path in street.outbox("ann")}
         assert street.exchange({"ann/session": b"for ann"}) == REPLIES[:1]
+        street.attend()
         again = (lambda path: path) if name == "the same" else renamed
         again(place).write_bytes(kept)
         for path, content in news.items():
             again(path).write_bytes(content)
+        assert street.boxes["ann"].has_news is (name == "another")
         street.attend()
         assert len(street.asked) == 1
         assert street.exchange({"ann/session": b"more"}, "y", pause=lambda _: street.attend()) == [
             ("ann/session", b"ann to more")
         ]
+
+    def test_syf3_a_file_that_may_not_be_removed_is_taken_once(self, street, monkeypatch):
+        original = Path.unlink
+
+        def forbidden(path, **how):
+            if path.match("from/*/msgv2_*"):
+                raise PermissionError
+            original(path, **how)
+
+        monkeypatch.setattr(Path, "unlink", forbidden)
+        street.ask({"ann/session": b"for ann"})
+        street.attend()
+        assert len(street.inbox("ann")) == 1
+        assert not street.boxes["ann"].has_news
+        assert len(street.asked) == 1
 
     def test_files_that_come_in_another_order_all_come(self, street):
         for name in ("x", "y"):
@@ -269,10 +286,9 @@ class TestCards:
         return card_file(street.shared, name_of(public(owner)), name_of(public(reader)))
 
     def test_syf4_a_key_that_somebody_replaced_is_refused_by_name(self, street):
-        mine = Street(street.folder / "elsewhere", "ann")
-        shutil.copy(
-            self.card(mine, mine.platform, mine.keys["ann"]), self.card(street, street.platform, street.keys["ann"])
-        )
+        evil, ann = Ed25519PrivateKey.generate(), street.keys["ann"]
+        VisitorBox(street.shared, street.folder / "evil", evil, [public(ann)])
+        shutil.copy(self.card(street, evil, ann), self.card(street, street.platform, ann))
         street.ask({"ann/session": b"for ann"})
         street.attend()
         assert not street.asked
@@ -282,11 +298,12 @@ class TestCards:
 
     def test_syf4_not_even_before_anything_else_came(self, tmp_path):
         """A key that was there first is nobody's: an attacker that waits in an empty folder gains nothing."""
-        mine, ann = Street(tmp_path / "elsewhere", "ann"), Ed25519PrivateKey.generate()
-        platform = Ed25519PrivateKey.generate()
-        place = card_file(tmp_path / "shared", name_of(public(ann)), name_of(public(platform)))
+        evil, ann, platform = (Ed25519PrivateKey.generate() for _ in range(3))
+        shared, readers = tmp_path / "shared", name_of(public(platform))
+        ArtistBox(shared, tmp_path / "evil", evil, public(platform))
+        place = card_file(shared, name_of(public(ann)), readers)
         place.parent.mkdir(parents=True)
-        shutil.copy(self.card(mine, mine.keys["ann"], mine.platform), place)
+        shutil.copy(card_file(shared, name_of(public(evil)), readers), place)
         visitor = VisitorBox(tmp_path / "shared", tmp_path / "platform", platform, [public(ann)])
         assert not visitor.knows(public(ann))
         ArtistBox(tmp_path / "shared", tmp_path / "ann", ann, public(platform))
