@@ -43,6 +43,7 @@ test-browser: $(STAMP) ## Look at all pages with the Chromium of this machine
 
 test-engines: $(STAMP) ## Run the tests of optional engines, whose libraries have environments of their own (FLOWER=1.41.0)
 	$(call beside,flower-$(FLOWER),flwr==$(FLOWER)) -m pytest -p no:xdist tests/engines
+	$(call beside,syft,syft-rds~=0.6.0) -m pytest -p no:xdist tests/engines tests/cli/test_research.py
 
 test-ray: $(STAMP) ## Run the tests of Ray on a cluster of this machine, in an environment of its own
 	$(call beside,ray-$(RAY),ray==$(RAY)) -m pytest -p no:xdist -m "slow or not slow" tests/experiments/test_ray.py
