@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from contextlib import suppress
@@ -23,34 +21,17 @@ from fedstyle_secure.experiments.experiment import cell_path, run_experiment
 from fedstyle_secure.experiments.pool import Serial, choose_engine
 from fedstyle_secure.experiments.simulation import simulate
 from tests import stand_ins
+from tests.experiments.ray_tasks import FOLDER, act, die_first, refuse
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::DeprecationWarning", "ignore::ResourceWarning", "ignore::FutureWarning"
 )
-
-FOLDER = "FEDSTYLE_TEST_FOLDER"
 
 
 @pytest.fixture(autouse=True)
 def workers_find_the_tests(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).resolve().parents[2]))
     monkeypatch.setenv(FOLDER, str(tmp_path))
-
-
-def die_first(task):
-    """Is killed as the kernel would for want of memory, the first times that a task is tried."""
-    number, deaths = task
-    marks = Path(os.environ[FOLDER])
-    died = len(list(marks.glob(f"{number} died *")))
-    if died < deaths:
-        (marks / f"{number} died {died}").touch()
-        os.kill(os.getpid(), signal.SIGKILL)
-    (marks / f"{number} done {os.getpid()} {time.time_ns()}").touch()
-    return number * number
-
-
-def refuse(_task):
-    raise InputError("not with me")
 
 
 def test_ray3_workers_that_die_again_and_again_are_one_sentence():
@@ -61,43 +42,6 @@ def test_ray3_workers_that_die_again_and_again_are_one_sentence():
 def test_what_a_task_raises_is_raised_as_it_is():
     with pytest.raises(InputError, match=r"^not with me$"):
         list(run_on_cluster(refuse, [0], 1))
-
-
-STRANGER = """
-import ray
-try:
-    ray.init(address="{address}", log_to_driver=False, logging_level="CRITICAL")
-    print("in", ray.cluster_resources())
-except BaseException as error:
-    print("out", type(error).__name__)
-"""
-
-
-def knock(_task):
-    """What somebody without the token gets, from a process beside the cluster's."""
-    ray = load_ray()
-    address = ray.get_runtime_context().gcs_address
-    others = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-    answers = []
-    for token in ("0" * 64, os.environ["RAY_AUTH_TOKEN"]):
-        known = others | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token}
-        try:
-            done = subprocess.run(
-                [sys.executable, "-c", STRANGER.format(address=address)],
-                env=known,
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=120,
-            )
-            answers.append(done.stdout.split(" ")[0].strip())
-        except subprocess.TimeoutExpired:
-            answers.append("out")
-    return answers
-
-
-def act(task):
-    return knock(task) if task == "knock" else die_first(task)
 
 
 def test_ray1_ray3_a_task_whose_worker_dies_is_run_again_and_who_has_no_token_is_not_answered(tmp_path):
