@@ -3,6 +3,7 @@ import pytest
 from fedstyle_secure.errors import InputError
 from fedstyle_secure.transparency import leaves
 from fedstyle_secure.transparency.leaves import (
+    Drawn,
     Epoch,
     Generation,
     Joined,
@@ -28,6 +29,7 @@ LEAVES = (
     Training(digest=A, generation=1),
     Stopped(training=A),
     Session(digest=A, training=B, survivors=0),
+    Drawn(session=7),
     Model(digest=A, space=A, training=B),
     Published(digest=A),
     Withdrawn(digest=A),

@@ -109,6 +109,7 @@ def _leaves(cases: Cases) -> None:
         ("published", {"digest": a}),
         ("withdrawn", {"digest": a}),
         ("stopped", {"training": a}),
+        ("drawn", {"session": 7}),
     ):
         made = cases.good(f"a leaf: {kind}", "encode_leaf", kind=kind, fields=fields)
         encoding = bytes.fromhex(made["encoding"])
@@ -120,4 +121,5 @@ def _leaves(cases: Cases) -> None:
             ("a digest of 31 bytes", encoding.replace(bytes.fromhex(a).hex().encode(), a[2:].encode())),
             ("another kind", b"x" + encoding),
         ):
-            cases.refused("InputError", f"{kind}: {comment}", "decode_leaf", encoding=bent.hex())
+            if bent != encoding:  # not every kind holds a digest
+                cases.refused("InputError", f"{kind}: {comment}", "decode_leaf", encoding=bent.hex())
