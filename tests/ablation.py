@@ -58,6 +58,7 @@ _TRANSFORMERS = "tests/encoder/test_transformers.py"
 _CACHE = "tests/encoder/test_feature_cache.py"
 
 _STORE = "tests/platform/store"
+_PAGE = "tests/browser/test_buyer_privacy.py"
 
 _READER = "tests/artworks/test_reader.py"
 
@@ -2437,6 +2438,49 @@ ABLATIONS = (
         "    if False:\n",
         f"{_ARTIST}::TestMirror::test_numbers_under_its_name_that_it_did_not_sign_are_an_alarm",
     ),
+    Ablation(
+        "buyer's page: pictures stay in the browser",
+        "fedstyle_secure/platform/pages/buyer/buyer-page.js",
+        "    worker.postMessage({ number: question, pictures });\n",
+        "    worker.postMessage({ number: question, pictures });\n"
+        '    fetch("/v1/next", { method: "POST", body: pictures[0] });\n',
+        f"{_PAGE}::test_buy1_nothing_of_a_picture_reaches_the_platform_and_all_visitors_are_alike",
+    ),
+    Ablation(
+        "buyer's page: who was found stays in the browser",
+        "fedstyle_secure/platform/pages/buyer/buyer-page.js",
+        "    mark(nearest.slice(0, 3));\n",
+        "    fetch(`/v1/trainings/${nearest[0]}`);\n",
+        f"{_PAGE}::test_buy1_nothing_of_a_picture_reaches_the_platform_and_all_visitors_are_alike",
+    ),
+    Ablation(
+        "buyer's page: files are what the catalogue names",
+        "fedstyle_secure/platform/pages/buyer/finder-worker.js",
+        "  if (sha256 !== ",
+        "  if (false && sha256 !== ",
+        f"{_PAGE}::test_buy2_another_file_than_the_catalogue_names_is_not_used",
+    ),
+    Ablation(
+        "buyer's page: what was withdrawn is not kept",
+        "fedstyle_secure/platform/pages/buyer/finder-worker.js",
+        "  await forgetOthers(files);\n",
+        "",
+        f"{_PAGE}::test_who_withdrew_is_gone_from_the_page_and_from_what_a_browser_keeps",
+    ),
+    Ablation(
+        "pages: nothing inline runs",
+        "fedstyle_secure/web/answers.py",
+        '            "Content-Security-Policy": self.policy,\n',
+        "",
+        "tests/browser/test_ground.py::test_nothing_inline_runs_and_nothing_is_asked_of_others",
+    ),
+    Ablation(
+        "packages: an archive is what its digest says",
+        "fedstyle_secure/web/registry.py",
+        "if sha512(data).digest() != b64decode(package.integrity):",
+        "if False:",
+        "tests/web/test_registry.py::test_another_archive_is_refused_and_not_kept",
+    ),
 )
 
 
@@ -2481,7 +2525,8 @@ def _run_pytest(scratch: str, tests: Sequence[str]) -> None:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
         try:
-            outcome = pytest.main(["-x", "--assert=plain", "-p", "no:cacheprovider", "-p", "no:randomly", *tests])
+            options = ["-x", "--assert=plain", "-m", "not slow", "-p", "no:cacheprovider", "-p", "no:randomly"]
+            outcome = pytest.main([*options, *tests])
         except Exception:
             traceback.print_exc()
             outcome = pytest.ExitCode.INTERNAL_ERROR  # and not 1, which an exception would end with: red

@@ -3,6 +3,9 @@
 The buyer is a process of its own: it reads a model and a catalogue from files, embeds a picture's features, searches,
 and prints names. An audit hook of its interpreter (PEP 578) counts whatever could carry bytes out, sockets and child
 processes, and in the protected arm refuses it. A server that answers queries stands by on the loopback interface.
+
+Who searches on a platform's page instead is watched in a real browser, by a platform that keeps every byte that it is
+sent (tests/browser/test_buyer_privacy.py); the same page that posts its picture is found there (tests/ablation.py).
 """
 
 import json
@@ -56,8 +59,9 @@ CLAIM = Claim(
         Limit(figure="same answers", at_least=1.0),
     ),
     residual="the hook sees what Python does, not what a library does in its own machine code. Fetching a catalogue "
-    "shows that somebody is interested in it, and when",
-    tests=("tests/threat_models/test_tm17_query_privacy.py",),
+    "shows that somebody is interested in it, and when. A platform's page is the platform's own: one that lies can send "
+    "another page, which the command line does not ask for",
+    tests=("tests/threat_models/test_tm17_query_privacy.py", "tests/browser/test_buyer_privacy.py"),
     linddun=(Linddun.DETECTING, Linddun.DATA_DISCLOSURE),
     stride=(Stride.INFORMATION_DISCLOSURE,),
 )

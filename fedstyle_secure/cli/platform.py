@@ -75,6 +75,22 @@ def _foundation(public_art: Path, backbone: BackboneSpec, space: Space, *, neste
     return lay_foundation(public_art, backbone, space=space, nested=nested, progress=screen).encode()
 
 
+@platform_app.command("export-web")
+def export_pages(platform: FolderOption = HERE) -> None:
+    """Fetch and write what the buyer's page computes with, 30 MB, into the platform's folder; restart it afterwards."""
+    from ..platform.service import encoder_of
+    from ..platform.settings import PlatformFolder
+    from ..runs.exporting import export_web
+
+    folder = PlatformFolder(platform)
+    settings = folder.settings()
+    with screen.stage("Files of the buyer's page", None):
+        files = export_web(encoder_of(folder), folder.web)
+    for path in files:
+        screen.show("Written:", plain(str(path)))
+    screen.show("The buyer's page, once the platform is started again:", plain(f"{settings.address}/"))
+
+
 @platform_app.command()
 def serve(
     platform: FolderOption = HERE,

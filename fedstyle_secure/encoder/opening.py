@@ -32,7 +32,7 @@ def open_encoder(spec: BackboneSpec, device: Device = Device.AUTO) -> Encoder:
         InputError: Unknown name, no weights where none may be downloaded, weights that do not fit, or no such device.
     """
     if spec.name == LITE0 and device in {Device.AUTO, Device.CPU}:
-        return GraphEncoder(_lite0_graph(), f"{LITE0}@{LITE0_WEIGHTS}")
+        return GraphEncoder(lite0_graph(), f"{LITE0}@{LITE0_WEIGHTS}")
     if spec.name in MADE:
         return open_weights(spec.name, _read_weights(spec.name, spec.weights), device)
     from .backbones import load_backbone
@@ -74,7 +74,7 @@ def _read_weights(name: str, path: Path | None) -> Weights:
         raise InputError(f"cannot read the encoder {path}: {error}") from error
 
 
-def _lite0_graph() -> bytes:
+def lite0_graph() -> bytes:
     """The graph of the packaged weights, which only torch can read: drawn once, and known by its digest ever after."""
     path = user_cache() / "encoders" / f"{LITE0_GRAPH}.onnx"
     with suppress(OSError):

@@ -7,6 +7,7 @@ from functools import cache
 
 from fastapi import FastAPI
 
+from ..errors import InputError
 from ..server.foundation import Foundation
 from ..wire.pins import PublicPins
 from ..wire.routes import POLL_SECONDS
@@ -16,10 +17,12 @@ from .gateway.enrolment import Desk, Space, desk_routes
 from .gateway.limits import Rate
 from .gateway.log import log_routes
 from .gateway.mailboxes import Bell, Mailboxes, mailbox_routes
+from .gateway.pages import buyer_routes
 from .gateway.receiving import Reception
 from .gateway.trainings import training_routes
 from .logbook import Logbook
 from .metrics import Metrics
+from .pages.buyer import Exported
 from .settings import PlatformFolder, Settings
 from .signer import Signer
 from .store.database import Connection, Database
@@ -73,6 +76,7 @@ def opened(folder: PlatformFolder, *, poll_seconds: float = POLL_SECONDS) -> Ite
         app = _assemble(
             settings,
             public_pins(folder, settings, signer),
+            exported=Exported.read(folder.web),
             database=database,
             writer=writer,
             signer=signer,
@@ -108,6 +112,24 @@ def read_space(connection: Connection) -> Space | None:
     return None if content is None else _space_of(content)
 
 
+def encoder_of(folder: PlatformFolder) -> str:
+    """The encoder of a platform, as ``name@sha256``.
+
+    Raises:
+        InputError: It has no foundation, or cannot be opened.
+        StorageError: Its database cannot be reached.
+    """
+    database = Database.open(folder.database_url(folder.settings()))
+    try:
+        with database.reading() as connection:
+            space = read_space(connection)
+    finally:
+        database.close()
+    if space is None:
+        raise InputError(f"{folder.path} has no foundation: `fedstyle platform init` makes a platform")
+    return space.encoder
+
+
 @cache
 def _space_of(foundation: bytes) -> Space:
     model = Foundation.decode(foundation).model
@@ -118,6 +140,7 @@ def _assemble(
     settings: Settings,
     pins: PublicPins,
     *,
+    exported: Exported | None,
     database: Database,
     writer: Writer,
     signer: Signer,
@@ -136,6 +159,7 @@ def _assemble(
     metrics.watch("polls_waiting", "Polls that wait for a request.", lambda: bell.waiting)
     metrics.watch("body_bytes", "Bytes of bodies in memory.", lambda: reception.memory.taken)
     metrics.watch("writes_waiting", "Writes that wait for a commit.", lambda: writer.waiting)
+    catalogue = Catalogue(database, logbook, signer, {} if exported is None else exported.digests)
     desk = Desk(writer=writer, reception=reception, signer=signer, logbook=logbook, space=read_space)
     return make_app(
         [
@@ -143,7 +167,8 @@ def _assemble(
             desk_routes(desk),
             log_routes(logbook),
             training_routes(database),
-            catalogue_routes(Catalogue(database, logbook, signer), pins),
+            catalogue_routes(catalogue, pins),
+            buyer_routes(catalogue, pins, exported),
         ],
         database=database,
         reception=reception,

@@ -155,6 +155,11 @@ class PlatformFolder:
         return self.path / "model.safetensors"
 
     @property
+    def web(self) -> Path:
+        """Files of the buyer's page, once they were exported; public."""
+        return self.path / "web"
+
+    @property
     def sqlite(self) -> Path:
         """The database, where it is SQLite."""
         return self.path / "platform.sqlite"

@@ -29,20 +29,16 @@ _POLICY: Final = {
     "form-action": "'self'",
     "frame-ancestors": "'none'",
 }
-_COMPUTES: Final = "'self' 'wasm-unsafe-eval'"
-"""Of a page that compiles WebAssembly, which is no JavaScript from texts."""
 
 
-def policy(*, computes: bool = False) -> str:
-    """The content security policy of a page (WEB-1).
-
-    Args:
-        computes: Whether it runs WebAssembly.
-    """
-    rules = _POLICY | ({"script-src": _COMPUTES} if computes else {})
+def _written(rules: Mapping[str, str]) -> str:
     return "; ".join(f"{name} {value}" for name, value in rules.items())
 
 
+POLICY: Final = _written(_POLICY)
+"""The content security policy of a page (WEB-1)."""
+COMPUTES: Final = _written(_POLICY | {"script-src": "'self' 'wasm-unsafe-eval'"})
+"""That of a page or a worker that compiles WebAssembly, which makes no script of a text."""
 HEADERS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "X-Content-Type-Options": "nosniff",
@@ -66,14 +62,16 @@ class Answer:
         kind: Its media type.
         status: Of HTTP.
         caching: Whether and for how long it may be kept.
-        policy: Content security policy; scripts in a worker have their own, and are no page.
+        policy: Content security policy; a script that is started as a worker has its own, not its page's.
+        encoding: How the body is packed; None for not at all.
     """
 
     body: bytes
     kind: str
     status: int = 200
     caching: str = "no-store"
-    policy: str = policy()
+    policy: str = POLICY
+    encoding: str | None = None
 
     @property
     def headers(self) -> dict[str, str]:
@@ -83,16 +81,17 @@ class Answer:
             "Content-Type": self.kind,
             "Content-Security-Policy": self.policy,
             "Cache-Control": self.caching,
+            **({"Content-Encoding": self.encoding} if self.encoding is not None else {}),
         }
 
 
-def page(document: Html, *, status: int = 200, computes: bool = False, caching: str = "no-store") -> Answer:
+def page(document: Html, *, status: int = 200, policy: str = POLICY, caching: str = "no-store") -> Answer:
     """A page as it is sent.
 
     Args:
         document: The whole page.
         status: Of HTTP.
-        computes: Whether it runs WebAssembly.
+        policy: What may run in it.
         caching: Whether it may be kept; pages with something private are not (default).
     """
-    return Answer(document.encode(), "text/html; charset=utf-8", status, caching, policy(computes=computes))
+    return Answer(document.encode(), "text/html; charset=utf-8", status, caching, policy)

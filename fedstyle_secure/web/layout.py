@@ -21,6 +21,7 @@ def document(title: str, assets: Assets, *children: Child) -> Html:
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("meta", name="color-scheme", content="light dark"),
         tag("title", title),
+        tag("link", rel="icon", href="data:,"),  # else browsers ask for one
         *(tag("link", rel="stylesheet", href=assets.path(name)) for name in names if name.endswith(".css")),
         *(tag("script", type="module", src=assets.path(name)) for name in names if name.endswith("-page.js")),
     )

@@ -1,6 +1,6 @@
 """A map of the style space: the two main directions of the published signatures, and nothing that was not published."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,23 +46,31 @@ class StyleMap:
         total = float((sizes**2).sum())
         return cls(artists=artists, positions=positions, share=float((sizes[:2] ** 2).sum()) / total if total else 0.0)
 
-    def draw(self, ornaments: Ornaments, width: int) -> Html:
-        """The map with as many names as fit; the others appear when pointed at."""
+    def draw(self, ornaments: Ornaments, width: int, link: Callable[[str], str] | None = None) -> Html:
+        """The map with as many names as fit; the others appear when pointed at.
+
+        Args:
+            ornaments: Of all artists.
+            width: Of the drawing.
+            link: Where an artist's place leads to; None for nowhere.
+        """
         points, height = self._place(width)
         size = min(34.0, max(13.0, 0.25 * (width * height / len(points)) ** 0.5))
         is_ornamental = len(points) <= _MAX_ORNAMENTS
         marks = [
             tag(
-                "g",
+                "g" if link is None else "a",
                 tag("title", artist),
                 ornaments.draw(artist, size=size, x=x - size / 2, y=y - size / 2)
                 if is_ornamental
                 else tag("circle", cx=x, cy=y, r=3, class_="place"),
+                href=None if link is None else link(artist),
             )
             for artist, (x, y) in zip(self.artists, points, strict=True)
         ]
         names = _label(self.artists, points, size if is_ornamental else 6.0, width, height)
-        return svg(width, height, "Map of the published signatures", join(*marks), join(*names))
+        role = "img" if link is None else "group"
+        return svg(width, height, "Map of the published signatures", join(*marks), join(*names), role=role)
 
     def _place(self, width: int) -> tuple[list[tuple[float, float]], float]:
         """Positions at one scale in both directions, and the height they need; narrow maps stand upright."""

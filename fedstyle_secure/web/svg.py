@@ -22,11 +22,10 @@ def both_widths(draw: Callable[[int], Html], caption: Child) -> Html:
     )
 
 
-def svg(width: float, height: float, label: str, *children: Html | None) -> Html:
-    """A drawing of fixed size that a screen reader announces as `label`."""
-    return tag(
-        "svg", *children, viewBox=f"0 0 {width:g} {height:g}", width=width, height=height, role="img", aria_label=label
-    )
+def svg(width: float, height: float, label: str, *children: Html | None, role: str = "img") -> Html:
+    """A drawing of fixed size that a screen reader announces as `label`, with what is in it if its role is a group."""
+    box = f"0 0 {width:g} {height:g}"
+    return tag("svg", *children, viewBox=box, width=width, height=height, role=role, aria_label=label)
 
 
 def text(x: float, y: float, content: str, class_: str = "label", anchor: str | None = None) -> Html:

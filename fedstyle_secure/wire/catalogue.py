@@ -76,16 +76,31 @@ class Collection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PageFile:
+    """A file that the buyer's page is made of.
+
+    Attributes:
+        name: As the page asks for it.
+        sha256: Its digest, 32 bytes.
+    """
+
+    name: str
+    sha256: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Contents:
     """What is signed.
 
     Attributes:
         checkpoint: The log's signed note.
         collections: Oldest training first.
+        page: Files of the buyer's page, in the order of their names; none where it was not exported.
     """
 
     checkpoint: bytes
     collections: tuple[Collection, ...]
+    page: tuple[PageFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

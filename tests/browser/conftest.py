@@ -1,4 +1,4 @@
-"""A Chromium that tests share."""
+"""A Chromium and a gallery that tests share."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser
 
+    from tests.browser.gallery import Gallery
+
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
@@ -20,3 +22,18 @@ def chromium() -> Iterator[Browser]:
 
     with sync_playwright() as playwright, started(playwright) as browser:
         yield browser
+
+
+@pytest.fixture(scope="session")
+def gallery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gallery]:
+    """Eight painters of the atelier, and four others who are public."""
+    from fedstyle_secure.artworks.atelier import write_atelier
+    from tests.browser.gallery import opened_gallery
+
+    folder = tmp_path_factory.mktemp("gallery")
+    write_atelier(folder / "artists", artists=12, artworks=6, seed=0)
+    (folder / "public").mkdir()
+    for painter in sorted(path for path in (folder / "artists").iterdir() if path.is_dir())[8:]:
+        painter.rename(folder / "public" / painter.name)
+    with opened_gallery(folder, public=folder / "public", artists=folder / "artists") as gallery:
+        yield gallery

@@ -30,7 +30,7 @@ def served(body: Html, folder: Path) -> Iterator[str]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            answer = page(document_, computes=True) if self.path == "/" else assets.answer(self.path)
+            answer = page(document_) if self.path == "/" else assets.answer(self.path)
             answer = answer or Answer(b"", "text/plain", 404)
             self.send_response(answer.status)
             for name, value in answer.headers.items():

@@ -1,6 +1,6 @@
 """WEB-1, as far as headers say it; that browsers hold to them is seen in tests/browser/test_ground.py."""
 
-from fedstyle_secure.web.answers import page, policy
+from fedstyle_secure.web.answers import COMPUTES, POLICY, page
 from fedstyle_secure.web.html import tag
 
 
@@ -9,7 +9,7 @@ def rules(text):
 
 
 def test_a_page_runs_files_of_its_own_server_and_nothing_else():
-    assert rules(policy()) == {
+    assert rules(POLICY) == {
         "default-src": "'none'",
         "script-src": "'self'",
         "style-src": "'self'",
@@ -20,7 +20,7 @@ def test_a_page_runs_files_of_its_own_server_and_nothing_else():
         "form-action": "'self'",
         "frame-ancestors": "'none'",
     }
-    assert rules(policy(computes=True)) == rules(policy()) | {"script-src": "'self' 'wasm-unsafe-eval'"}
+    assert rules(COMPUTES) == rules(POLICY) | {"script-src": "'self' 'wasm-unsafe-eval'"}
 
 
 def test_a_page_is_sent_with_all_that_guards_it_and_kept_nowhere():
@@ -28,7 +28,7 @@ def test_a_page_is_sent_with_all_that_guards_it_and_kept_nowhere():
     assert (answer.status, answer.body) == (404, b"<p>words &amp; &lt;more&gt;</p>")
     assert answer.headers == {
         "Content-Type": "text/html; charset=utf-8",
-        "Content-Security-Policy": policy(),
+        "Content-Security-Policy": POLICY,
         "Cache-Control": "no-store",
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "DENY",

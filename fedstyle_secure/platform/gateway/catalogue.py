@@ -7,15 +7,17 @@ CTG-2  What was withdrawn is in no manifest and no file from then on: files of s
 
 import re
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from types import MappingProxyType
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Request, Response
 
 from ... import canonical
 from ...transparency.leaves import Model, decode
-from ...wire.catalogue import Collection, Contents, Listed, Listing, Manifest
+from ...wire.catalogue import Collection, Contents, Listed, Listing, Manifest, PageFile
 from ...wire.pins import PublicPins
 from ...wire.routes import CONTENT_TYPE, Route, Status, encode_error
 from ..logbook import Logbook
@@ -38,11 +40,13 @@ class Edition:
 
     Attributes:
         checkpoint: The log's.
-        manifest: Encoded.
+        contents: What is in it.
+        manifest: The same, signed and encoded.
         listings: Files of signatures, by their SHA-256.
     """
 
     checkpoint: bytes
+    contents: Contents
     manifest: bytes
     listings: dict[bytes, bytes]
 
@@ -54,10 +58,14 @@ class Catalogue:
         database: Where signatures and files are.
         logbook: The log.
         signer: Who signs manifests.
+        page: SHA-256 of the files of the buyer's page, by their names.
     """
 
-    def __init__(self, database: Database, logbook: Logbook, signer: Signer) -> None:
+    def __init__(
+        self, database: Database, logbook: Logbook, signer: Signer, page: Mapping[str, bytes] = MappingProxyType({})
+    ) -> None:
         self._database, self._logbook, self._signer = database, logbook, signer
+        self._page = tuple(PageFile(name=name, sha256=page[name]) for name in sorted(page))
         self._held = threading.Lock()
         self._edition: Edition | None = None
 
@@ -101,9 +109,9 @@ class Catalogue:
                 collections.append(
                     Collection(training=model.training, model=model.digest, space=model.space, signatures=digest)
                 )
-        contents = Contents(checkpoint=checkpoint, collections=tuple(collections))
+        contents = Contents(checkpoint=checkpoint, collections=tuple(collections), page=self._page)
         manifest = Manifest(contents=contents, signature=self._signer.sign_catalogue(canonical.encode(contents)))
-        return Edition(checkpoint=checkpoint, manifest=manifest.encode(), listings=listings)
+        return Edition(checkpoint=checkpoint, contents=contents, manifest=manifest.encode(), listings=listings)
 
 
 def catalogue_routes(catalogue: Catalogue, pins: PublicPins) -> APIRouter:
