@@ -59,8 +59,8 @@ CLAIM = Claim(
         Limit(figure="same answers", at_least=1.0),
     ),
     residual="the hook sees what Python does, not what a library does in its own machine code. Fetching a catalogue "
-    "shows that somebody is interested in it, and when. A platform's page is the platform's own: one that lies can send "
-    "another page, which the command line does not ask for",
+    "shows that somebody is interested in it, and when. A platform's page is the platform's own: one that lies can "
+    "send another page, which the command line does not ask for",
     tests=("tests/threat_models/test_tm17_query_privacy.py", "tests/browser/test_buyer_privacy.py"),
     linddun=(Linddun.DETECTING, Linddun.DATA_DISCLOSURE),
     stride=(Stride.INFORMATION_DISCLOSURE,),

@@ -52,7 +52,9 @@ def enlarged(picture, times):
 
 
 def test_small_png_is_seen_to_the_last_digit(chromium, gallery):
-    cosines, agreement = compared(chromium, gallery, [picture for each in gallery.questions.values() for picture in each])
+    cosines, agreement = compared(
+        chromium, gallery, [picture for each in gallery.questions.values() for picture in each]
+    )
     assert min(cosines.values()) > 1 - 1e-6
     assert agreement == 1
 
@@ -86,7 +88,9 @@ def test_two_hundred_pictures_that_nobody_knows_have_the_same_answers(chromium, 
     pictures = sorted((tmp_path / "art").glob("*/*.png"))
     for number, picture in enumerate(pictures):
         if number % 2:
-            enlarged(picture, 1 + 19 * number / len(pictures)).save(picture.with_suffix(".jpg"), quality=75 + number % 20)
+            enlarged(picture, 1 + 19 * number / len(pictures)).save(
+                picture.with_suffix(".jpg"), quality=75 + number % 20
+            )
             picture.unlink()
     pictures = sorted(path for path in (tmp_path / "art").glob("*/*.*g"))
     assert len(pictures) == 200
