@@ -2444,21 +2444,21 @@ ABLATIONS = (
         "    worker.postMessage({ number: question, pictures });\n",
         "    worker.postMessage({ number: question, pictures });\n"
         '    fetch("/v1/next", { method: "POST", body: pictures[0] });\n',
-        f"{_PAGE}::test_buy1_nothing_of_a_picture_reaches_the_platform_and_all_visitors_are_alike",
+        f"{_PAGE}::test_pag1_nothing_of_a_picture_reaches_the_platform_and_all_visitors_are_alike",
     ),
     Ablation(
         "buyer's page: who was found stays in the browser",
         "fedstyle_secure/platform/pages/buyer/buyer-page.js",
         "    mark(nearest.slice(0, 3));\n",
         "    fetch(`/v1/trainings/${nearest[0]}`);\n",
-        f"{_PAGE}::test_buy1_nothing_of_a_picture_reaches_the_platform_and_all_visitors_are_alike",
+        f"{_PAGE}::test_pag1_nothing_of_a_picture_reaches_the_platform_and_all_visitors_are_alike",
     ),
     Ablation(
         "buyer's page: files are what the catalogue names",
         "fedstyle_secure/platform/pages/buyer/finder-worker.js",
         "  if (sha256 !== ",
         "  if (false && sha256 !== ",
-        f"{_PAGE}::test_buy2_another_file_than_the_catalogue_names_is_not_used",
+        f"{_PAGE}::test_pag2_another_file_than_the_catalogue_names_is_not_used",
     ),
     Ablation(
         "buyer's page: what was withdrawn is not kept",

@@ -1,6 +1,6 @@
 """What the buyer's page computes with: ONNX Runtime for browsers, and the platform's encoder as it is drawn here.
 
-EXP-1  The network of the page is the file that everybody's ONNX Runtime computes here; the runtime is one version of
+XPT-1  The network of the page is the file that everybody's ONNX Runtime computes here; the runtime is one version of
        its package, known by its digest.
 """
 

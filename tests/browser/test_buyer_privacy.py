@@ -1,4 +1,4 @@
-"""What a platform learns of a buyer: BUY-1 to BUY-3, and that what was withdrawn is gone from browsers too (TM-17)."""
+"""What a platform learns of a buyer: PAG-1 to PAG-3, and that what was withdrawn is gone from browsers too (TM-17)."""
 
 import json
 import re
@@ -52,7 +52,7 @@ def visit(chromium, gallery, pictures):
     return gallery.heard[start:]
 
 
-def test_buy1_nothing_of_a_picture_reaches_the_platform_and_all_visitors_are_alike(chromium, gallery):
+def test_pag1_nothing_of_a_picture_reaches_the_platform_and_all_visitors_are_alike(chromium, gallery):
     questions = list(gallery.questions.values())
     one, other = (visit(chromium, gallery, pictures) for pictures in (questions[0][:1], questions[5][:2]))
     assert Counter((each.method, each.url) for each in one) == Counter((each.method, each.url) for each in other)
@@ -67,7 +67,7 @@ def test_buy1_nothing_of_a_picture_reaches_the_platform_and_all_visitors_are_ali
 
 
 @pytest.mark.parametrize("use", ["network", "signatures"])
-def test_buy2_another_file_than_the_catalogue_names_is_not_used(chromium, gallery, use):
+def test_pag2_another_file_than_the_catalogue_names_is_not_used(chromium, gallery, use):
     def altered(route):
         answer = route.fetch()
         named = json.loads(unescape(re.search('data-facts="([^"]+)"', answer.text())[1]))["files"][use]["sha256"]
@@ -81,7 +81,7 @@ def test_buy2_another_file_than_the_catalogue_names_is_not_used(chromium, galler
         assert page.locator("body[data-ready]").count() == 0
 
 
-def test_buy2_the_signed_catalogue_names_what_the_page_uses(chromium, gallery):
+def test_pag2_the_signed_catalogue_names_what_the_page_uses(chromium, gallery):
     with visiting(chromium) as context:
         page = opened(context, gallery)
         facts = json.loads(page.locator("main").get_attribute("data-facts"))
@@ -96,7 +96,7 @@ def test_buy2_the_signed_catalogue_names_what_the_page_uses(chromium, gallery):
             assert sha256(bytes(content)).hexdigest() in named, path
 
 
-def test_buy3_no_score_is_shown(chromium, gallery):
+def test_pag3_no_score_is_shown(chromium, gallery):
     picture = next(iter(gallery.questions.values()))[0]
     with visiting(chromium) as context:
         page = opened(context, gallery)

@@ -1,4 +1,4 @@
-"""EXP-1: what a platform's page computes with is what everybody computes with, or nothing is written."""
+"""XPT-1: what a platform's page computes with is what everybody computes with, or nothing is written."""
 
 import gzip
 from hashlib import sha256
@@ -25,7 +25,7 @@ def registry(monkeypatch):
     monkeypatch.setattr(exporting, "read_package", read_package)
 
 
-def test_exp1_the_network_is_the_graph_that_encoders_compute_here(tmp_path):
+def test_xpt1_the_network_is_the_graph_that_encoders_compute_here(tmp_path):
     files = export_web(f"{LITE0}@{LITE0_WEIGHTS}", tmp_path / "web", packages=tmp_path / "packages")
     assert {path.name for path in files} == {LOADER, f"{RUNTIME}.gz", f"{NETWORK}.gz"}
     graph = gzip.decompress((tmp_path / "web" / f"{NETWORK}.gz").read_bytes())

@@ -1,10 +1,10 @@
 """The buyer's page: all that a browser needs to find artists by itself, none of which depends on what it looks for.
 
-BUY-1  The page asks for public files only, the same ones whoever looks and for whatever; a picture, and what is made of
+PAG-1  The page asks for public files only, the same ones whoever looks and for whatever; a picture, and what is made of
        it, stays in the browser.
-BUY-2  Each file that a search is made with is held against its digest before it is used, in the browser; the signed
+PAG-2  Each file that a search is made with is held against its digest before it is used, in the browser; the signed
        catalogue names the same digests.
-BUY-3  The page shows no score: ranks, and ornaments drawn from what is published.
+PAG-3  The page shows no score: ranks, and ornaments drawn from what is published.
 """
 
 import json
@@ -109,7 +109,7 @@ class BuyersPage:
         return page(document(title, self._scripts, ornaments.definitions(), shown), policy=COMPUTES, caching="no-cache")
 
     def _files(self, collection: Collection) -> Mapping[str, Mapping[str, object]]:
-        """What the worker asks for, and holds against a digest (BUY-2)."""
+        """What the worker asks for, and holds against a digest (PAG-2)."""
         large = {"runtime": RUNTIME, "network": NETWORK}
         public = {"model": collection.model, "space": collection.space, "signatures": collection.signatures}
         return {

@@ -1,4 +1,4 @@
-// The buyer's page: takes pictures, hands them to a worker of its own, shows who was found. It sends nothing (BUY-1).
+// The buyer's page: takes pictures, hands them to a worker of its own, shows who was found. It sends nothing (PAG-1).
 
 const SHELL = "fedstyle-shell";
 const byId = (id) => document.getElementById(id);
