@@ -66,12 +66,16 @@ def main() -> None:
 
 def demonstrate(folder: Path, start: "Start") -> bool:
     """All of it, in the order in which it happens; whether every sum was exact."""
-    platform, address = folder / "platform", f"127.0.0.1:{free_port()}"
+    platform, address, local = folder / "platform", f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
     names = paint(folder)
     say(f"An operator makes a platform on {PUBLIC} public painters.")
-    made = fedstyle("platform", "init", platform, "--public-art", folder / "public", *listening(address))
+    where = (*listening(address), "--local", local)
+    made = fedstyle("platform", "init", platform, "--public-art", folder / "public", *where)
     fingerprint = made.splitlines()[-1].rpartition(":")[2].strip()
     say(f"  https://{address}, fingerprint {fingerprint}")
+    exported = run("platform", "export-web", "--platform", platform)
+    if exported.returncode:
+        say(f"  without a page for buyers: {exported.stderr.strip()}")
     start("platform", *FEDSTYLE, "platform", "serve", "--platform", platform)
     wait_for(lambda: answers(address), "the platform's door", start)
     say(f"{ARTISTS} artists join; each makes its key and looks at its artworks on its own machine.")
@@ -94,6 +98,7 @@ def demonstrate(folder: Path, start: "Start") -> bool:
         f"{names[0]}'s own": (start.page(names[0]), "budget"),
         "the operator's": (start.page("platform"), "training"),
     }
+    say(f"  {'the buyers':<14} http://{local}/")
     for whose, (address, _) in pages.items():
         say(f"  {whose:<14} {address}")
     return is_exact and all(is_shown(address, part) for address, part in pages.values())

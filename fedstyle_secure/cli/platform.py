@@ -28,6 +28,9 @@ def init_platform(
     ],
     address: Annotated[str, typer.Option(help="Where artists call.")] = "https://127.0.0.1:8443",
     listen: Annotated[str, typer.Option(help="Address and port to listen on.")] = "127.0.0.1:8443",
+    local: Annotated[
+        str, typer.Option(help="Address and port on loopback for browsers of this machine, without TLS.")
+    ] = "",
     host: Annotated[
         list[str] | None, typer.Option(help="More names or addresses for the certificate; may be repeated.")
     ] = None,
@@ -56,6 +59,7 @@ def init_platform(
         address=address,
         hosts=tuple(dict.fromkeys([name, *(host or [])])),
         listen=listen,
+        local=local,
         database="postgresql" if postgresql else "sqlite",
     )
     fingerprint = make_platform(

@@ -75,7 +75,27 @@ class PatientProtocol(HttpToolsProtocol):
 
 
 class PatientServer(uvicorn.Server):
-    """A server that ends at once, whoever waits in a long poll."""
+    """A server that ends at once, whoever waits in a long poll.
+
+    Args:
+        config: Of uvicorn, loaded.
+        local: Where it also listens without TLS; None for nowhere.
+    """
+
+    def __init__(self, config: uvicorn.Config, local: tuple[str, int] | None) -> None:
+        super().__init__(config)
+        self._local = local
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        """Listen."""
+        await super().startup(sockets)
+        if self._local is not None:
+            loop = asyncio.get_running_loop()
+            self.servers.append(await loop.create_server(self._plainly, *self._local, backlog=_BACKLOG))
+
+    def _plainly(self) -> PatientProtocol:
+        state = self.lifespan.state
+        return PatientProtocol(config=self.config, server_state=self.server_state, app_state=state)
 
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
         """Send polls home, then end: what is being answered has a few seconds left."""
@@ -117,4 +137,4 @@ def make_server(app: FastAPI, folder: PlatformFolder, settings: Settings) -> uvi
     if settings.has_tls:
         SSLProtocol.max_size = _CONNECTION_BYTES
         config.ssl = server_context(folder.certificate, folder.certificate_key)
-    return PatientServer(config)
+    return PatientServer(config, settings.local_on)

@@ -21,6 +21,7 @@ _COMMENTS: Final = {
     "address": "Where artists call, as invitations say it.",
     "hosts": "Names and addresses in the server's certificate.",
     "listen": "Address and port to listen on; behind nginx leave it on loopback.",
+    "local": "Address and port on loopback for browsers of this machine, without TLS; empty for none.",
     "has_tls": "false only behind a proxy that ends TLS with a certificate of its own.",
     "proxies": "Addresses of proxies whose X-Forwarded-For is believed.",
     "database": "sqlite (in this folder), or postgresql (its URL in secrets/database.url).",
@@ -48,6 +49,7 @@ class Settings:
     address: str
     hosts: tuple[str, ...]
     listen: str
+    local: str = ""
     has_tls: bool = True
     proxies: tuple[str, ...] = ()
     database: str = "sqlite"
@@ -78,12 +80,19 @@ class Settings:
         for holds, rule in rules:
             if not holds:
                 raise InputError(f"{SETTINGS_FILE}: {rule}")
-        _split(self.listen)
+        _split("listen", self.listen)
+        if self.local_on is not None and not ip_address(self.local_on[0]).is_loopback:
+            raise InputError(f"{SETTINGS_FILE}: local is on loopback, for example 127.0.0.1:8080")
 
     @property
     def listen_on(self) -> tuple[str, int]:
         """Address and port."""
-        return _split(self.listen)
+        return _split("listen", self.listen)
+
+    @property
+    def local_on(self) -> tuple[str, int] | None:
+        """Address and port without TLS."""
+        return _split("local", self.local) if self.local else None
 
     def encode(self) -> str:
         """As it stands in its file, each setting with what it is."""
@@ -217,14 +226,14 @@ def write_secret(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def _split(listen: str) -> tuple[str, int]:
+def _split(name: str, listen: str) -> tuple[str, int]:
     host, _, port = listen.rpartition(":")
     try:
         address = ip_address(host.strip("[]"))
     except ValueError:
         address = None
     if address is None or not (port.isascii() and port.isdigit() and int(port) < 1 << 16):
-        raise InputError(f"{SETTINGS_FILE}: listen is ADDRESS:PORT, for example 127.0.0.1:8443")
+        raise InputError(f"{SETTINGS_FILE}: {name} is ADDRESS:PORT, for example 127.0.0.1:8443")
     return str(address), int(port)
 
 

@@ -1,8 +1,11 @@
 """The buyer's page over a real socket, without a browser: what is served where, and how it may be kept."""
 
 import gzip
+import http.client
 import json
 import re
+import socket
+from dataclasses import replace
 from hashlib import sha256
 from html import unescape
 
@@ -12,6 +15,7 @@ import pytest
 from fedstyle_secure.encoder.signature_space import SignatureSpace
 from fedstyle_secure.errors import InputError
 from fedstyle_secure.platform.pages.buyer import LOADER, NETWORK, RUNTIME, Exported
+from fedstyle_secure.platform.service import opened
 from fedstyle_secure.platform.settings import PlatformFolder
 from fedstyle_secure.platform.store.artists import ARTISTS
 from fedstyle_secure.platform.store.files import keep_file
@@ -21,6 +25,7 @@ from fedstyle_secure.transparency.leaves import Model
 from fedstyle_secure.web.answers import COMPUTES
 from fedstyle_secure.wire.catalogue import Listed, Manifest
 from tests.platform import house
+from tests.platform.street import listening
 
 TRAINING = bytes(32)
 EVIL = "</main><script>alert(1)</script>"
@@ -113,3 +118,18 @@ def test_half_an_export_is_told(made):
     (made.web / f"{NETWORK}.gz").unlink()
     with pytest.raises(InputError, match="export-web"):
         Exported.read(PlatformFolder(made.path).web)
+
+
+def test_lst2_a_browser_of_this_machine_may_come_without_tls_and_no_other(made):
+    export(made.web)
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    settings = replace(made.settings(), local=f"127.0.0.1:{port}")
+    with opened(made) as service, listening(service.app, made, settings):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        connection.request("GET", "/")
+        assert b"Nobody has published" in connection.getresponse().read()
+        connection.close()
+    for address in ("0.0.0.0:80", "192.0.2.1:80", "nowhere"):
+        with pytest.raises(InputError, match="local is"):
+            replace(settings, local=address)
