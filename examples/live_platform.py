@@ -100,7 +100,7 @@ def demonstrate(folder: Path, start: "Start") -> bool:
     }
     say(f"  {'the buyers':<14} http://{local}/")
     for whose, (address, _) in pages.items():
-        say(f"  {whose:<14} {address}")
+        say(f"  {whose:<16} {address}")
     return is_exact and all(is_shown(address, part) for address, part in pages.values())
 
 

@@ -114,4 +114,4 @@ def draw(page: Page, name: str, *, whole: bool = True) -> None:
     """Keep what the test looks at as a picture: the whole page, or what the window shows of it."""
     PICTURES.mkdir(parents=True, exist_ok=True)
     drawn = Image.open(BytesIO(page.screenshot(full_page=whole)))
-    drawn.convert("RGB").quantize(128).save(PICTURES / f"{name}.png", optimize=True)
+    drawn.convert("RGB").quantize(256).save(PICTURES / f"{name}.png", optimize=True)
