@@ -432,8 +432,8 @@ ABLATIONS = (
     Ablation(
         "the durable engine: closed exchanges are not asked again",
         "fedstyle_secure/engines/http.py",
-        "        closed_at, taken = found.closed_at, 0\n",
-        "        closed_at, taken = None, 0\n",
+        "        closed_at, taken, refused = found.closed_at, 0, 0\n",
+        "        closed_at, taken, refused = None, 0, 0\n",
         "tests/engines/test_http.py::test_htt2_an_exchange_that_was_closed_gives_the_same_again_and_asks_nobody",
     ),
     Ablation(
