@@ -16,8 +16,8 @@ from types import ModuleType
 
 from .claim import Attack, Claim, Defended
 
-NUMBERS = (*range(1, 24), 25, 27)
-"""Every threat's number; those between are kept for a platform on a network."""
+NUMBERS = tuple(range(1, 28))
+"""Every threat's number."""
 
 _MODULE = re.compile(r"tm(\d\d)_[a-z0-9_]+")
 
@@ -70,21 +70,19 @@ class Waiting:
         return f"TM-{self.number}"
 
 
-_BACKEND = "not yet applicable: it attacks the network backend and comes with it"
-
 WAITING = (
     Waiting(
         number=19,
         title="crashes",
-        adversary="kills the server or a client at any point",
-        reason=f"{_BACKEND}; a client's snapshots are tested already (tests/protocols/secagg/test_snapshot.py), and so "
-        "is a ledger cut short (tests/privacy/test_ledger.py)",
+        adversary="kills the platform or an artist's agent at any point",
+        reason="not yet applicable: kills are tests so far, of whole platforms with their agents in every round "
+        "(tests/platform/test_live.py), and of an artist at 200 lines (tests/artist/test_kills.py)",
     ),
     Waiting(
-        number=20,
-        title="secrets where none belong",
-        adversary="reads logs, database and core dumps",
-        reason=f"{_BACKEND}; no error message carries a secret already (tests/protocols/test_errors.py)",
+        number=26,
+        title="hostile pages",
+        adversary="a page of another origin, or a name or a picture that is made to be shown on a page",
+        reason="not yet applicable: it attacks pages that are served; reports show names as text (tests/report)",
     ),
 )
 """Threats that cannot be attacked yet."""

@@ -1,7 +1,7 @@
 """A platform's gateway and three enrolled artists, called as a server calls an application, without sockets."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from starlette.types import ASGIApp
 
 from fedstyle_secure.aggregation.letters import Envelope, Purpose
 from fedstyle_secure.platform.gateway.app import make_app
@@ -147,7 +148,7 @@ class Street:
 
     def call(self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None) -> Heard:
         """Call the application once."""
-        return asyncio.run(self._call(method, path, body, headers or {}))
+        return asyncio.run(call(self.app, method, path, body, headers))
 
     def post(self, route: Route, body: bytes) -> Heard:
         """Post an envelope."""
@@ -158,42 +159,46 @@ class Street:
         self.writer.close()
         self.database.close()
 
-    async def _call(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> Heard:
-        told = {"content-length": str(len(body))} | headers
-        scope = {
-            "type": "http",
-            "asgi": {"version": "3.0"},
-            "http_version": "1.1",
-            "method": method,
-            "path": path.partition("?")[0],
-            "raw_path": path.encode(),
-            "query_string": path.partition("?")[2].encode(),
-            "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in told.items()],
-            "client": ("192.0.2.1", 50_000),
-            "server": ("127.0.0.1", 8443),
-            "scheme": "https",
-            "root_path": "",
-        }
-        pieces = [body[start : start + (1 << 16)] for start in range(0, len(body), 1 << 16)] or [b""]
-        answered: dict[str, Any] = {"status": 0, "body": b"", "taken": 0}
 
-        async def receive() -> dict[str, Any]:
-            if pieces:
-                answered["taken"] += len(pieces[0])
-                return {"type": "http.request", "body": pieces.pop(0), "more_body": bool(pieces)}
-            return {"type": "http.disconnect"}
+async def call(
+    app: ASGIApp, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
+) -> Heard:
+    """Call an application once, from an address of documentation's."""
+    told = {"content-length": str(len(body))} | dict(headers or {})
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": method,
+        "path": path.partition("?")[0],
+        "raw_path": path.encode(),
+        "query_string": path.partition("?")[2].encode(),
+        "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in told.items()],
+        "client": ("192.0.2.1", 50_000),
+        "server": ("127.0.0.1", 8443),
+        "scheme": "https",
+        "root_path": "",
+    }
+    pieces = [body[start : start + (1 << 16)] for start in range(0, len(body), 1 << 16)] or [b""]
+    answered: dict[str, Any] = {"status": 0, "body": b"", "taken": 0}
 
-        async def send(message: Any) -> None:
-            if message["type"] == "http.response.start":
-                answered["status"] = message["status"]
-            else:
-                answered["body"] += message.get("body", b"")
+    async def receive() -> dict[str, Any]:
+        if pieces:
+            answered["taken"] += len(pieces[0])
+            return {"type": "http.request", "body": pieces.pop(0), "more_body": bool(pieces)}
+        return {"type": "http.disconnect"}
 
-        try:
-            await self.app(scope, receive, send)
-        except Exception:  # a server answers such a request with 500, which was sent
-            answered["status"] = answered["status"] or 500
-        return Heard(answered["status"], answered["body"], answered["taken"])
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            answered["status"] = message["status"]
+        else:
+            answered["body"] += message.get("body", b"")
+
+    try:
+        await app(scope, receive, send)
+    except Exception:  # a server answers such a request with 500, which was sent
+        answered["status"] = answered["status"] or 500
+    return Heard(answered["status"], answered["body"], answered["taken"])
 
 
 @contextmanager

@@ -74,7 +74,7 @@ CLAIM = Claim(
         Limit(figure="hostile requests looked at", at_most=ALLOWED),
     ),
     residual="many addresses at once; slow lines hold a connection until its time is over",
-    tests=("tests/platform/gateway/test_bad_days.py",),
+    tests=("tests/platform/gateway/test_bad_days.py", "tests/platform/gateway/test_schema.py"),
     linddun=(Linddun.DETECTING,),
     stride=(Stride.DENIAL_OF_SERVICE,),
 )

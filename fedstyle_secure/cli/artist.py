@@ -12,6 +12,7 @@ import typer
 from rich.live import Live
 from rich.text import Text
 
+from ..dumps import forbid_dumps
 from ..errors import FedStyleError, InputError
 from .options import Json
 from .screen import plain, screen
@@ -25,6 +26,8 @@ artist_app = typer.Typer(
     help="Take part as an artist: artworks, key and budget stay on this machine.",
     no_args_is_help=True,
 )
+
+artist_app.callback()(forbid_dumps)
 
 _PAGE: Final = "FEDSTYLE_PAGE"
 """Hands the page on to the same agent begun anew; nobody sets it."""

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from ..bounds import INVITATION_DAYS
+from ..dumps import forbid_dumps
 from ..encoder.spec import BackboneSpec
 from ..encoder.whitening import Space
 from .options import Json, number
@@ -18,6 +19,7 @@ platform_app = typer.Typer(
 )
 
 platform_app.add_typer(train_app)
+platform_app.callback()(forbid_dumps)
 
 
 @platform_app.command("init")

@@ -4,6 +4,7 @@
 `python -m tests.platform.live platform | agent ...` is one of them as a process of its own.
 """
 
+import os
 import sys
 import threading
 from collections.abc import Iterator, Mapping
@@ -11,10 +12,10 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import combinations
-from os import urandom
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from fedstyle_secure.aggregation.summing import digest_of, ring_sum
 from fedstyle_secure.artist import portfolio
@@ -229,7 +230,7 @@ class Uploads:
             update = honest(contributions, mechanism, random)
             if mechanism.clients > 1:
                 self.mechanisms[mechanism.digest.hex()] = mechanism
-                np.save(self.folder / f"{mechanism.digest.hex()} {urandom(8).hex()}.npy", update.values)
+                np.save(self.folder / f"{mechanism.digest.hex()} {os.urandom(8).hex()}.npy", update.values)
             return update
 
         artist.protect = noted
@@ -256,5 +257,18 @@ def run_agent(home: str, uploads: str) -> None:
     fedstyle()
 
 
+PROGRAMS = {"platform": run_platform, "agent": run_agent}
+
+
+def begin(program: str, arguments: list[str], log: Path) -> None:
+    """One of them in a process that was forked, as if it had been started."""
+    with log.open("ab") as file:
+        for descriptor in (1, 2):
+            os.dup2(file.fileno(), descriptor)
+    torch.set_num_threads(1)
+    sys.orig_argv = [sys.executable, "-m", "tests.platform.live", program, *arguments]  # what it may begin anew as
+    PROGRAMS[program](*arguments)
+
+
 if __name__ == "__main__":
-    {"platform": run_platform, "agent": run_agent}[sys.argv[1]](*sys.argv[2:])
+    PROGRAMS[sys.argv[1]](*sys.argv[2:])

@@ -1,10 +1,8 @@
 """The whole way, over TLS: eight agents and a platform come to exact sums; killed in every round, too."""
 
-import os
+import multiprocessing
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from contextlib import closing, contextmanager
@@ -20,9 +18,8 @@ from fedstyle_secure.artist.artist import Artist
 from fedstyle_secure.artist.home import Home
 from fedstyle_secure.artist.portfolio import load_features
 from fedstyle_secure.artist.recovery import open_ledger
-from tests.platform.live import ARTISTS, Live, Uploads, found, made
+from tests.platform.live import ARTISTS, Live, Uploads, begin, found, made
 
-ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 3600
 """Seconds; a busy machine takes its time, and agents wait longer and longer for a platform that is away."""
 
@@ -128,31 +125,35 @@ def test_eight_agents_and_a_platform_come_to_exact_sums(new_url, tmp_path, art, 
     assert not uploads.explain(bytes(32), ARTISTS)
 
 
+# Processes that have loaded libraries already: doing so takes longer than most of what they do until they are killed.
+NURSERY = multiprocessing.get_context("forkserver")
+NURSERY.set_forkserver_preload(["tests.platform.live", "fedstyle_secure.artist.engagement"])
+
+
 class Process:
     """A program that is killed and started again."""
 
-    def __init__(self, *arguments: object, log: Path) -> None:
-        self._arguments, self._log = [str(each) for each in arguments], log
+    def __init__(self, program: str, *arguments: object, log: Path) -> None:
+        self._arguments, self._log = (program, [str(each) for each in arguments]), log
         self.deaths = 0
         self.start()
 
     def start(self) -> None:
-        environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.platform.live", *self._arguments], env=environment, stdout=log, stderr=log
-            )
+        self._process = NURSERY.Process(target=begin, args=(*self._arguments, self._log), daemon=True)
+        self._process.start()
 
     def kill(self) -> None:
         """SIGKILL, and start again."""
         self._process.kill()
-        assert self._process.wait() == -signal.SIGKILL, self._log.read_text()[-2000:]
+        self._process.join()
+        assert self._process.exitcode == -signal.SIGKILL, self._log.read_text()[-2000:]
         self.deaths += 1
         self.start()
 
     def end(self) -> int:
         self._process.terminate()
-        return self._process.wait()
+        self._process.join()
+        return self._process.exitcode
 
 
 @pytest.mark.slow

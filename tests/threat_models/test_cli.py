@@ -113,7 +113,7 @@ def test_json_is_all_there_is_on_standard_output(capsys) -> None:
         (("run", "TM-1", "--all"), "and not both"),
         (("run", "TM-9"), "'TM-9' is no threat; there are TM-1, TM-2"),
         (("run", "door"), "'door' is no threat"),
-        (("run", "TM-19"), "TM-19 cannot run: not yet applicable"),
+        (("run", "TM-26"), "TM-26 cannot run: not yet applicable"),
         (("run", "TM-1", "--out", "/nowhere/at/all.json"), "folder /nowhere/at does not exist"),
     ],
 )
@@ -125,7 +125,7 @@ def test_what_cannot_be_carried_out_is_one_sentence(capsys, arguments, sentence)
 @pytest.mark.usefixtures("register")
 def test_the_list_names_threats_that_wait(capsys) -> None:
     assert call("list") == 0
-    assert "TM-19" in capsys.readouterr().out
+    assert "TM-26" in capsys.readouterr().out
 
 
 def test_threats_that_run_together_come_out_in_order(capsys, tmp_path: Path) -> None:

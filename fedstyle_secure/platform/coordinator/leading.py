@@ -143,7 +143,7 @@ class Leading:
             store.begin_iterations(connection, self._number, agreed=agreed, start=start.encode())
             forget_messages(connection, self._number)
 
-        self._lead.write(write)
+        self._forget(write)
         self._tell("agreed", artists=agreed)
 
     def _written_offer(self) -> Offer:
@@ -233,7 +233,7 @@ class Leading:
             raise_number(connection, LAST_ITERATION, outcome.iteration)
             forget_messages(connection, self._number)
 
-        self._lead.write(write)
+        self._forget(write)
         self._tell("attempt", iteration=outcome.iteration, survivors=attempt.survivors, problem=attempt.problem)
 
     def _sum_up(self) -> None:
@@ -268,7 +268,7 @@ class Leading:
             store.close_training(connection, self._number, outcome.encode())
             self._pass_by(connection)
 
-        self._lead.write(write)
+        self._forget(write)
 
     def _close(self) -> None:
         """Tell all artists what it came to; that is not stopped."""
@@ -280,7 +280,7 @@ class Leading:
             store.end_training(connection, self._number)
             forget_messages(connection, self._number)
 
-        self._lead.write(write)
+        self._forget(write)
         self._tell("ended", artists=noted)
 
     def _fail(self, problem: str, *, agreed: int | None = None) -> None:
@@ -288,7 +288,7 @@ class Leading:
             store.fail_training(connection, self._number, problem, agreed=agreed)
             self._pass_by(connection)
 
-        self._lead.write(write)
+        self._forget(write)
         self._tell("failed", problem=problem)
 
     def _pass_by(self, connection: store.Connection) -> None:
@@ -298,6 +298,11 @@ class Leading:
         if last.step < len(self._cohort.multipliers):
             raise_number(connection, LAST_SESSION, last.last_session + self._cohort.buckets)
             raise_number(connection, LAST_ITERATION, last.last_iteration + 1)
+
+    def _forget(self, write: Callable[[store.Connection], None]) -> None:
+        """Commit something that deletes what was said, and leave no other trace of it."""
+        self._lead.write(write)
+        self._lead.database.forget_writes()
 
     def _ask(self, what: str, purpose: Purpose, body: bytes) -> Iterator[tuple[str, bytes]]:
         """Send the same to all artists on the roster."""

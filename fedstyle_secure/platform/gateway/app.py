@@ -15,6 +15,7 @@ from typing import Any, Final
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
+from fastapi.responses import PlainTextResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -85,17 +86,17 @@ def _own_routes(database: Database, metrics: Metrics) -> APIRouter:
     """How the process itself is."""
     router = APIRouter(tags=["operations"])
 
-    @router.get("/healthz", summary="Whether the process answers")
+    @router.get("/healthz", response_class=PlainTextResponse, summary="Whether the process answers")
     async def health() -> Response:
         return Response("ok\n", media_type="text/plain")
 
-    @router.get("/readyz", summary="Whether it can keep what is sent")
+    @router.get("/readyz", response_class=PlainTextResponse, summary="Whether it can keep what is sent")
     def ready() -> Response:
         with database.reading() as connection:
             read_number(connection, LAST_SESSION)
         return Response("ok\n", media_type="text/plain")
 
-    @router.get("/metrics", summary="Counters for Prometheus; from this machine only")
+    @router.get("/metrics", response_class=PlainTextResponse, summary="Counters for Prometheus; from this machine only")
     async def show_metrics(request: Request) -> Response:
         if not _is_from_here(request):
             raise RefusedError(Status.MISSING, "there is nothing here")

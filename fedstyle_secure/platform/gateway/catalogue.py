@@ -114,6 +114,10 @@ class Catalogue:
         return Edition(checkpoint=checkpoint, contents=contents, manifest=manifest.encode(), listings=listings)
 
 
+class _File(Response):
+    media_type = CONTENT_TYPE
+
+
 def catalogue_routes(catalogue: Catalogue, pins: PublicPins) -> APIRouter:
     """Public routes of one platform's catalogue, and its pins."""
     router = APIRouter(tags=["catalogue"])
@@ -128,7 +132,7 @@ def catalogue_routes(catalogue: Catalogue, pins: PublicPins) -> APIRouter:
         content = catalogue.edition().manifest
         return _answer(request, content, sha256(content).hexdigest(), _JSON, _ASK_AGAIN)
 
-    @router.get(Route.FILES, summary="A public file by its SHA-256, in hexadecimal")
+    @router.get(Route.FILES, response_class=_File, summary="A public file by its SHA-256, in hexadecimal")
     def file(request: Request, name: Annotated[str, Path(alias="sha256")]) -> Response:
         content = catalogue.file(bytes.fromhex(name)) if _DIGEST.fullmatch(name) else None
         if content is None:

@@ -3,6 +3,7 @@
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Response
+from fastapi.responses import PlainTextResponse
 
 from ...transparency.checkpoints import MAX_SIZE
 from ...wire.log import encode_entries, encode_proof
@@ -18,7 +19,9 @@ def log_routes(logbook: Logbook) -> APIRouter:
     """Routes of one platform's log; what it does not have raises `InputError`."""
     router = APIRouter(tags=["log"])
 
-    @router.get(Route.CHECKPOINT, summary="The newest checkpoint (C2SP tlog-checkpoint)")
+    @router.get(
+        Route.CHECKPOINT, response_class=PlainTextResponse, summary="The newest checkpoint (C2SP tlog-checkpoint)"
+    )
     def checkpoint() -> Response:
         return Response(logbook.checkpoint(), media_type=_TEXT)
 

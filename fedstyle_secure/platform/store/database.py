@@ -4,6 +4,7 @@ DBS-1  What `writing` did is there whole or not at all, and is on disk when it r
        the power fails.
 DBS-2  A database that a newer program wrote is refused before anything in it is touched.
 DBS-3  No error names an address, a password or a value: only what failed, and what to do.
+DBS-4  What is deleted from SQLite is overwritten, and once `forget_writes` is done in its log of writes no more either.
 """
 
 from collections.abc import Iterator
@@ -105,6 +106,18 @@ class Database:
         """
         with _told(), self._engine.connect().execution_options(writes=True) as connection, connection.begin():
             yield connection
+
+    def forget_writes(self) -> None:
+        """Empty SQLite's log of writes, which has what was deleted since (DBS-4).
+
+        Whoever reads for longer than writers wait for each other puts it off until the next call.
+
+        Raises:
+            StorageError: The database cannot be used now.
+        """
+        if not self.is_postgresql:
+            with _told(), self._engine.connect() as connection:
+                connection.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")  # outside of transactions
 
 
 def _parse(text: str) -> URL:

@@ -37,8 +37,7 @@ from fedstyle_secure.server.checkpoint import Checkpoint
 from fedstyle_secure.server.foundation import Foundation
 from fedstyle_secure.transparency import leaves
 from fedstyle_secure.wire.messages import Outcome
-
-from .conftest import ARTISTS, Postman
+from threat_models.gallery import ARTISTS, Postman
 
 
 class KilledError(Exception):
@@ -255,6 +254,16 @@ def test_a_session_without_a_sum_is_tried_again(gallery):
     assert over.state is State.FAILED
     assert over.problem.startswith("iteration 1: too few clients advertised keys")
     assert [leaf.survivors for leaf in entries(gallery, leaves.Session)] == [0, 0]
+
+
+def test_half_of_a_cohort_that_is_gone_costs_nobody_anything(gallery):
+    gallery.silent[Purpose.SESSION] = {0, 1, 2}
+    gallery.start(round_seconds=1, multipliers=(1.0,))
+    with Postman(gallery):
+        go_on(gallery)
+    assert read(gallery).state is State.FAILED
+    assert read(gallery).problem.startswith("iteration 1: too few clients advertised keys")
+    assert [artist.ledger.releases for _, artist in gallery.artists.values()] == [()] * ARTISTS
 
 
 def stop(gallery, number=1):

@@ -4,6 +4,7 @@ import http.client
 import resource
 import socket
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
@@ -19,6 +20,7 @@ from fedstyle_secure.wire.routes import Route, decode_error
 from tests.platform.conftest import running_cluster
 from tests.platform.letters import answer, artist_key, sealed
 from tests.platform.street import gateway, poll
+from threat_models.street import street
 
 
 @pytest.fixture
@@ -143,6 +145,29 @@ def test_ten_thousand_requests_without_a_signature_stop_nobody_else(tmp_path):
         assert connection.getresponse().status == 200, "another address is not meant"
         connection.close()
         assert door.kept(exchange) == [answer(0)[1]]
+
+
+@pytest.mark.slow
+def test_ten_thousand_requests_without_a_signature_cost_little():
+    """TM-18: under 100 ms and 50 MB together, whatever one address sends."""
+    with street(refusals=60) as town:
+        forged = town.seal(1, Purpose.POLL, bytes(16), session=1, sender=0)
+        before, begun = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
+        statuses = Counter(town.post(Route.NEXT, forged).status for _ in range(10_000))
+        spent = time.process_time() - begun
+    assert set(statuses) == {401, 429}
+    assert statuses[401] < 100
+    assert spent < 0.1 * 10_000
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50 << 10
+
+
+def test_an_agent_of_an_older_version_is_told_which_is_spoken(door):
+    exchange = door.ask()
+    data = answer(0)[1]
+    heard = door.post(Route.ANSWERS, bytes([data[0] - 1]) + data[1:])
+    assert heard.status == 400
+    assert f"this code speaks {data[0]} only" in decode_error(heard.body)
+    assert door.kept(exchange) == []
 
 
 def test_too_much_of_one_artist_waits(tmp_path):

@@ -12,6 +12,7 @@ from sqlalchemy import insert, select, text
 from fedstyle_secure.errors import InputError
 from fedstyle_secure.platform import store
 from fedstyle_secure.platform.store.database import Database, StorageError
+from fedstyle_secure.platform.store.files import keep_file
 from fedstyle_secure.platform.store.numbers import NUMBERS, raise_number, read_number
 from fedstyle_secure.platform.store.schema import METADATA
 
@@ -109,6 +110,24 @@ def test_a_value_is_in_no_error(database):
     assert "secret" not in "".join(traceback.format_exception(caught.value, limit=0))
     with database.reading() as connection:
         assert connection.execute(select(NUMBERS)).all() == []
+
+
+def test_dbs4_what_was_deleted_is_in_no_file(tmp_path):
+    database = Database.open(f"sqlite:///{tmp_path}/platform.sqlite")
+    secret = b"what was said in a session" * 1000
+
+    def kept():
+        return any(secret[5000:5050] in path.read_bytes() for path in tmp_path.glob("platform.sqlite*"))
+
+    with database.writing() as connection:
+        keep_file(connection, secret)
+    assert kept()
+    with database.writing() as connection:
+        connection.execute(text("DELETE FROM files"))
+    assert kept(), "the log of writes still has it"
+    database.forget_writes()
+    assert not kept()
+    database.close()
 
 
 def test_sqlite_syncs_each_commit_and_keeps_no_deleted_bytes(tmp_path):
