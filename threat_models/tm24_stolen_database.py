@@ -59,7 +59,11 @@ _EDITS: Final = {
     ),
     _LEFT_OUT: (Edit("fedstyle_secure.platform.store.copying:copy_rows", "row[_SAID[table]] = None", "pass"),),
     _DIGESTS: (
-        Edit("fedstyle_secure.platform.inviting:invite_artist", "digest=sha256(token).digest()", "digest=token"),
+        Edit(
+            "fedstyle_secure.platform.inviting:_enter",
+            "digest=sha256(invitation.token).digest()",
+            "digest=invitation.token",
+        ),
         Edit(
             "fedstyle_secure.platform.gateway.enrolment:Desk._join",
             "letter.envelope.sender, sha256(body.token).digest()",
