@@ -170,6 +170,15 @@ def test_boxes_for_strangers_are_refused_and_so_are_missing_ones(house):
     cohort.server.receive(1, honest)
 
 
+def test_whose_box_did_not_open_was_given_one(house):
+    """In a sparse graph a client has boxes of its neighbors, and can have opened nobody else's."""
+    cohort, honest = open_round(house, 2, 12, degree=4)
+    given = MaskedInputRequest.decode(cohort.requests[2][1], cohort.params).boxes.keys()
+    stranger = min(set(range(12)) - given - {1})
+    bent = replace(MaskedInputResponse.decode(honest, cohort.params), unopened=frozenset({stranger}))
+    faulty(cohort, bent.encode(cohort.params), "a client whose box it was not given")
+
+
 def test_a_signature_on_another_survivor_set_is_refused(house):
     cohort, _ = open_round(house, 3)
     other = house.cohort(5).run(4, silent_from={4: 2})

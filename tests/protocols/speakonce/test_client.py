@@ -323,3 +323,14 @@ def test_prekeys_have_one_encoding(village):
     data = village.client(0).publish()
     assert Prekeys.decode(data).encode() == data
     assert isinstance(village.client(0), Client)
+
+
+def test_a_client_says_how_far_it_is_and_in_which_window(village):
+    cohort = village.cohort()
+    client, positions = cohort.clients[0], []
+    assert client.params is None
+    for rounds in range(1, 5):
+        positions.append(client.position)
+        cohort.run(rounds)
+        assert client.params == (cohort.params if rounds < 4 else None)
+    assert len({*positions, client.position}) == 5

@@ -109,3 +109,9 @@ def _two_windows(order, window, crowd, corrupt):
 def test_what_cannot_be_is_refused_in_one_sentence(arguments, sentence):
     with pytest.raises(ParametersError, match=sentence):
         parameters(**{"clients": 100, "corrupt": 0.05, "dropout": 0.05} | arguments)
+
+
+def test_where_no_ring_is_thick_enough_everybody_is_a_neighbor():
+    found = parameters(6, corrupt=0.2, dropout=0.2, member_dropout=0.05)
+    assert (found.degree, found.floor) == (5, 0)
+    assert found.log2_bounds[Bound.WINDOW] == found.log2_bounds[Bound.ISOLATION] == -inf

@@ -6,8 +6,10 @@ from itertools import product
 import numpy as np
 import pytest
 
-from protocols import AbortReason, SessionAborted
+from protocols import AbortReason, LocalProtocolError, SessionAborted
+from protocols.speakonce import server, states
 from protocols.speakonce.committee import parameters
+from protocols.speakonce.messages import response_type
 
 NEVER = 4
 REASONS = {
@@ -101,3 +103,12 @@ def test_a_window_of_the_ring_that_is_too_thin_ends_the_session(village):
     for absent, reason in ((order[3:4], None), (order[3:5], AbortReason.THIN_WINDOW)):
         silent_from = [0 if index in absent else NEVER for index in range(12)]
         assert check(village.cohort(12, degree=4, floor=1), silent_from) is reason
+
+
+def test_a_row_without_a_step_does_not_pass_silently(village, monkeypatch):
+    cohort = village.cohort().run()
+    response = cohort.responses[3][min(cohort.params.committee)]
+    more = {**states.SERVER_TRANSITIONS, (states.Completed, response_type(response)): states.Completed}
+    monkeypatch.setattr(server, "SERVER_TRANSITIONS", more)
+    with pytest.raises(LocalProtocolError, match="takes no response"):
+        cohort.server.receive(0, response + b"\0")

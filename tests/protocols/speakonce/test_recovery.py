@@ -55,6 +55,23 @@ def test_more_liars_than_the_rest_can_make_up_for_end_the_session_named(village)
     assert caught.value.liars == liars
 
 
+def test_shares_of_no_secret_are_wrong_shares(village):
+    """A number beyond 32 bytes is on the line of all that say it."""
+    cohort = village.cohort(5).run(3)
+
+    def bend(_number, index, data):
+        honest = UnmaskingResponse.decode(data, cohort.params)
+        shares = (*honest.releases[2].shares[:-1], PRIME - 1)
+        releases = {**honest.releases, 2: replace(honest.releases[2], shares=shares)}
+        signature = attest(cohort.params, village.identity(index), Domain.RELEASE, index, encode_releases(releases))
+        return UnmaskingResponse(releases=releases, signature=signature).encode(cohort.params)
+
+    with pytest.raises(SessionAborted) as caught:
+        cohort.run(bend=bend)
+    assert caught.value.reason is AbortReason.TOO_FEW_UNMASKINGS
+    assert caught.value.liars == set(range(5))
+
+
 def test_many_corrupted_shares_never_give_a_wrong_sum(village):
     check_corrupted(village, sessions=20)
 

@@ -6,9 +6,10 @@ from hashlib import sha256
 
 import pytest
 
-from protocols.audit import Exchange, OmittedInput, Transcript, audit, omit_input
+from protocols.audit import Exchange, OmittedInput, Transcript, audit, omit_input, windows
 from protocols.errors import MalformedMessageError
-from protocols.speakonce.messages import SpeakRequest, SpeakResponse
+from protocols.primitives.field import PRIME
+from protocols.speakonce.messages import OpenBoxesRequest, SpeakRequest, SpeakResponse
 
 
 @pytest.fixture(scope="module")
@@ -80,3 +81,28 @@ def test_a_header_of_another_size_is_refused(transcript, header):
     content["exchanges"][0]["response"]["header"] = header
     with pytest.raises(MalformedMessageError, match="header: only the vectors"):
         Transcript.decode(json.dumps(content, indent=1).encode() + b"\n")
+
+
+def test_who_is_asked_as_a_member_has_spoken(transcript, cohort):
+    late = next(each for each in transcript.exchanges if each.request == cohort.requests[1][0])
+    with pytest.raises(MalformedMessageError, match="the client has not spoken"):
+        audit([Transcript(cohort.params, (late,))])
+
+
+def test_shares_out_of_a_box_that_a_member_was_not_given_are_named(transcript, cohort):
+    given = OpenBoxesRequest.decode(cohort.requests[1][0], cohort.params)
+    fewer = {sender: each for sender, each in given.deliveries.items() if sender != 2}
+    less = OpenBoxesRequest(deliveries=fewer).encode(cohort.params)
+    exchanges = [
+        replace(each, request=less) if each.request == cohort.requests[1][0] else each for each in transcript.exchanges
+    ]
+    with pytest.raises(MalformedMessageError, match="shares out of a box which this member was not given"):
+        audit([Transcript(cohort.params, tuple(exchanges))])
+
+
+def test_shares_of_both_ends_that_make_no_secret_together_tell_nothing(village):
+    params = village.params(4)
+    lone, *others = range(1, params.threshold + 2)
+    dealings = windows._Dealings()
+    dealings.points[params, 0, 1] = {0: {lone: PRIME - 1}, 1: dict.fromkeys(others, PRIME - 1)}
+    assert windows._joined(dealings) == set()
