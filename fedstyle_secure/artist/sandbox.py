@@ -134,7 +134,7 @@ def _walls() -> list[str]:
     return [
         BUBBLEWRAP, "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL",
         "--clearenv", "--setenv", "OMP_NUM_THREADS", "1",
-        *bound, "--proc", "/proc", "--dev", "/dev", "--tmpfs", _INSIDE, "--chdir", _INSIDE, "--",
+        "--tmpfs", _INSIDE, *bound, "--proc", "/proc", "--dev", "/dev", "--chdir", _INSIDE, "--",
     ]  # fmt: skip
 
 

@@ -180,7 +180,7 @@ def save_weights(network, path):
 @pytest.mark.parametrize(
     ("name", "fix"),
     [
-        ("lite1", "use lite0, small, timm:NAME or torchvision:NAME"),
+        ("lite1", "use lite0, tuned, small, timm:NAME or torchvision:NAME"),
         ("", "use lite0"),
         ("timm:", "timm:NAME"),
         ("small", "use lite0"),  # trained in a run, never loaded by name

@@ -12,8 +12,7 @@ from fedstyle_secure.platform.coordinator.starting import start_training
 from fedstyle_secure.platform.store.artists import IDENTITIES
 from fedstyle_secure.platform.store.trainings import keep_foundation, rosters
 from fedstyle_secure.transparency import leaves
-
-from .conftest import ARTISTS, draft
+from threat_models.gallery import ARTISTS, draft
 
 IDENTITY = [number.to_bytes(32, "big") for number in range(24)]
 PEOPLE = st.frozensets(st.sampled_from(IDENTITY), min_size=1)

@@ -9,8 +9,8 @@ from fedstyle_secure.platform.store.trainings import State
 from fedstyle_secure.transparency import leaves
 from fedstyle_secure.transparency.draws import newest_draw, root_of_draw
 from protocols.speakonce import client as client_module
+from threat_models.gallery import ARTISTS, Postman
 
-from .conftest import ARTISTS, Postman
 from .test_leading import KilledError, attempts, die_after, entries, go_on, read
 
 
