@@ -15,6 +15,7 @@ SOURCE_TESTS = (
     "tests/test_architecture.py",
     "tests/test_audited.py",
     "tests/test_benchmarks.py",
+    "tests/test_deploy.py",
     "tests/test_documents.py",
     "tests/test_examples.py",
     "tests/test_experiment_tables.py",
@@ -22,6 +23,7 @@ SOURCE_TESTS = (
     "tests/test_security_page.py",
     "tests/test_threats_page.py",
     "tests/test_vectors.py",
+    "tests/platform/test_operations_page.py",
     "tests/threat_models/test_pictures.py",
     "tests/protocols/test_purity.py",
 )
