@@ -129,8 +129,8 @@ def listening(app, folder: PlatformFolder, settings: Settings) -> Iterator[int]:
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
-        until = time.monotonic() + 30
-        while not server.started and thread.is_alive() and time.monotonic() < until:
+        until, doors = time.monotonic() + 30, 1 if settings.local is None else 2
+        while not (server.started and len(server.servers) == doors) and thread.is_alive() and time.monotonic() < until:
             time.sleep(0.01)
         yield server.servers[0].sockets[0].getsockname()[1]
     finally:
