@@ -129,7 +129,7 @@ def listening(app, folder: PlatformFolder, settings: Settings) -> Iterator[int]:
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
-        until, doors = time.monotonic() + 30, 1 if settings.local is None else 2
+        until, doors = time.monotonic() + 30, 1 if settings.local_on is None else 2
         while not (server.started and len(server.servers) == doors) and thread.is_alive() and time.monotonic() < until:
             time.sleep(0.01)
         yield server.servers[0].sockets[0].getsockname()[1]
