@@ -11,6 +11,7 @@ HTT-3  Nobody is waited for who can reply no more, or who has said so: a reply o
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from math import inf
 from typing import Protocol
 
@@ -110,6 +111,19 @@ class HttpEngine:
                     self._journal.wait(left)
                 else:
                     closed_at = self._journal.close(found.id)  # what came in between is read above
+
+
+def digest_entry(mailbox: str, request: bytes) -> bytes:
+    """What one request adds to the digest of all that an exchange began with."""
+    return sha256(mailbox.encode()).digest() + sha256(request).digest()
+
+
+def digest_requests(requests: Mapping[str, bytes]) -> bytes:
+    """SHA-256 of all requests and whom they are for, in order: by it a journal knows an exchange again."""
+    whole = sha256()
+    for mailbox, request in requests.items():
+        whole.update(digest_entry(mailbox, request))
+    return whole.digest()
 
 
 class _Patience:

@@ -6,12 +6,11 @@ KEP-2  An exchange takes one reply of each mailbox, and none once it is closed.
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
 from pathlib import Path
 from typing import Final, Self
 
 from ..errors import InputError
-from .http import Exchange, Reply
+from .http import Exchange, Reply, digest_requests
 
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS exchanges (
@@ -50,7 +49,7 @@ class KeptJournal:
         Raises:
             InputError: It was begun with other requests.
         """
-        digest = _digest(requests)
+        digest = digest_requests(requests)
         self._db.execute("INSERT OR IGNORE INTO exchanges (name, digest) VALUES (?, ?)", (name, digest))
         (found,) = self._db.execute("SELECT id, digest, closed_at FROM exchanges WHERE name = ?", (name,))
         if found[1] != digest:
@@ -89,10 +88,3 @@ class KeptJournal:
         )
         ((closed_at,),) = self._db.execute("SELECT closed_at FROM exchanges WHERE id = ?", (exchange,))
         return int(closed_at)
-
-
-def _digest(requests: Mapping[str, bytes]) -> bytes:
-    whole = sha256()
-    for mailbox, request in requests.items():
-        whole.update(sha256(mailbox.encode()).digest() + sha256(request).digest())
-    return whole.digest()

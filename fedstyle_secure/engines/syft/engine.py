@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from ...durable import replace
 from ...errors import InputError
 from ..courier import Engine
-from ..http import Exchange, HttpEngine, Reply
+from ..http import Exchange, HttpEngine, Reply, digest_requests
 from ..memory import MemoryEngine
 from .boxes import ArtistBox, VisitorBox
 
@@ -63,7 +63,7 @@ class FolderJournal:
         exchange = int.from_bytes(sha256(name.encode()).digest()[:8], "big")
         place = self._place(exchange)
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        digest = _digest(requests)
+        digest = digest_requests(requests)
         if (place / "requests").exists() and (place / "requests").read_bytes() != digest:
             raise InputError(f"exchange {name!r} was begun with other requests: they are in {place}")
         closed_at = int((place / "closed").read_bytes()) if (place / "closed").exists() else None
@@ -214,11 +214,3 @@ def open_local(mailboxes: MemoryEngine) -> Iterator[Engine]:
 def _answer(mailboxes: MemoryEngine, owner: str, kind: str, request: bytes) -> bytes:
     """No reply is said at once: here nobody waits for those who vanished."""
     return mailboxes.answer(f"{owner}/{kind}", request) or b""
-
-
-def _digest(requests: Mapping[str, bytes]) -> bytes:
-    """Of all requests and whom they are for."""
-    whole = sha256()
-    for mailbox, request in requests.items():
-        whole.update(sha256(mailbox.encode()).digest() + sha256(request).digest())
-    return whole.digest()

@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 
 from ...aggregation.letters import Envelope, ProtocolError
-from ...engines.http import Exchange, Reply
+from ...engines.http import Exchange, Reply, digest_entry, digest_requests
 from ...errors import InputError
 from .artists import IDENTITIES
 from .schema import METADATA, NUMBER
@@ -113,10 +113,7 @@ def open_exchange(
         )
     ).one_or_none()
     if found is not None:
-        digest = sha256()
-        for mailbox, request in requests.items():
-            digest.update(_entry(mailbox, request))
-        if digest.digest() != found.digest:
+        if digest_requests(requests) != found.digest:
             raise InputError(f"exchange {name!r} of training {training} was begun with other requests")
         return Exchange(id=found.id, closed_at=found.closed_at, silent=_silent(connection, found.id))
     digest = sha256()
@@ -126,7 +123,7 @@ def open_exchange(
         .returning(EXCHANGES.c.id)
     ).one()
     for mailbox, request in requests.items():
-        digest.update(_entry(mailbox, request))
+        digest.update(digest_entry(mailbox, request))
         connection.execute(insert(REQUESTS).values(exchange=number, mailbox=mailbox, **_header(request)))
     connection.execute(update(EXCHANGES).where(EXCHANGES.c.id == number).values(digest=digest.digest()))
     return Exchange(id=number, closed_at=None, silent=_silent(connection, number))
@@ -336,7 +333,3 @@ def _header(request: bytes) -> dict[str, object]:
         "round": header.round,
         "envelope": request,
     }
-
-
-def _entry(mailbox: str, request: bytes) -> bytes:
-    return sha256(mailbox.encode()).digest() + sha256(request).digest()
