@@ -16,23 +16,11 @@ from fedstyle_secure.artist.termsfile import write_terms
 from fedstyle_secure.errors import InputError
 from fedstyle_secure.wire.messages import Entered, Leave, Withdraw
 from fedstyle_secure.wire.routes import INSTANCE_BYTES, Route, Status, encode_error
-from tests.artist.street import Authority, open_street
 from tests.artist.test_home import INVITATION, SPACE
 
 PLATFORM = Ed25519PrivateKey.generate()
 PLATFORM_KEY = PLATFORM.public_key().public_bytes_raw()
 NEXT, ANSWERS = Route.NEXT.value, Route.ANSWERS.value
-
-
-@pytest.fixture(scope="module")
-def authority():
-    return Authority()
-
-
-@pytest.fixture
-def street(tmp_path, authority):
-    with open_street(tmp_path / "street", authority) as street:
-        yield street
 
 
 @pytest.fixture

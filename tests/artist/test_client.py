@@ -9,17 +9,6 @@ from fedstyle_secure.wire.routes import Route, Status, encode_error
 from tests.artist.street import Authority, open_street
 
 
-@pytest.fixture(scope="module")
-def authority():
-    return Authority()
-
-
-@pytest.fixture
-def street(tmp_path, authority):
-    with open_street(tmp_path / "street", authority) as street:
-        yield street
-
-
 class Waits:
     """Instead of waiting."""
 

@@ -27,18 +27,6 @@ from fedstyle_secure.wire.messages import Asked, Publish
 from fedstyle_secure.wire.routes import Route, Status
 from tests.artist import stage
 from tests.artist.stage import OTHERS, PLATFORM, SALT, Stage, alone, make_model, public
-from tests.artist.street import Authority, open_street
-
-
-@pytest.fixture(scope="module")
-def authority():
-    return Authority()
-
-
-@pytest.fixture
-def street(tmp_path, authority):
-    with open_street(tmp_path / "street", authority) as street:
-        yield street
 
 
 @pytest.fixture

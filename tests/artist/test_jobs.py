@@ -27,7 +27,6 @@ from fedstyle_secure.encoder.features import StyleFeatures
 from fedstyle_secure.errors import InputError, PrivacyError
 from fedstyle_secure.privacy.accounting import epsilon_of_mu
 from tests.artist import stage
-from tests.artist.street import Authority
 
 RESEARCHER = bytes(range(32))
 
@@ -45,11 +44,6 @@ def terms(tmp_path):
     path = tmp_path / "terms.toml"
     path.write_text(write_terms())
     return StandingTerms.read(path)
-
-
-@pytest.fixture(scope="module")
-def authority():
-    return Authority()
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from fedstyle_secure.wire.messages import Invitation, Join, Pins
 from fedstyle_secure.wire.pins import PublicPins
 from fedstyle_secure.wire.routes import Route, Status, encode_error
 from tests.artist.stage import LOG, NAMED, ORIGIN, PLATFORM, SALT, make_model, public
-from tests.artist.street import Authority, open_street
+from tests.artist.street import open_street
 from tests.stand_ins import Eye
 
 
@@ -31,11 +31,6 @@ class Screen:
 
     def tell(self, sentence):
         self.told.append(sentence)
-
-
-@pytest.fixture(scope="module")
-def authority():
-    return Authority()
 
 
 @pytest.fixture
