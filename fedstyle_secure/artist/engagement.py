@@ -32,6 +32,7 @@ from ..transparency.watch import ForkError, Watch
 from ..wire.log import LogReader
 from ..wire.messages import Facts, Offer, Outcome, Publish
 from ..wire.routes import Route
+from .account import last_outcome, last_training, seen_log
 from .acts import act
 from .artist import Artist
 from .client import Line, ensure
@@ -63,8 +64,7 @@ class Engagement:
     @property
     def facts(self) -> Facts | None:
         """The training that was agreed to last."""
-        data = self._home.store.read(TRAINING)
-        return None if data is None else Facts.decode(data)
+        return last_training(self._home)
 
     @property
     def unfinished(self) -> Facts | None:
@@ -158,10 +158,9 @@ class Engagement:
             FedStyleError: There is no outcome to sign, or the platform refused.
             PrivacyError: The signature would exceed the ledger's limit.
         """
-        data, facts = self._home.store.read(OUTCOME), self.facts
-        if data is None or facts is None:
+        outcome, facts = last_outcome(self._home), self.facts
+        if outcome is None or facts is None:
             raise FedStyleError("no training is over yet: there is nothing to sign")
-        outcome = Outcome.decode(data)
         model = self._fetch_model(outcome.model)
         space = SignatureSpace.decode(self._fetch(outcome.signature_space, "signature space"))
         artist = self._in_training
@@ -225,8 +224,7 @@ class Engagement:
 
     def _seen(self) -> Watch:
         """The log as this artist saw it last."""
-        origin = self._pins.space.log_origin
-        return Watch(origin=origin, key=self._pins.log_key, note=self._home.store.read(log_note(origin)) or b"")
+        return seen_log(self._home)
 
     def _enter(self, offer: Offer) -> tuple[Watch, Agreed]:
         """Hold the offer against the log as this artist saw it (EGM-3)."""

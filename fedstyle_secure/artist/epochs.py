@@ -15,6 +15,7 @@ from ..transparency.leaves import Epoch, Joined, commit_identity, decode
 from ..transparency.watch import Watch
 from ..wire.log import LogReader
 from ..wire.routes import Route
+from .account import seen_log
 from .client import Line, ensure
 from .home import Home, log_note, read_pins
 
@@ -68,10 +69,9 @@ def look_for_epoch(home: Home, line: Line) -> NewEpoch:
     watch.check(opening, reader.place(0, watch.size))
     own = Joined(commitment=commit_identity(pins.identity, pins.space.salt))
     watch.check(own, reader.place(pins.space.leaf, watch.size))
-    before = home.store.read(log_note(pins.space.log_origin)) or b""
-    evidence = {"seen": before.decode(), "shown": note.decode(), "opening": entry.decode()}
+    seen = seen_log(home)
+    evidence = {"seen": seen.note.decode(), "shown": note.decode(), "opening": entry.decode()}
     kept = home.keep_evidence("epoch", json.dumps(evidence, indent=1, ensure_ascii=False).encode() + b"\n")
-    seen = Watch(origin=pins.space.log_origin, key=pins.log_key, note=before)
     if opening.number == int(number) + 1 and _contradicts(opening, seen):
         raise EpochError(
             f"the log {origin!r} says that {seen.origin!r} ended with {opening.size} entries, and it was signed with "

@@ -22,7 +22,7 @@ from .. import canonical
 from ..bounds import EPSILON
 from ..encoder.features import StyleFeatures
 from ..errors import FedStyleError, InputError
-from ..privacy.accounting import mu_of, quick_epsilon
+from ..privacy.accounting import mu_of
 from ..privacy.mechanism import Mechanism, plan
 from ..privacy.pipeline import protect
 from ..privacy.quantization import dequantize
@@ -218,15 +218,13 @@ def preview(home: Home, request: JobRequest) -> Preview:
     terms = home.terms
     ledger = open_ledger(home.ledger_path, terms)
     mechanism, mock = request.mechanism(terms), mock_features()
-    event = Release.of(mechanism, name=request.type, iteration=0).events[ledger.view]
-    spent = [release.events[ledger.view] for release in ledger.releases]
     return Preview(
         about=request.kind.about,
         bins=request.kind.bins,
         exact=one_by_one(request.kind.row, mock.views).sum(axis=0).tolist(),
         noisy=compute(request, mechanism, mock, os.urandom),
         spent=ledger.spent(ledger.view),
-        after=quick_epsilon([*spent, event], ledger.delta),
+        after=ledger.spent_with(Release.of(mechanism, name=request.type, iteration=0), ledger.view),
         limit=ledger.limit,
     )
 
