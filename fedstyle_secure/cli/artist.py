@@ -19,6 +19,7 @@ from .screen import plain, screen
 
 if TYPE_CHECKING:
     from ..artist.agent import Word
+    from ..artist.client import Line
     from ..artist.home import Home
 
 artist_app = typer.Typer(
@@ -33,6 +34,10 @@ _PAGE: Final = "FEDSTYLE_PAGE"
 """Hands the page on to the same agent begun anew; nobody sets it."""
 
 HomeOption = Annotated[Path | None, typer.Option("--home", help="The artist's folder (default: in your state folder).")]
+NestedOption = Annotated[bool, typer.Option(help="Take pictures in folders inside the folder, too.")]
+WeightsOption = Annotated[
+    Path | None, typer.Option(help="Weights file of an encoder that does not come with this program.")
+]
 
 
 def _home(home: Path | None) -> Path:
@@ -54,10 +59,8 @@ def join_platform(
     terms: Annotated[
         Path | None, typer.Option(help="Terms to begin with, instead of the proposed ones; you may change them later.")
     ] = None,
-    nested: Annotated[bool, typer.Option(help="Take pictures in folders inside the folder, too.")] = False,
-    weights: Annotated[
-        Path | None, typer.Option(help="Weights file of an encoder that does not come with this program.")
-    ] = None,
+    nested: NestedOption = False,
+    weights: WeightsOption = None,
     as_json: Json = False,
 ) -> None:
     """Join a platform: make a key, read your artworks once, write terms.toml for you to change."""
@@ -247,6 +250,15 @@ def opened_home(home: Path | None) -> Iterator["Home"]:
         yield opened
 
 
+def _line(home: "Home") -> "Line":
+    """To the platform that was joined."""
+    from ..artist.client import Line
+    from ..artist.home import read_pins
+
+    pins = read_pins(home.folder)
+    return Line(pins.address, pins.certificates, on_trouble=screen.tell)
+
+
 @artist_app.command()
 def sign(
     home: HomeOption = None,
@@ -254,34 +266,26 @@ def sign(
 ) -> None:
     """Publish a signature of the last training, so that buyers find you; it costs epsilon, and stays public."""
     from ..artist.acts import act
-    from ..artist.client import Line
     from ..artist.engagement import Engagement
-    from ..artist.home import read_pins
     from ..wire.messages import Withdraw
 
-    with opened_home(home) as opened:
-        pins = read_pins(opened.folder)
-        with Line(pins.address, pins.certificates, on_trouble=screen.tell) as line:
-            if withdraw:
-                leaf = act(opened, line, Withdraw())
-                screen.show(f"Withdrawn (entry {leaf} of the log): you are not in the next catalogue.")
-            else:
-                leaf = Engagement(opened, line).sign()
-                screen.show(f"Signed (entry {leaf} of the log): buyers find you in the next catalogue.")
+    with opened_home(home) as opened, _line(opened) as line:
+        if withdraw:
+            leaf = act(opened, line, Withdraw())
+            screen.show(f"Withdrawn (entry {leaf} of the log): you are not in the next catalogue.")
+        else:
+            leaf = Engagement(opened, line).sign()
+            screen.show(f"Signed (entry {leaf} of the log): buyers find you in the next catalogue.")
 
 
 @artist_app.command()
 def leave(home: HomeOption = None) -> None:
     """Leave the platform: your key is retired and your signature withdrawn; your ledger stays with you."""
     from ..artist.acts import act
-    from ..artist.client import Line
-    from ..artist.home import read_pins
     from ..wire.messages import Leave
 
-    with opened_home(home) as opened:
-        pins = read_pins(opened.folder)
-        with Line(pins.address, pins.certificates, on_trouble=screen.tell) as line:
-            leaf = act(opened, line, Leave())
+    with opened_home(home) as opened, _line(opened) as line:
+        leaf = act(opened, line, Leave())
     screen.show(f"Left (entry {leaf} of the log). What was released stays released; your ledger keeps counting it.")
 
 
@@ -294,13 +298,11 @@ def renew(
 ) -> None:
     """Retire your key, and go on with a new one: same artist, artworks, terms and ledger."""
     from ..artist import acts
-    from ..artist.client import Line
     from ..artist.engagement import Engagement
     from ..artist.home import read_pins
 
     with opened_home(home) as opened:
-        pins = read_pins(opened.folder)
-        with Line(pins.address, pins.certificates, on_trouble=screen.tell) as line:
+        with _line(opened) as line:
             training = Engagement(opened, line).unfinished
             if training is not None and not drop_training:
                 raise InputError(
@@ -317,10 +319,8 @@ def renew(
 def add_artworks(
     artworks: Annotated[Path, typer.Argument(help="Folder of your pictures, new ones among them.")],
     home: HomeOption = None,
-    nested: Annotated[bool, typer.Option(help="Take pictures in folders inside the folder, too.")] = False,
-    weights: Annotated[
-        Path | None, typer.Option(help="Weights file of an encoder that does not come with this program.")
-    ] = None,
+    nested: NestedOption = False,
+    weights: WeightsOption = None,
     as_json: Json = False,
 ) -> None:
     """Add artworks; what was looked at before counts once. They share the limit of the same ledger."""
@@ -350,13 +350,12 @@ def confirm_log(
     ] = None,
 ) -> None:
     """After a loss an operator began the log anew: see what it says, and pin it if you were told why."""
-    from ..artist.client import Line
     from ..artist.epochs import confirm_epoch, look_for_epoch
     from ..artist.home import read_pins
 
     with opened_home(home) as opened:
         pins = read_pins(opened.folder)
-        with Line(pins.address, pins.certificates, on_trouble=screen.tell) as line:
+        with _line(opened) as line:
             epoch = look_for_epoch(opened, line)
         origin = epoch.newest.origin
         screen.show(

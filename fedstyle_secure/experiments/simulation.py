@@ -37,7 +37,7 @@ from ..privacy.sizing import Mode
 from ..runs.dropouts import Dropouts
 from ..runs.progress import Progress, Silent
 from ..training.updates import Contributions, Layout, Segment, Support
-from .cluster import load_ray, run_on_cluster
+from .cluster import run_on_cluster
 from .processes import worker_processes
 
 MILLION: Final = 1_000_000
@@ -167,7 +167,6 @@ def divide(artists: int, cohort: int, *, coordinates: int, drop_rate: float, see
 
 def _spread(shards: Sequence[Shard], engine: str, jobs: int) -> Iterator[Summed]:
     if engine == "ray":
-        load_ray()
         for _, summed in run_on_cluster(run_shard, shards, jobs):
             yield summed
     elif engine != "local":

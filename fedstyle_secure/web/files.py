@@ -1,4 +1,4 @@
-"""Files that pages are made of: style sheets and scripts, shipped with the package, served under unchanging names.
+"""Files that pages are made of: style sheets and scripts, served under paths that change when they do.
 
 FIL-1  What is served is what was shipped: names are looked up in a table that is made at start, never on disk.
 """

@@ -17,6 +17,7 @@ from fastapi import APIRouter, Path, Request, Response
 
 from ... import canonical
 from ...transparency.leaves import Model, decode
+from ...web.files import FOR_EVER
 from ...wire.catalogue import Collection, Contents, Listed, Listing, Manifest, PageFile
 from ...wire.pins import PublicPins
 from ...wire.routes import CONTENT_TYPE, Route, Status, encode_error
@@ -30,7 +31,6 @@ from ..store.signatures import public_signatures
 _TRIES: Final = 10
 _DIGEST: Final = re.compile("[0-9a-f]{64}")
 _JSON: Final = "application/json"
-_FOR_EVER: Final = "public, max-age=31536000, immutable"
 _ASK_AGAIN: Final = "no-cache"
 
 
@@ -137,7 +137,7 @@ def catalogue_routes(catalogue: Catalogue, pins: PublicPins) -> APIRouter:
         content = catalogue.file(bytes.fromhex(name)) if _DIGEST.fullmatch(name) else None
         if content is None:
             return Response(encode_error("there is no public file of this name"), Status.MISSING, media_type=_JSON)
-        return _answer(request, content, name, CONTENT_TYPE, _FOR_EVER)
+        return _answer(request, content, name, CONTENT_TYPE, FOR_EVER)
 
     return router
 

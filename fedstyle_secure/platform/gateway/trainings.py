@@ -8,6 +8,7 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Response
 
+from ...web.files import FOR_EVER
 from ...wire.messages import Facts
 from ...wire.routes import Route, Status, encode_error
 from ..store.database import Database
@@ -15,7 +16,6 @@ from ..store.trainings import training_facts
 
 _DIGEST: Final = re.compile("[0-9a-f]{64}")
 _JSON: Final = "application/json"
-_FOR_EVER: Final = "public, max-age=31536000, immutable"
 
 
 def training_routes(database: Database) -> APIRouter:
@@ -31,6 +31,6 @@ def training_routes(database: Database) -> APIRouter:
         if found is None:
             return Response(encode_error("there is no training of this digest"), Status.MISSING, media_type=_JSON)
         content = Facts.decode(found).public.encode()
-        return Response(content, media_type=_JSON, headers={"Cache-Control": _FOR_EVER})
+        return Response(content, media_type=_JSON, headers={"Cache-Control": FOR_EVER})
 
     return router
