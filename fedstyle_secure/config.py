@@ -21,6 +21,11 @@ from .privacy.sizing import Mode, Noise
 UPDATES: Final = 6
 """Model updates, where there are any and nobody says how many."""
 
+OFFERED_DROP_RATE, OFFERED_ATTEMPTS = 0.25, 2
+ANNOUNCEMENT_SECONDS, ROUND_SECONDS = 3600, 300
+"""Of a platform's training, where its operator says nothing: part of the artists that may be missing, how often an
+update is tried, and how long artists have for an announcement and for a round."""
+
 
 class Split(StrEnum):
     """How artworks are held out for queries."""

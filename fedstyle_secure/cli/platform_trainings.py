@@ -1,6 +1,5 @@
 """``fedstyle platform train``: what an operator does about trainings."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..bounds import ATTEMPTS, BUCKETS, DROP_RATE, EPSILON, ITERATIONS, WINDOW_SECONDS
-from ..config import Protocol, read_toml
+from ..config import (
+    ANNOUNCEMENT_SECONDS,
+    OFFERED_ATTEMPTS,
+    OFFERED_DROP_RATE,
+    ROUND_SECONDS,
+    Protocol,
+    read_toml,
+)
 from .options import Json, number
 from .screen import screen
 
@@ -18,7 +24,6 @@ if TYPE_CHECKING:
 
 train_app = typer.Typer(name="train", help="Start, stop and follow trainings.", no_args_is_help=True)
 
-_SEED_BYTES = 32
 
 FolderOption = Annotated[Path, typer.Option("--platform", help="The platform's folder.")]
 HERE = Path()
@@ -37,16 +42,20 @@ def start(
     epsilon: Annotated[
         float | None, number("Limit on all an artist releases (default: the smallest of the artists' own).", EPSILON)
     ] = None,
-    drop_rate: Annotated[float, number("Fraction of artists that may be missing.", DROP_RATE)] = 0.25,
+    drop_rate: Annotated[float, number("Fraction of artists that may be missing.", DROP_RATE)] = OFFERED_DROP_RATE,
     buckets: Annotated[int | None, number("Sums the cohort is cut into; 1, or at least 3.", BUCKETS)] = None,
     protocol: Annotated[
         Protocol | None, typer.Option(help="Five rounds with everybody there, or one message in a window of hours.")
     ] = None,
-    attempts: Annotated[int, number("How often an iteration is tried; each upload is charged.", ATTEMPTS)] = 2,
+    attempts: Annotated[
+        int, number("How often an iteration is tried; each upload is charged.", ATTEMPTS)
+    ] = OFFERED_ATTEMPTS,
     announcement_seconds: Annotated[
         int, number("How long artists have for an offer, an announcement and an outcome.", WINDOW_SECONDS)
-    ] = 3600,
-    round_seconds: Annotated[int, number("How long they have for a round of a session.", WINDOW_SECONDS)] = 300,
+    ] = ANNOUNCEMENT_SECONDS,
+    round_seconds: Annotated[
+        int, number("How long they have for a round of a session.", WINDOW_SECONDS)
+    ] = ROUND_SECONDS,
     as_json: Json = False,
 ) -> None:
     """Propose a training to all artists who can take part; whoever serves the platform leads it."""
@@ -70,7 +79,6 @@ def start(
         planned = plan_training(
             database,
             own,
-            seed=os.urandom(_SEED_BYTES),  # public, and drawn when everybody has enrolled
             announcement_seconds=announcement_seconds,
             round_seconds=round_seconds,
             attempts=attempts,
@@ -79,11 +87,8 @@ def start(
         Logbook(database, Signer(platform))  # a log begins with its own first entry, whoever enters another
         training = start_training(database, planned.foundation, proposal, draft)
         facts = describe(database, training)
-    if proposal.gone or proposal.waiting:
-        screen.warn(
-            f"{proposal.gone} on the roster have left and drop out of every session, {proposal.waiting} wait to join: "
-            f"either changes when {draft.plan.min_cohort} do at once"
-        )
+    if lag := proposal.lag(draft.plan.min_cohort):
+        screen.warn(lag)
     _show(facts, as_json=as_json)
 
 

@@ -16,11 +16,12 @@ from ..artist.acts import act
 from ..artist.agent import Agent
 from ..artist.home import Home, read_pins, read_status
 from ..web.html import Html, tag
+from ..web.layout import paragraph
 from ..wire.messages import Leave, Withdraw
 from . import artist_parts as drawn
 from .desk import Act, Desk, Done, Question
 from .mirror import look
-from .parts import ASSETS, deed, epsilon, form, part, sentence, shell
+from .parts import ASSETS, deed, epsilon, form, part, shell
 
 
 def artist_desk(home: Home, agent: Agent) -> Desk:
@@ -102,14 +103,14 @@ def _ask_publish(home: Home) -> Question:
     stays = "Whoever copies the catalogue keeps the copy, even after you withdraw."
     return Question(
         title=f"Publish your signature of training {price.training}?",
-        body=sentence(f"{cost} {stays}"),
+        body=paragraph(f"{cost} {stays}"),
         yes="Publish it",
     )
 
 
 _WITHDRAW = Question(
     title="Withdraw your signature?",
-    body=sentence(
+    body=paragraph(
         "Buyers do not find you in the next catalogue. What was copied stays copied, and what was spent spent."
     ),
     yes="Withdraw it",
@@ -120,7 +121,7 @@ def _ask_leave(home: Home) -> Question:
     address = read_pins(home.folder).address
     return Question(
         title=f"Leave {address}?",
-        body=sentence(
+        body=paragraph(
             "Your key is retired and never comes back, your signature is withdrawn, and your agent ends. What was "
             "released stays released; your ledger goes on counting it."
         ),

@@ -11,11 +11,11 @@ from ..privacy.ledger import Ledger
 from ..privacy.mechanism import View
 from ..transparency.watch import Watch
 from ..web.html import Html, join, tag
-from ..web.layout import table
+from ..web.layout import paragraph, table
 from ..web.ornaments import Ornaments
 from ..wire.messages import Facts, Outcome
 from .mirror import Mirror
-from .parts import counted, epsilon, facts, mono, sentence, when
+from .parts import counted, epsilon, facts, mono, when
 
 _VIEWS: Final[Mapping[View, tuple[str, str]]] = {
     View.AGGREGATE: ("Aggregate view", "for whoever sees what the platform sees and releases"),
@@ -37,9 +37,9 @@ def agent(word: Mapping[str, Any], training: Facts | None, outcome: Outcome | No
     """
     number = word.get("training") or (training.number if training else 0)
     state = f"{word.get('state', 'starting')}{f', training {number}' if word.get('training') else ''}"
-    told = [sentence(state[:1].upper() + state[1:] + ".", class_="state")]
+    told = [paragraph(state[:1].upper() + state[1:] + ".", class_="state")]
     if word.get("problem"):
-        told.append(sentence(str(word["problem"]), class_="problem"))
+        told.append(paragraph(str(word["problem"]), class_="problem"))
     if training is not None:
         asked = f"{len(training.roster)} artists, {len(training.plan.multipliers)} updates"
         came = "going on" if outcome is None else f"over; sums of {_listed(outcome.survivors)} artists"
@@ -54,7 +54,7 @@ def agent(word: Mapping[str, Any], training: Facts | None, outcome: Outcome | No
             )
         )
     else:
-        told.append(sentence("No training was offered to you yet: your agent waits for one.", class_="note"))
+        told.append(paragraph("No training was offered to you yet: your agent waits for one.", class_="note"))
     return join(*told)
 
 
@@ -106,11 +106,11 @@ def published(mirror: Mirror, pins: PlatformPins, *, is_waiting: bool) -> Html:
     """
     if mirror.name is None:
         waiting = " A training is over: publish its signature below, and they do." if is_waiting else ""
-        return sentence(
+        return paragraph(
             f"You are not in the catalogue, which shows {len(mirror.artists)} artists: no buyer finds you.{waiting}"
         )
     if not mirror.is_own:
-        return sentence(
+        return paragraph(
             "The catalogue shows numbers under your name that were not signed with this folder. If you did not sign "
             "them from elsewhere, somebody else did: ask the operator.",
             class_="problem",
@@ -123,8 +123,8 @@ def published(mirror: Mirror, pins: PlatformPins, *, is_waiting: bool) -> Html:
         _ornament(ornaments, mirror.name, 144),
         tag(
             "div",
-            sentence(tag("strong", shown(mirror.name)), ", with ", pins.link or "no link", "."),
-            sentence(
+            paragraph(tag("strong", shown(mirror.name)), ", with ", pins.link or "no link", "."),
+            paragraph(
                 f"A buyer who asks with one of your {works} works finds you first with {first} of them, and among the "
                 f"first {_FEW} with {few}. Nothing was sent to find this out.",
             ),
@@ -134,7 +134,7 @@ def published(mirror: Mirror, pins: PlatformPins, *, is_waiting: bool) -> Html:
     near = tag(
         "ul", *(tag("li", _ornament(ornaments, name, 80), shown(name)) for name in mirror.neighbors), class_="near"
     )
-    beside = [sentence("Artists whose styles are nearest to yours:", class_="note"), near] if mirror.neighbors else []
+    beside = [paragraph("Artists whose styles are nearest to yours:", class_="note"), near] if mirror.neighbors else []
     return join(ornaments.definitions(), looks, *beside)
 
 
@@ -146,7 +146,7 @@ def _ornament(ornaments: Ornaments, name: str, size: int) -> Html:
 def sessions(ledger: Ledger) -> Html:
     """Every release, oldest first, and in which session it was made."""
     if not ledger.releases:
-        return sentence("In nothing yet: nothing was released of your works.", class_="note")
+        return paragraph("In nothing yet: nothing was released of your works.", class_="note")
     rows = [
         tag(
             "tr",
@@ -158,7 +158,7 @@ def sessions(ledger: Ledger) -> Html:
     ]
     count = sum(release.session is not None for release in ledger.releases)
     return join(
-        sentence(
+        paragraph(
             f"{counted(count, 'session')}, {counted(len(rows), 'release')} in all, each charged before it was made.",
             class_="note",
         ),
@@ -170,12 +170,12 @@ def refused(word: Mapping[str, Any]) -> Html:
     """What the agent left unanswered, newest first, and why."""
     count, last = word.get("refused", 0), word.get("refusals", [])
     if not count:
-        return sentence("Nothing. What is against your terms is left unanswered, and told here alone.", class_="note")
+        return paragraph("Nothing. What is against your terms is left unanswered, and told here alone.", class_="note")
     entries = (
         tag("li", tag("time", when(float(one.get("time", 0)))), shown(str(one.get("reason", "")))) for one in last[::-1]
     )
     return join(
-        sentence(f"{counted(count, 'request')}; to the platform that was silence. Newest first:", class_="note"),
+        paragraph(f"{counted(count, 'request')}; to the platform that was silence. Newest first:", class_="note"),
         tag("ol", *entries, class_="refusals"),
     )
 
@@ -201,7 +201,7 @@ def platform(pins: PlatformPins, log: Watch) -> Html:
             },
             are_long=True,
         ),
-        sentence(
+        paragraph(
             "Compare fingerprint and root with other artists: a platform that shows them others tells you different "
             "things. Your agent sees to it that the log only grows.",
             class_="note",

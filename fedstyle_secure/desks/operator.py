@@ -7,7 +7,6 @@ OPP-2  A training costs what was shown: it is planned again when it is agreed to
 OPP-3  It has a door of its own (DRS-1): the platform's public port has none of its routes, and it none of theirs.
 """
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -41,7 +40,6 @@ from .desk import Act, Desk, Done, Fields, Question
 from .door import Pass, serving
 from .parts import ASSETS
 
-_SEED_BYTES: Final = 32
 _NUMBERS: Final = Bounds(1, 1 << 62)
 
 
@@ -160,7 +158,6 @@ def _planned(service: Service, fields: Fields) -> Planned:
     return plan_training(
         service.database,
         {name: value for name, value in own.items() if value is not None},
-        seed=os.urandom(_SEED_BYTES),  # public, and drawn when everybody has enrolled
         **_windows(fields),
     )
 

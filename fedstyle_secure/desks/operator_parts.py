@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from ..config import ANNOUNCEMENT_SECONDS, OFFERED_ATTEMPTS, OFFERED_DROP_RATE, ROUND_SECONDS
 from ..names import shown
 from ..platform.coordinator.generations import Proposal
 from ..platform.coordinator.starting import Draft
@@ -15,11 +16,11 @@ from ..platform.store.trainings import State, Training, Waiting
 from ..transparency.checkpoints import Checkpoint
 from ..transparency.leaves import decode
 from ..web.html import Child, Html, join, tag
-from ..web.layout import section, table
+from ..web.layout import paragraph, section, table
 from ..web.ornaments import Ornaments
 from ..wire.catalogue import Listed as Signature
 from .desk import Question
-from .parts import epsilon, facts, field, form, mono, part, sentence, shell, sparing
+from .parts import epsilon, facts, field, form, mono, part, shell, sparing
 
 _NEWEST: Final = 12
 """Entries of the log that are shown."""
@@ -33,11 +34,29 @@ def shell_of_operator() -> Html:
         "What would it cost ...",
         field("iterations", "Updates", "model updates; none: as planned", inputmode="numeric", size="6"),
         field("epsilon", "Epsilon", "none: the smallest limit of the artists' own", inputmode="decimal", size="6"),
-        field("drop_rate", "Drop rate", "part of the artists that may be missing", value="0.25", inputmode="decimal"),
+        field(
+            "drop_rate",
+            "Drop rate",
+            "part of the artists that may be missing",
+            value=OFFERED_DROP_RATE,
+            inputmode="decimal",
+        ),
         field("buckets", "Buckets", "sums the cohort is cut into; none: one", inputmode="numeric"),
-        field("attempts", "Attempts", "tries of an update; each upload is charged", value="2", inputmode="numeric"),
-        field("announcement_seconds", "Announcement", "seconds for an offer", value="3600", inputmode="numeric"),
-        field("round_seconds", "Round", "seconds for a round of a session", value="300", inputmode="numeric"),
+        field(
+            "attempts",
+            "Attempts",
+            "tries of an update; each upload is charged",
+            value=OFFERED_ATTEMPTS,
+            inputmode="numeric",
+        ),
+        field(
+            "announcement_seconds",
+            "Announcement",
+            "seconds for an offer",
+            value=ANNOUNCEMENT_SECONDS,
+            inputmode="numeric",
+        ),
+        field("round_seconds", "Round", "seconds for a round of a session", value=ROUND_SECONDS, inputmode="numeric"),
         id_="start",
     )
     invite = form(
@@ -47,7 +66,7 @@ def shell_of_operator() -> Html:
         field("days", "Days", "how long it may be used; none: as in platform.toml", inputmode="numeric", size="6"),
         id_="invite",
     )
-    asked = sentence(
+    asked = paragraph(
         "It is planned and priced first, and asked once more before any artist hears of it.", class_="note"
     )
     return shell(
@@ -69,7 +88,7 @@ def shell_of_operator() -> Html:
 
 def no_training() -> Html:
     """Before the first."""
-    return sentence("None was started yet.", class_="note")
+    return paragraph("None was started yet.", class_="note")
 
 
 def training(
@@ -86,8 +105,8 @@ def training(
     """
     is_open = found.state in {State.OFFERED, State.RUNNING}
     state = "stopping" if found.stop and is_open else found.state.value
-    title = sentence(f"Training {found.number} is {state}.", class_="state")
-    problem = sentence(shown(found.problem), class_="problem") if found.problem else None
+    title = paragraph(f"Training {found.number} is {state}.", class_="state")
+    problem = paragraph(shown(found.problem), class_="problem") if found.problem else None
     known = facts(
         {
             "Artists on its roster": str(told["artists"]),
@@ -116,7 +135,7 @@ def _waits(found: Training, waiting: Waiting | None, silent: Sequence[str], now:
     bar = tag("progress", value=str(waiting.replied), max=str(waiting.asked), aria_label=f"replies to {waiting.name}")
     return tag(
         "div",
-        sentence(
+        paragraph(
             tag("strong", waiting.name[:1].upper() + waiting.name[1:]),
             f": {waiting.replied} of {waiting.asked} answered, {time}.{missing}",
         ),
@@ -144,11 +163,11 @@ def _attempts(attempts: Sequence[Mapping[str, Any]]) -> Html | None:
 def artists(listed: Sequence[Artist]) -> Html:
     """Everybody who was invited."""
     if not listed:
-        return sentence("Nobody yet: invite at least five, whom you know.", class_="note")
+        return paragraph("Nobody yet: invite at least five, whom you know.", class_="note")
     enrolled = sum(each.identity is not None for each in listed)
     rows = [_artist(number, each) for number, each in enumerate(listed)]
     return join(
-        sentence(f"{enrolled} can take part, of {len(listed)} who were invited.", class_="note"),
+        paragraph(f"{enrolled} can take part, of {len(listed)} who were invited.", class_="note"),
         sparing(table(("artist", "found as", "state", "key"), rows)),
     )
 
@@ -171,7 +190,7 @@ def _artist(number: int, artist: Artist) -> Html:
 def catalogue(signatures: Sequence[Signature]) -> Html:
     """What is published now; ornaments of the newest training's, which are comparable."""
     if not signatures:
-        return sentence("Nobody has published a signature: buyers find nobody.", class_="note")
+        return paragraph("Nobody has published a signature: buyers find nobody.", class_="note")
     newest = [each for each in signatures if each.training == signatures[-1].training]
     vectors = np.array([np.frombuffer(each.vector, "<f4") for each in newest], dtype=np.float32)
     ornaments = Ornaments([each.name for each in newest], vectors)
@@ -183,7 +202,7 @@ def catalogue(signatures: Sequence[Signature]) -> Html:
         entries.append(tag("li", picture, tag("span", tag("b", shown(each.name)), tag("br"), link)))
     return join(
         ornaments.definitions(),
-        sentence(f"{len(signatures)} artists; buyers' pages and command lines fetch it whole.", class_="note"),
+        paragraph(f"{len(signatures)} artists; buyers' pages and command lines fetch it whole.", class_="note"),
         tag("ul", *entries, class_="published"),
     )
 
@@ -207,7 +226,7 @@ def health(settings: Settings, epoch: int | None, seconds: float, counted: Mappi
     leads = "a process leads trainings" if epoch is not None else "nobody leads trainings: wait a minute, else restart"
     known = {what.rstrip("."): f"{value:,.0f}" for what, value in counted.items()}
     return join(
-        sentence(f"The database answers; {leads}.", class_="state" if epoch is not None else "problem"),
+        paragraph(f"The database answers; {leads}.", class_="state" if epoch is not None else "problem"),
         facts(
             {
                 "Artists call": mono(settings.address),
@@ -235,17 +254,10 @@ def question_of(draft: Draft, proposal: Proposal, windows: Mapping[str, int]) ->
             "May be accomplices": str(plan.corrupt),
         }
     )
-    left_out = (
-        sentence(
-            f"{proposal.gone} on the roster have left and drop out of every session, {proposal.waiting} wait to join: "
-            f"either changes when {plan.min_cohort} do at once.",
-            class_="note",
-        )
-        if proposal.gone or proposal.waiting
-        else None
-    )
+    lag = proposal.lag(plan.min_cohort)
+    left_out = paragraph(f"{lag}.", class_="note") if lag else None
     body = join(
-        sentence(
+        paragraph(
             f"Each artist who takes part pays this, {plan.mode.value}, for each {plan.unit.value} of theirs. A retry "
             f"of an update ({windows['attempts']} tries) is charged again. Their own terms decide if they take part."
         ),
@@ -257,7 +269,7 @@ def question_of(draft: Draft, proposal: Proposal, windows: Mapping[str, int]) ->
 
 def question_of_stopping(number: int) -> Question:
     """What ending a training comes to."""
-    body = sentence(
+    body = paragraph(
         "Artists are told of what it has come to so far, or that nothing came of it. What they were charged stays "
         "charged, and the log says that you ended it."
     )
@@ -267,7 +279,7 @@ def question_of_stopping(number: int) -> Question:
 def question_of_inviting(label: str, days: int | None) -> Question:
     """What an invitation comes to."""
     period = "as long as platform.toml says" if days is None else f"{days} days"
-    body = sentence(
+    body = paragraph(
         f"You get a file for this artist alone, good for {period}, once. An older unused invitation of the same name "
         "can be used no more; if the artist is enrolled already, the new key takes the old one's place."
     )
@@ -276,7 +288,7 @@ def question_of_inviting(label: str, days: int | None) -> Question:
 
 def question_of_revoking(label: str) -> Question:
     """What revoking comes to."""
-    body = sentence("Whoever holds an unused invitation of this name can join with it no more.")
+    body = paragraph("Whoever holds an unused invitation of this name can join with it no more.")
     return Question(title=f"Revoke the invitation of {shown(label)}?", body=body, yes="Revoke it")
 
 

@@ -1,4 +1,4 @@
-"""What both desks are built of: the empty page, sentences, facts, tables, forms."""
+"""What both desks are built of: the empty page, facts, tables, forms."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -48,15 +48,10 @@ def shell(title: str, lead: str, silent: str, sections: Sequence[Html]) -> Html:
     return document(title, ASSETS, tag("div", body, data_silent=silent, id="page"))
 
 
-def part(name: str, title: str, *, every: int | None = None, after: Html | None = None) -> Html:
+def part(name: str, title: str, *, every: int | None = None) -> Html:
     """A chapter that is filled in later, and again every so many seconds."""
     place = tag("div", data_part=name, data_every=every and str(every), aria_busy="true")
-    return section(title, place, after)
-
-
-def sentence(*children: Child, class_: str | None = None) -> Html:
-    """One paragraph."""
-    return paragraph(*children, class_=class_)
+    return section(title, place)
 
 
 def facts(values: Mapping[str, Child], *, are_long: bool = False) -> Html:

@@ -1,6 +1,7 @@
 """What a training asks of artists, planned within the terms that they stated when they joined."""
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -23,6 +24,7 @@ from ..wire.messages import Asked, Plan, Statement
 from .budget import plan_budget
 
 _NOT_LOOKED_AT: Final[dict[str, object]] = {"artworks": "artworks", "out": "run"}  # a training has neither
+_SEED_BYTES: Final = 32
 
 
 def stated(statements: Sequence[Statement], encoder: str) -> dict[str, Any]:
@@ -85,7 +87,6 @@ def plan_training(
     database: Database,
     own: Mapping[str, Any],
     *,
-    seed: bytes,
     announcement_seconds: int,
     round_seconds: int,
     attempts: int,
@@ -95,7 +96,6 @@ def plan_training(
     Args:
         database: Of the platform.
         own: An operator's settings, over what the artists' terms say.
-        seed: As for `draft_training`.
         announcement_seconds: As for `draft_training`.
         round_seconds: As for `draft_training`.
         attempts: As for `draft_training`.
@@ -126,7 +126,7 @@ def plan_training(
         settings,
         foundation,
         clients=clients,
-        seed=seed,
+        seed=os.urandom(_SEED_BYTES),  # public, and drawn when everybody has enrolled
         announcement_seconds=announcement_seconds,
         round_seconds=round_seconds,
         attempts=attempts,

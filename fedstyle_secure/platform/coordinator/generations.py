@@ -33,6 +33,15 @@ class Proposal:
     gone: int
     waiting: int
 
+    def lag(self, min_cohort: int) -> str:
+        """How the roster differs from who is there, in a sentence without its stop; "" if it does not."""
+        if not (self.gone or self.waiting):
+            return ""
+        return (
+            f"{self.gone} on the roster have left and drop out of every session, {self.waiting} wait to join: either "
+            f"changes when {min_cohort} do at once"
+        )
+
 
 def propose_roster(connection: Connection, min_cohort: int) -> Proposal:
     """Who would be in a cohort now (GEN-1).
