@@ -19,6 +19,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("fedstyle_secure", "protocols", "threat_models", "tests")
 
+_PATIENCE_SECONDS = 1800  # with a copy without a defense, which may hang for want of it
 # Processes that have loaded libraries already: doing so takes longer than most tests. Copies of ours are loaded anew.
 _NURSERY = multiprocessing.get_context("forkserver")
 _NURSERY.set_forkserver_preload(["dp_accounting", "hypothesis", "opacus", "pytest", "timm", "torchvision", "typer"])
@@ -861,7 +862,7 @@ ABLATIONS = (
         "fedstyle_secure/privacy/clipping.py",
         "max(np.linalg.norm(part), segment.clip_norm)",
         "segment.clip_norm",
-        "tests/privacy/test_clipping.py::test_one_more_artwork_moves_the_sum_by_at_most_one",
+        "tests/privacy/test_clipping.py::test_the_bound_is_met_but_never_passed_on_many_long_rows",
     ),
     Ablation(
         "folding of views inside the artwork",
@@ -1266,8 +1267,8 @@ ABLATIONS = (
     Ablation(
         "runs: an interrupted change is carried through",
         "fedstyle_secure/runs/folder.py",
-        "if not change.exists():",
-        "if True:",
+        "        _carry_through(run)\n        with",
+        "        shutil.rmtree(run / _CHANGE, ignore_errors=True)\n        with",
         "tests/runs/test_folder.py::test_wherever_a_change_stops_the_run_is_the_old_or_the_new_one",
     ),
     Ablation(
@@ -2590,9 +2591,11 @@ def run(ablation: Ablation, scratch: Path) -> str:
 
 
 def run_pytest(scratch: Path, tests: Sequence[str]) -> int:
-    """Pytest's exit code, run inside the copy: 0 if all are green, 1 if a test failed."""
+    """Pytest's exit code, run inside the copy: 0 if all are green, 1 if a test failed, -9 if it never ended."""
     process = _NURSERY.Process(target=_run_pytest, args=(str(scratch), tests))
     process.start()
+    process.join(_PATIENCE_SECONDS)
+    process.kill()
     process.join()
     return cast("int", process.exitcode)
 
@@ -2605,13 +2608,23 @@ def _run_pytest(scratch: str, tests: Sequence[str]) -> None:
     sys.path.insert(0, scratch)
     os.environ |= {"PYTHONPATH": scratch, "PYTHONDONTWRITEBYTECODE": "1"}
     sys.dont_write_bytecode = True
+    judge = _Judge()
     with Path("pytest.log").open("w", encoding="utf-8") as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
         try:
             options = ["-x", "--assert=plain", "-m", "not slow", "-p", "no:cacheprovider", "-p", "no:randomly"]
-            outcome = pytest.main([*options, *tests])
+            outcome = pytest.main([*options, *tests], plugins=[judge])
         except Exception:
             traceback.print_exc()
             outcome = pytest.ExitCode.INTERNAL_ERROR  # and not 1, which an exception would end with: red
-    sys.exit(outcome)
+    sys.exit(pytest.ExitCode.TESTS_FAILED if judge.has_seen_red else outcome)
+
+
+class _Judge:
+    """Whether a test was red, however pytest ends afterwards: what a red test left open may be its end."""
+
+    has_seen_red = False
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self.has_seen_red |= report.failed

@@ -9,7 +9,8 @@ from tests.ablation import ABLATIONS, Ablation, copy, run, run_pytest
 def test_every_named_test_is_green_with_all_defenses(tmp_path: Path) -> None:
     """In a copy like those below: what is red there is red for want of its defense."""
     copy(tmp_path)
-    assert run_pytest(tmp_path, list(dict.fromkeys(ablation.test for ablation in ABLATIONS))) == 0
+    outcome = run_pytest(tmp_path, list(dict.fromkeys(ablation.test for ablation in ABLATIONS)))
+    assert outcome == 0, (tmp_path / "pytest.log").read_text(encoding="utf-8")[-3000:]
 
 
 @pytest.mark.slow

@@ -136,6 +136,7 @@ def test_a_ledger_that_was_lost_is_not_begun_anew(lost: str, register: Register)
         charge(register, works("Ada", 1))
     with pytest.raises(LedgerError):
         charge(register, works("Other name", 1))
+    assert ledger.path.exists() == (lost != "ledger")
 
 
 def test_an_older_list_does_not_hide_a_ledger(register: Register) -> None:
@@ -174,10 +175,12 @@ def test_a_body_of_work_is_charged_by_one_command_at_a_time(register: Register) 
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "holds\n"
-        with pytest.raises(InputError, match="another command is charging the works of Someone: wait"):
-            charge(register, works("Someone", 1))
-        charge(register, works("Bo", 2))
-        process.kill()
+        try:
+            with pytest.raises(InputError, match="another command is charging the works of Someone: wait"):
+                charge(register, works("Someone", 1))
+            charge(register, works("Bo", 2))
+        finally:
+            process.kill()
     charge(register, works("Ada", 1))
 
 
