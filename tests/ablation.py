@@ -496,8 +496,8 @@ ABLATIONS = (
     Ablation(
         "exchanges: closed is closed",
         "fedstyle_secure/platform/store/exchanges.py",
-        "        .where(EXCHANGES.c.id == request.exchange, EXCHANGES.c.closed_at.is_(None))\n",
-        "        .where(EXCHANGES.c.id == request.exchange)\n",
+        '        .where(EXCHANGES.c.id == bindparam("of"), EXCHANGES.c.closed_at.is_(None))\n',
+        '        .where(EXCHANGES.c.id == bindparam("of"))\n',
         f"{_STORE}/test_exchanges.py::test_mbx2_an_exchange_is_closed_once_and_takes_nothing_more",
     ),
     Ablation(
@@ -657,8 +657,8 @@ ABLATIONS = (
     Ablation(
         "identities: retired is retired",
         "fedstyle_secure/platform/store/artists.py",
-        ".where(IDENTITIES.c.key == key, IDENTITIES.c.retired.is_(None))",
-        ".where(IDENTITIES.c.key == key)",
+        '.where(IDENTITIES.c.key == bindparam("speaker"), IDENTITIES.c.retired.is_(None))',
+        '.where(IDENTITIES.c.key == bindparam("speaker"))',
         f"{_STORE}/test_artists.py::test_tok2_a_new_identity_of_the_same_artist_retires_the_old_one",
     ),
     Ablation(

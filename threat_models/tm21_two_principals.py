@@ -28,15 +28,15 @@ _EDITS: Final = {
     ),
     _OWN: (
         Edit(
-            "fedstyle_secure.platform.store.exchanges:oldest_request",
-            "REQUESTS.c.identity == identity, ",
+            "fedstyle_secure.platform.store.exchanges:_oldest",
+            'REQUESTS.c.identity == bindparam("asked"), ',
             "",
         ),
     ),
     _PLACE: (
         Edit(
-            "fedstyle_secure.platform.store.exchanges:_is_of",
-            "        REQUESTS.c.identity == answer.sender,\n",
+            "fedstyle_secure.platform.store.exchanges:_asked",
+            'REQUESTS.c.identity == bindparam("sender"),\n',
             "",
         ),
     ),

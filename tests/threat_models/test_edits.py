@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from fedstyle_secure.durable import locked
+from fedstyle_secure.platform.store.exchanges import _oldest
 from protocols.params import Terms
 from protocols.secagg.client import _sign_survivors
 from threat_models.adversaries.defenses import LEAKS
@@ -27,6 +28,14 @@ def test_an_edit_reaches_what_a_decorator_wraps(tmp_path: Path) -> None:
         assert file == -1
     with locked(path) as file:
         assert file >= 0
+
+
+def test_an_edit_reaches_what_is_made_once() -> None:
+    """EDI-3: else the attack would meet the defense, or whoever comes after it would meet none."""
+    before = str(_oldest())
+    with applied([Edit("fedstyle_secure.platform.store.exchanges:_oldest", ".limit(1)", "")]):
+        assert "LIMIT" not in str(_oldest())
+    assert str(_oldest()) == before
 
 
 def test_an_edit_is_taken_back_whatever_happens() -> None:

@@ -14,7 +14,6 @@ from functools import partial
 from typing import Final
 
 from fastapi import APIRouter, Request, Response
-from starlette.concurrency import run_in_threadpool
 
 from ...aggregation.letters import Envelope, Purpose
 from ...wire.routes import ANSWERED, CONTENT_TYPE, INSTANCE_BYTES, POLL_SECONDS, Route, Status
@@ -27,6 +26,8 @@ from .receiving import UNKNOWN, Letter, Reception, refusal
 
 _PAUSE: Final = 0.05
 """Seconds between two looks for new requests, which another process may have written."""
+_BREATH: Final = 0.01
+"""The same, at least, while this process writes."""
 _AWAY: Final = 1.0
 """The same while the database cannot be used."""
 
@@ -82,24 +83,28 @@ class Bell:
     async def run(self) -> None:
         """Look for new requests as long as anybody waits; until it is cancelled."""
         seen: int | None = None
+        commits = 0
         while True:
             self._is_needed.clear()
             if not self._waiting:
                 await self._is_needed.wait()
             try:
-                seen, identities = await run_in_threadpool(self._look, seen)
+                commits, seen, identities = await asyncio.to_thread(self._look, commits, seen)
             except StorageError:
                 await asyncio.sleep(_AWAY)
                 continue
             for identity in identities & self._waiting.keys():
                 self._waiting[identity].called.set()
-            await asyncio.sleep(_PAUSE)
+            await asyncio.sleep(_BREATH)
 
-    def _look(self, seen: int | None) -> tuple[int, frozenset[bytes]]:
+    def _look(self, commits: int, seen: int | None) -> tuple[int, int, frozenset[bytes]]:
+        """Once this process has written again, or it is time; how often it has, the newest request, and for whom."""
+        self._database.await_commit(commits, _PAUSE)
+        commits = self._database.commits
         with self._database.reading() as connection:
             if seen is None:  # whoever enlisted before has not looked yet
-                return newest_request(connection), frozenset(self._waiting)
-            return identities_asked_after(connection, seen)
+                return commits, newest_request(connection), frozenset(self._waiting)
+            return commits, *identities_asked_after(connection, seen)
 
 
 class Mailboxes:
@@ -145,7 +150,7 @@ class Mailboxes:
         return Response(status_code=Status.NOTHING)
 
     async def _look(self, poll: Envelope) -> bytes | None:
-        is_claimed, found = await run_in_threadpool(self._read, poll)
+        is_claimed, found = await asyncio.to_thread(self._read, poll)
         if is_claimed:
             return found
         claim = partial(claim_instance, key=poll.sender, number=poll.session, start=poll.body)
@@ -154,7 +159,7 @@ class Mailboxes:
                 Status.CONFLICT,
                 "another start of this artist's agent is at work: end one of them; after a restored backup, join anew",
             )
-        return (await run_in_threadpool(self._read, poll))[1]
+        return (await asyncio.to_thread(self._read, poll))[1]
 
     def _read(self, poll: Envelope) -> tuple[bool, bytes | None]:
         """Whether this start is the one at work, and what waits for it (MLB-2)."""

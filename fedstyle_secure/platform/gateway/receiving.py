@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from anyio import CapacityLimiter, to_thread
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 
 from ...aggregation.letters import ENVELOPE_SIZE, Envelope, ProtocolError, Purpose
@@ -127,7 +126,7 @@ class Reception:
         """Whether the sender may speak, and say so much; who joins is not known yet."""
         limit = LIMITS[claimed.purpose]
         if claimed.purpose is not Purpose.JOIN:
-            limit = min(limit, await run_in_threadpool(self._look_up, claimed))
+            limit = min(limit, await asyncio.to_thread(self._look_up, claimed))
         if length > ENVELOPE_SIZE + limit:
             raise RefusedError(
                 Status.TOO_LARGE,

@@ -7,7 +7,8 @@ TOK-2  An artist has one identity that is not retired; a retired one is never us
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Final
+from functools import cache
+from typing import Any, Final
 
 from sqlalchemy import (
     Boolean,
@@ -17,8 +18,10 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     LargeBinary,
+    Select,
     String,
     Table,
+    bindparam,
     delete,
     insert,
     select,
@@ -163,14 +166,20 @@ def find_identity(connection: Connection, key: bytes, *, is_locked: bool = False
         key: Ed25519 public key, 32 bytes.
         is_locked: Whether no other process may change it until the transaction ends.
     """
+    wanted = _speaker()
+    found = connection.execute(wanted.with_for_update() if is_locked else wanted, {"speaker": key}).one_or_none()
+    return None if found is None else Enrolled(**found._mapping)
+
+
+@cache
+def _speaker() -> Select[Any]:
+    """Made once, since every request looks: to make a statement takes longer than to have it answered."""
     names = ("artist", "instance", "instance_start", "act", "act_digest", "act_answer")
-    wanted = (
+    return (
         select(ARTISTS.c.label, *(IDENTITIES.c[name] for name in names))
         .join_from(IDENTITIES, ARTISTS)
-        .where(IDENTITIES.c.key == key, IDENTITIES.c.retired.is_(None))
+        .where(IDENTITIES.c.key == bindparam("speaker"), IDENTITIES.c.retired.is_(None))
     )
-    row = connection.execute(wanted.with_for_update() if is_locked else wanted).one_or_none()
-    return None if row is None else Enrolled(**row._mapping)
 
 
 def answer_again(connection: Connection, key: bytes, digest: bytes) -> bytes | None:

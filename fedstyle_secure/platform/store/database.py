@@ -7,6 +7,7 @@ DBS-3  No error names an address, a password or a value: only what failed, and w
 DBS-4  What is deleted from SQLite is overwritten, and once `forget_writes` is done in its log of writes no more either.
 """
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -57,6 +58,8 @@ class Database:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._commits = 0
+        self._committed = threading.Condition()
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -106,6 +109,22 @@ class Database:
         """
         with _told(), self._engine.connect().execution_options(writes=True) as connection, connection.begin():
             yield connection
+        with self._committed:
+            self._commits += 1
+            self._committed.notify_all()
+
+    @property
+    def commits(self) -> int:
+        """How often this process has written."""
+        return self._commits
+
+    def await_commit(self, seen: int, seconds: float) -> None:
+        """Let time go by until this process has written more often than so many times, so long at most.
+
+        Of other processes it knows nothing: whoever waits for them looks again in time.
+        """
+        with self._committed:
+            self._committed.wait_for(lambda: self._commits > seen, seconds)
 
     def forget_writes(self) -> None:
         """Empty SQLite's log of writes, which has what was deleted since (DBS-4).

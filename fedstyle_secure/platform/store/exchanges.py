@@ -4,28 +4,34 @@ MBX-1  Replies of an exchange are numbered from 1 in the order in which they wer
        has read up to one number misses none below it.
 MBX-2  An exchange is closed once, at the number of its last reply; a reply is committed before that, or never.
 MBX-3  A request has one reply; the same bytes again change nothing, other bytes are refused.
+
+What each message asks of the database is made once: to make a statement takes longer than to have it answered.
 """
 
 from collections.abc import Mapping, Sequence
 from enum import Enum
+from functools import cache
 from hashlib import sha256
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import (
     Column,
-    ColumnElement,
     Connection,
     ForeignKey,
     Index,
     LargeBinary,
+    Row,
+    Select,
     String,
     Table,
     UniqueConstraint,
+    bindparam,
     func,
     insert,
     select,
     update,
 )
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from ...aggregation.letters import Envelope, ProtocolError
 from ...engines.http import Exchange, Reply, digest_entry, digest_requests
@@ -182,31 +188,50 @@ def close_exchange(connection: Connection, exchange: int) -> int:
 
 def replies_after(connection: Connection, exchange: int, sequence: int, *, at_most: int) -> Sequence[Reply]:
     """The next replies, in order (MBX-1); what was forgotten is none."""
-    rows = connection.execute(
+    rows = connection.execute(_next_replies(), {"of": exchange, "after": sequence, "at_most": at_most})
+    return [Reply(sequence=row.sequence, mailbox=row.mailbox, content=row.envelope) for row in rows]
+
+
+@cache
+def _next_replies() -> Select[Any]:
+    return (
         select(REPLIES.c.sequence, REQUESTS.c.mailbox, REPLIES.c.envelope)
         .join_from(REPLIES, REQUESTS)
-        .where(REPLIES.c.exchange == exchange, REPLIES.c.sequence > sequence, REPLIES.c.envelope.is_not(None))
+        .where(
+            REPLIES.c.exchange == bindparam("of"),
+            REPLIES.c.sequence > bindparam("after"),
+            REPLIES.c.envelope.is_not(None),
+        )
         .order_by(REPLIES.c.sequence)
-        .limit(at_most)
+        .limit(bindparam("at_most"))
     )
-    return [Reply(sequence=row.sequence, mailbox=row.mailbox, content=row.envelope) for row in rows]
 
 
 def oldest_request(connection: Connection, identity: bytes) -> bytes | None:
     """The envelope of the oldest request that waits for an artist; None if none does."""
-    return connection.execute(
+    return connection.execute(_oldest(), {"asked": identity}).scalar_one_or_none()
+
+
+@cache
+def _oldest() -> Select[Any]:
+    return (
         select(REQUESTS.c.envelope)
         .join_from(REQUESTS, EXCHANGES)
         .outerjoin(REPLIES, REPLIES.c.request == REQUESTS.c.id)
-        .where(EXCHANGES.c.closed_at.is_(None), REQUESTS.c.identity == identity, REPLIES.c.request.is_(None))
+        .where(REQUESTS.c.identity == bindparam("asked"), EXCHANGES.c.closed_at.is_(None), REPLIES.c.request.is_(None))
         .order_by(REQUESTS.c.id)
         .limit(1)
-    ).scalar_one_or_none()
+    )
 
 
 def newest_request(connection: Connection) -> int:
     """Number of the newest request of all; 0 for none."""
-    return connection.execute(select(func.max(REQUESTS.c.id))).scalar_one() or 0
+    return connection.execute(_newest()).scalar_one() or 0
+
+
+@cache
+def _newest() -> Select[Any]:
+    return select(func.max(REQUESTS.c.id))
 
 
 def identities_asked_after(connection: Connection, request: int) -> tuple[int, frozenset[bytes]]:
@@ -225,16 +250,8 @@ def reply_limit(connection: Connection, answer: Envelope) -> int | None:
         connection: Of a reader.
         answer: At least its header.
     """
-    return (
-        connection.execute(
-            select(EXCHANGES.c.reply_limit)
-            .join_from(REQUESTS, EXCHANGES)
-            .where(*_is_of(answer))
-            .order_by(REQUESTS.c.id.desc())
-        )
-        .scalars()
-        .first()
-    )
+    request = _find(connection, answer)
+    return None if request is None else request.reply_limit
 
 
 def keep_reply(connection: Connection, answer: Envelope, envelope: bytes) -> Verdict:
@@ -245,32 +262,52 @@ def keep_reply(connection: Connection, answer: Envelope, envelope: bytes) -> Ver
         answer: The reply, opened.
         envelope: Its bytes.
     """
-    request = connection.execute(
-        select(REQUESTS.c.id, REQUESTS.c.exchange, REPLIES.c.digest)
-        .outerjoin_from(REQUESTS, REPLIES, REPLIES.c.request == REQUESTS.c.id)
-        .where(*_is_of(answer))
-        .order_by(REQUESTS.c.id.desc())
-    ).first()
+    request = _find(connection, answer)
     if request is None:
         return verdict_unasked(connection, answer)
     digest = sha256(envelope).digest()
     if request.digest is not None:
         return Verdict.KEPT if request.digest == digest else Verdict.OTHER
     # The row stays locked until the commit, so that numbers become visible in their order (MBX-1).
-    sequence = connection.execute(
-        update(EXCHANGES)
-        .where(EXCHANGES.c.id == request.exchange, EXCHANGES.c.closed_at.is_(None))
-        .values(last_sequence=EXCHANGES.c.last_sequence + 1)
-        .returning(EXCHANGES.c.last_sequence)
-    ).scalar_one_or_none()
+    sequence = connection.execute(_next_number(), {"of": request.exchange}).scalar_one_or_none()
     if sequence is None:
         return Verdict.CLOSED
-    connection.execute(
-        insert(REPLIES).values(
-            request=request.id, exchange=request.exchange, sequence=sequence, digest=digest, envelope=envelope
-        )
-    )
+    reply = {"exchange": request.exchange, "sequence": sequence, "digest": digest, "envelope": envelope}
+    connection.execute(insert(REPLIES), {"request": request.id} | reply)
     return Verdict.KEPT
+
+
+def _find(connection: Connection, answer: Envelope) -> Row[Any] | None:
+    """The request that an answer belongs to, and the digest of its reply; the newest is meant."""
+    header = {"session": answer.session, "round": answer.round, "purpose": answer.purpose.value}
+    return connection.execute(_asked(), {"sender": answer.sender} | header).one_or_none()
+
+
+@cache
+def _asked() -> Select[Any]:
+    return (
+        select(REQUESTS.c.id, REQUESTS.c.exchange, EXCHANGES.c.reply_limit, REPLIES.c.digest)
+        .join_from(REQUESTS, EXCHANGES)
+        .outerjoin(REPLIES, REPLIES.c.request == REQUESTS.c.id)
+        .where(
+            REQUESTS.c.identity == bindparam("sender"),
+            REQUESTS.c.purpose == bindparam("purpose"),
+            REQUESTS.c.session == bindparam("session"),
+            REQUESTS.c.round == bindparam("round"),
+        )
+        .order_by(REQUESTS.c.id.desc())
+        .limit(1)
+    )
+
+
+@cache
+def _next_number() -> ReturningUpdate[Any]:
+    return (
+        update(EXCHANGES)
+        .where(EXCHANGES.c.id == bindparam("of"), EXCHANGES.c.closed_at.is_(None))
+        .values(last_sequence=EXCHANGES.c.last_sequence + 1)
+        .returning(EXCHANGES.c.last_sequence)
+    )
 
 
 def verdict_unasked(connection: Connection, answer: Envelope) -> Verdict:
@@ -309,16 +346,6 @@ def abort_open(connection: Connection) -> int:
     for table in (REQUESTS, REPLIES):
         connection.execute(update(table).values(envelope=None))
     return closed
-
-
-def _is_of(answer: Envelope) -> tuple[ColumnElement[bool], ...]:
-    """Requests that an answer may belong to; the newest is meant."""
-    return (
-        REQUESTS.c.identity == answer.sender,
-        REQUESTS.c.purpose == answer.purpose.value,
-        REQUESTS.c.session == answer.session,
-        REQUESTS.c.round == answer.round,
-    )
 
 
 def _header(request: bytes) -> dict[str, object]:

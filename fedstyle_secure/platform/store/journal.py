@@ -12,7 +12,7 @@ from .lease import check_lease
 _AT_ONCE: Final = 2
 """Replies that are read at a time: uploads may have megabytes."""
 _PAUSE: Final = 0.05
-"""Seconds between two looks for replies, which other processes write."""
+"""Seconds between two looks for replies that other processes write."""
 
 
 class DatabaseJournal:
@@ -30,6 +30,7 @@ class DatabaseJournal:
         self._training = training
         self._epoch = epoch
         self._reply_limit = reply_limit
+        self._seen = 0
 
     def open(self, name: str, requests: Mapping[str, bytes]) -> Exchange:
         """Keep the requests of an exchange, or find it as it was left.
@@ -53,6 +54,7 @@ class DatabaseJournal:
         Raises:
             StorageError: The database cannot be used now.
         """
+        self._seen = self._database.commits
         with self._database.reading() as connection:
             return exchanges.replies_after(connection, exchange, after, at_most=_AT_ONCE)
 
@@ -71,5 +73,5 @@ class DatabaseJournal:
             return exchanges.close_exchange(connection, exchange)
 
     def wait(self, seconds: float) -> None:
-        """Let a little time go by."""
-        time.sleep(min(seconds, _PAUSE))
+        """Let a little time go by, until this process writes at most."""
+        self._database.await_commit(self._seen, min(seconds, _PAUSE))

@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+import threading
 import traceback
 
 import pytest
@@ -48,6 +49,22 @@ def test_dbs1_what_raises_is_undone(database):
         fail()
     with database.reading() as connection:
         assert read_number(connection, "a number") == 0
+
+
+def test_whoever_waits_for_a_commit_goes_on_once_there_is_one(database):
+    before = database.commits
+    waiting = threading.Thread(target=database.await_commit, args=(before, 3600), daemon=True)
+    waiting.start()
+    with database.writing() as connection:
+        raise_number(connection, "a number", 3)
+        assert database.commits == before
+    waiting.join(60)
+    late = threading.Thread(target=database.await_commit, args=(before, 3600), daemon=True)
+    late.start()
+    late.join(60)
+    assert not waiting.is_alive()
+    assert not late.is_alive()
+    database.await_commit(database.commits, 0.01)  # and no longer than that
 
 
 def test_dbs2_a_database_of_a_newer_program_is_refused_and_stays_as_it_is(new_url):
