@@ -22,6 +22,7 @@ class WatchedBeacon:
 
     def __init__(self, seen: Callable[[], Watch], reader: LogReader) -> None:
         self._seen, self._reader = seen, reader
+        self._held: Sequence[bytes] = ()
 
     @property
     def newest(self) -> int:
@@ -41,8 +42,10 @@ class WatchedBeacon:
         return found
 
     def _entries(self) -> Sequence[bytes]:
-        """All of the log (BEA-1)."""
+        """All of the log (BEA-1); of what was read before, only that it still stands there is looked at."""
         watch = self._reader.follow(self._seen())
-        entries = self._reader.entries(0, watch.size)
+        held = self._held[: watch.size]
+        entries = [*held, *self._reader.entries(len(held), watch.size)]
         watch.read(entries)
+        self._held = entries
         return entries

@@ -25,6 +25,7 @@ class Log:
     def __init__(self, *leaves):
         self.entries = [*BEGUN, *(leaf.encode() for leaf in leaves)]
         self.shown = self.entries
+        self.asked_from = []
 
     def note(self):
         tree = Tree(self.entries)
@@ -35,6 +36,7 @@ class Log:
         if path == Route.CHECKPOINT:
             return self.note()
         if path.startswith(Route.LEAVES):
+            self.asked_from.append(query["start"])
             return encode_entries(self.shown[query["start"] : query["end"]])
         return encode_proof(Tree(self.entries).prove_growth(query["old"], query["new"]))
 
@@ -65,3 +67,21 @@ def test_bea1_a_log_that_did_not_grow_out_of_what_was_agreed_to_is_a_fork():
     log.entries = log.shown = [BEGUN[0], Joined(commitment=b"x" * 32).encode(), Drawn(session=3).encode()]
     with pytest.raises(ForkError):
         beacon_of(log).pulse(3)
+
+
+def test_what_was_read_of_the_log_is_not_asked_for_again():
+    log = Log(Drawn(session=3))
+    beacon = beacon_of(log)
+    assert beacon.newest == 3
+    log.entries.append(Drawn(session=4).encode())
+    assert (beacon.newest, beacon.pulse(4)) == (4, Tree(log.entries).root())
+    assert log.asked_from == [0, 3]
+
+
+def test_bea1_a_log_that_changes_what_was_read_draws_nothing():
+    log = Log(Drawn(session=3))
+    beacon = beacon_of(log)
+    assert beacon.newest == 3
+    log.entries[2:] = [Joined(commitment=bytes(32)).encode(), Drawn(session=4).encode()]
+    with pytest.raises(ProofError):
+        beacon.pulse(4)
