@@ -293,7 +293,8 @@ class Start:
         return int(status.partition("VmRSS:")[2].split()[0]) >> 10
 
     def end(self) -> None:
-        """End all, agents first."""
+        """End all, agents first; whoever presses Ctrl-C again meanwhile would leave programs behind."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         for program in reversed(self._running.values()):
             program.terminate()
         for program in self._running.values():
