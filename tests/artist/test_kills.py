@@ -1,11 +1,8 @@
 """AGT-9: an artist killed (SIGKILL, a real process) at any line goes on where it was, for one charge a session."""
 
-import multiprocessing
 import os
-import signal
-import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from functools import partial
 from hashlib import sha256
 from math import inf
@@ -29,8 +26,8 @@ from fedstyle_secure.privacy.sizing import Mode
 from fedstyle_secure.training.updates import Layout, Segment, Support
 from protocols import PolicyViolationError
 from tests.artist.hall import Hall
+from threat_models.mortal import Mortal
 
-_FORK = multiprocessing.get_context("fork")
 _WATCHED = (
     "fedstyle_secure/artist/",
     "fedstyle_secure/aggregation/speaking",
@@ -58,52 +55,18 @@ class SharedBeacon:
         return sha256(b"pulse %d" % number).digest()
 
 
-class Mortal:
+class MortalArtist(Mortal):
     """An artist in a process of its own, who is killed at the lines that it is told, and made again each time."""
 
     def __init__(self, town, folder, beacon=None):
-        self.town, self.folder, self.beacon = town, folder, beacon
-        self.kill_at: list[int] = []
-        self.deaths = self.lines = 0
-        self._start()
-
-    def _start(self):
-        self._pipe, other = _FORK.Pipe()
-        doom = self.kill_at.pop(0) if self.kill_at else 0
-        self._process = _FORK.Process(
-            target=_live, args=(self.town, self.folder, self.beacon, other, doom), daemon=True
-        )
-        self._process.start()
-        other.close()
-
-    def end(self):
-        """Between two requests."""
-        os.kill(self._process.pid, signal.SIGKILL)
-        self._bury()
-
-    def _bury(self):
-        self._process.join()
-        assert self._process.exitcode == -signal.SIGKILL
-        self._start()
-
-    def _ask(self, what, data):
-        while True:
-            try:
-                self._pipe.send((what, data))
-                answer, self.lines = self._pipe.recv()
-            except (EOFError, OSError):
-                self.deaths += 1
-                self._bury()
-                continue
-            if isinstance(answer, Exception):
-                raise answer
-            return answer
+        self.folder, self.beacon = folder, beacon
+        super().__init__(partial(living, town, folder, beacon), _WATCHED)
 
     def receive_announcement(self, data):
-        return self._ask("receive_announcement", data)
+        return self.ask(("receive_announcement", data))
 
     def receive_request(self, data):
-        return self._ask("receive_request", data)
+        return self.ask(("receive_request", data))
 
 
 def make_artist(town, folder, beacon=None, **terms):
@@ -121,38 +84,19 @@ def make_artist(town, folder, beacon=None, **terms):
     )
 
 
-def _live(town, folder, beacon, pipe, doom):
+@contextmanager
+def living(town, folder, beacon):
     torch.set_num_threads(1)  # of the parent's threads none is here, and whoever waits for one waits for ever
-    lines = 0
-
-    def count(frame, event, _argument):
-        nonlocal lines
-        if not any(watched in frame.f_code.co_filename for watched in _WATCHED):
-            return None
-        lines += event == "line"
-        if 0 < doom == lines:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return count
-
-    sys.settrace(count)
     artist = make_artist(town, folder, beacon)
-    while True:
-        what, data = pipe.recv()
-        try:
-            answer = getattr(artist, what)(data)
-        except Exception as error:
-            answer = error
-        pipe.send((answer, lines))
+    yield lambda question: getattr(artist, question[0])(question[1])
 
 
 @pytest.fixture
-def mortal(town, tmp_path) -> Iterator[Mortal]:
+def mortal(town, tmp_path) -> Iterator[MortalArtist]:
     folder = tmp_path / "mortal"
     folder.mkdir()
-    mortal = Mortal(town, folder)
-    yield mortal
-    mortal._process.kill()
-    mortal._process.join()
+    with closing(MortalArtist(town, folder)) as mortal:
+        yield mortal
 
 
 def session(hall, town, iteration, *, asked_again=False):
@@ -223,13 +167,11 @@ def survive_windows(mortal, town, kills):
 
 
 @pytest.fixture
-def speaker(town, tmp_path) -> Iterator[Mortal]:
+def speaker(town, tmp_path) -> Iterator[MortalArtist]:
     folder = tmp_path / "mortal"
     folder.mkdir()
-    mortal = Mortal(town, folder, SharedBeacon(folder))
-    yield mortal
-    mortal._process.kill()
-    mortal._process.join()
+    with closing(MortalArtist(town, folder, SharedBeacon(folder))) as mortal:
+        yield mortal
 
 
 def test_an_artist_killed_at_some_lines_of_a_window_speaks_in_each_and_pays_once(speaker, town):
