@@ -634,6 +634,13 @@ ABLATIONS = (
         "tests/runs/test_rehearsal.py::test_who_plays_a_client_fits_nothing_in_that_play",
     ),
     Ablation(
+        "rehearsal: an encoder made on public artists is not heard",
+        "fedstyle_secure/runs/train.py",
+        "    if settings.encoder not in MADE:\n        return prepared.public",
+        "    if True:\n        return prepared.public",
+        "tests/runs/test_rehearsal.py::test_an_encoder_that_was_made_on_public_artists_is_not_heard",
+    ),
+    Ablation(
         "the lease: an older epoch writes nothing",
         "fedstyle_secure/platform/store/lease.py",
         "    if newest != epoch:\n",

@@ -1,7 +1,8 @@
 """Before anything private is touched, a run is played on its public artists: which style space, and whether to train.
 
 REH-1  A rehearsal sees public artworks, sizes and planned noise, and nothing of a client: it costs no privacy.
-REH-2  Public artists who play clients fit nothing in that play: spaces are fitted on the others.
+REH-2  Public artists who play clients fit nothing in that play: spaces are fitted on the others, and where an encoder
+       was made on all of them, the packaged one is heard in its place.
 REH-3  Training nothing is always among the choices where nobody pinned the number of iterations, and wins a tie.
 
 A rehearsal speaks for clients who are like the public artists: those who are drawn from the same folder. Of public art

@@ -38,7 +38,7 @@ from ..encoder.folders import make_private, user_cache
 from ..encoder.layers import Weights
 from ..encoder.model import StyleModel
 from ..encoder.opening import open_encoder, open_weights
-from ..encoder.spec import MADE, SMALL
+from ..encoder.spec import MADE, SMALL, BackboneSpec
 from ..encoder.whitening import Space, Whitening
 from ..engines.memory import MemoryEngine
 from ..engines.opening import ensure_engine, open_engine, window_of
@@ -171,9 +171,10 @@ def rehearsed(prepared: Prepared, progress: Progress, *, spent: Collection[Seque
         )
         for count in counts
     }
+    heard, pooled_size = _heard(prepared, progress)
     stage = Stage(
-        public=prepared.public,
-        pooled_size=prepared.pooled_size,
+        public=heard,
+        pooled_size=pooled_size,
         dimensions=DIMENSIONS,
         outputs=OUTPUTS,
         clients=clients,
@@ -191,6 +192,16 @@ def rehearsed(prepared: Prepared, progress: Progress, *, spent: Collection[Seque
         space=best.space,
         rehearsal=[asdict(each) for each in played],
     )
+
+
+def _heard(prepared: Prepared, progress: Progress) -> tuple[Mapping[str, StyleFeatures], int]:
+    """Public artists' features, by an encoder that was not made on them, and how many are its pooled ones (REH-2)."""
+    settings, public = prepared.settings, prepared.dataset.public
+    if settings.encoder not in MADE:
+        return prepared.public, prepared.pooled_size
+    encoder, cache = open_encoder(BackboneSpec(), settings.device), FeatureCache(settings.features_cache)
+    with progress.stage(title_of(encoder), sum(len(portfolio.artworks) for portfolio in public)) as advance:
+        return _extract_each(public, encoder, views=settings.views, cache=cache, advance=advance), encoder.pooled_size
 
 
 def choose_encoder(settings: Settings, public: Sequence[Portfolio], folder: Path, progress: Progress) -> Encoder:
@@ -233,18 +244,23 @@ def _extract_all(
     total = sum(len(portfolio.artworks) for portfolios, _ in roles for portfolio in portfolios)
     with progress.stage(title_of(encoder), total) as advance:
         return tuple(
-            {
-                portfolio.artist: extract(
-                    portfolio.artworks,
-                    encoder,
-                    views=settings.views if augmented else 0,
-                    cache=cache,
-                    on_progress=advance,
-                )
-                for portfolio in portfolios
-            }
+            _extract_each(portfolios, encoder, views=settings.views if augmented else 0, cache=cache, advance=advance)
             for portfolios, augmented in roles
         )
+
+
+def _extract_each(
+    portfolios: Sequence[Portfolio],
+    encoder: Encoder,
+    *,
+    views: int,
+    cache: FeatureCache,
+    advance: Callable[[int], None],
+) -> dict[str, StyleFeatures]:
+    return {
+        portfolio.artist: extract(portfolio.artworks, encoder, views=views, cache=cache, on_progress=advance)
+        for portfolio in portfolios
+    }
 
 
 def first_model(prepared: Prepared) -> StyleModel:

@@ -9,6 +9,7 @@ import pytest
 
 from fedstyle_secure.config import Settings
 from fedstyle_secure.encoder.features import StyleFeatures
+from fedstyle_secure.encoder.spec import MADE, BackboneSpec
 from fedstyle_secure.encoder.whitening import Space, Whitening
 from fedstyle_secure.errors import InputError
 from fedstyle_secure.runs import train as run
@@ -118,6 +119,24 @@ def test_a_run_rehearses_on_public_artists_alone_and_keeps_what_it_chose(
     )
     assert summary["rehearsal"][0]["space"] == summary["space"]
     assert {each["iterations"] for each in summary["rehearsal"]} == {0, 6}
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("encoder", MADE)
+def test_an_encoder_that_was_made_on_public_artists_is_not_heard(
+    art: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoder: str
+) -> None:
+    class Coarse(stand_ins.Eye):
+        def encode(self, image):
+            return np.round(super().encode(image))
+
+    seen = []
+    monkeypatch.setattr(run, "LEAST_PUBLIC", 3)
+    monkeypatch.setattr(run, "choose_encoder", lambda *_: Coarse(BackboneSpec(name=encoder)))
+    monkeypatch.setattr(run, "rehearse", lambda stage, budgets: seen.append(stage) or rehearse(stage, budgets))
+    summary = run.train(stand_ins.settings(art, tmp_path / "run", public=3, encoder=encoder))
+    assert [list(each.public) for each in seen] == [summary["public_artists"]]
+    assert not any((each.views == np.round(each.views)).all() for each in seen[0].public.values())
 
 
 @pytest.mark.usefixtures("quick")
