@@ -627,6 +627,20 @@ ABLATIONS = (
         "tests/platform/test_backup.py::test_bak3_a_lost_database_is_brought_back_into_a_folder_whose_log_had_gone_on",
     ),
     Ablation(
+        "rankings: strangers are held against a signature",
+        "fedstyle_secure/catalogue/index.py",
+        "Neighbors(vectors, handicaps(vectors, strangers), exact_limit",
+        "Neighbors(vectors, np.zeros(len(vectors)), exact_limit",
+        "tests/catalogue/test_strangers.py::test_a_signature_that_everybody_comes_near_to_is_named_less_often",
+    ),
+    Ablation(
+        "rankings: strangers are public artists' works",
+        "fedstyle_secure/runs/signing.py",
+        "for features in prepared.public.values()])\n    return",
+        "for features in prepared.training.values()])\n    return",
+        "tests/runs/test_search.py::test_str1_strangers_are_works_of_public_artists_and_of_nobody_else",
+    ),
+    Ablation(
         "rehearsal: spaces are fitted on who does not act",
         "fedstyle_secure/runs/rehearsal.py",
         "        known = [self.stage.public[name].views[:, 0] for name in self.signing if name not in self.actors]\n",

@@ -17,16 +17,18 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from ..encoder.signature_space import are_unit
 from ..errors import InputError
 from ..names import MAX_NAME_BYTES, fold, told_apart
 from .neighbors import EXACT_LIMIT, Neighbors
 from .signature import Signature, SignatureSpace
+from .strangers import MOST, handicaps
 
-FORMAT: Final = "fedstyle-catalogue-1"
+FORMAT: Final = "fedstyle-catalogue-2"
 SIGNATURES_FILE: Final = "signatures.safetensors"
 ARTISTS_FILE: Final = "artists.json"
 
-_PROJECTION, _VECTORS = "projection", "vectors"
+_PROJECTION, _VECTORS, _STRANGERS = "projection", "vectors", "strangers"
 _JSON_OVERHEAD: Final = 1024
 _BYTES_PER_NAME: Final = 6 * MAX_NAME_BYTES + 8  # every byte escaped as \u00XX, plus quotes, comma and indent
 
@@ -37,14 +39,22 @@ class StyleIndex:
     Args:
         space: Where the signatures live.
         signatures: At most one for each artist, in any order.
+        strangers: Public works in that space, float32 unit vectors [m, d], whose nearness is held against a signature;
+            None for none.
         exact_limit: Up to how many signatures numpy searches; faiss beyond.
 
     Raises:
-        InputError: A signature of another length, or two of one artist.
+        InputError: A signature of another length, two of one artist, or strangers who are no unit vectors there or
+            too many.
     """
 
     def __init__(
-        self, space: SignatureSpace, signatures: Iterable[Signature], *, exact_limit: int = EXACT_LIMIT
+        self,
+        space: SignatureSpace,
+        signatures: Iterable[Signature],
+        *,
+        strangers: NDArray[np.float32] | None = None,
+        exact_limit: int = EXACT_LIMIT,
     ) -> None:
         ordered = sorted(signatures, key=lambda signature: signature.artist)
         names: dict[str, str] = {}
@@ -65,11 +75,19 @@ class StyleIndex:
         for row, signature in zip(vectors, ordered, strict=True):
             row[:] = signature.vector
         vectors.setflags(write=False)
+        strangers = np.zeros((0, space.dimensions), dtype=np.float32) if strangers is None else strangers
+        if strangers.ndim != 2 or strangers.shape[1] != space.dimensions or len(strangers) > MOST:
+            raise InputError(
+                f"strangers are at most {MOST} vectors of {space.dimensions} numbers, got shape {strangers.shape}"
+            )
+        if not are_unit(strangers):
+            raise InputError("strangers must be finite vectors of length 1; scale them first")
         self.space = space
         self.artists = tuple(signature.artist for signature in ordered)
         self.vectors = vectors
+        self.strangers = strangers
         self._names = names
-        self.neighbors = Neighbors(vectors, exact_limit=exact_limit)
+        self.neighbors = Neighbors(vectors, handicaps(vectors, strangers), exact_limit=exact_limit)
 
     def __len__(self) -> int:
         return len(self.artists)
@@ -84,7 +102,7 @@ class StyleIndex:
         Raises:
             InputError: The artist is in it already, or the signature is of another length.
         """
-        return StyleIndex(self.space, [*self._signatures(), signature])
+        return StyleIndex(self.space, [*self._signatures(), signature], strangers=self.strangers)
 
     def without(self, artist: str) -> "StyleIndex":
         """The catalogue without one artist.
@@ -95,7 +113,8 @@ class StyleIndex:
         name = self.find(artist)
         if name is None:
             raise InputError(f"the catalogue has no artist {artist!r}; it has {', '.join(self.artists) or 'none'}")
-        return StyleIndex(self.space, [signature for signature in self._signatures() if signature.artist != name])
+        others = [signature for signature in self._signatures() if signature.artist != name]
+        return StyleIndex(self.space, others, strangers=self.strangers)
 
     def _signatures(self) -> list[Signature]:
         return [Signature(name, row) for name, row in zip(self.artists, self.vectors, strict=True)]
@@ -103,7 +122,7 @@ class StyleIndex:
     def encode(self) -> dict[str, bytes]:
         """The catalogue's files, by name."""
         names = json.dumps({"format": FORMAT, "artists": self.artists}, indent=1, ensure_ascii=False)
-        tensors = {_PROJECTION: self.space.projection, _VECTORS: self.vectors}
+        tensors = {_PROJECTION: self.space.projection, _VECTORS: self.vectors, _STRANGERS: self.strangers}
         return {SIGNATURES_FILE: save(tensors, {"format": FORMAT}), ARTISTS_FILE: f"{names}\n".encode()}
 
     def save(self, folder: Path) -> None:
@@ -134,32 +153,34 @@ class StyleIndex:
         Raises:
             InputError: Missing or damaged, with the path of the file.
         """
-        projection, vectors = _read_tensors(folder / SIGNATURES_FILE)
+        projection, vectors, strangers = _read_tensors(folder / SIGNATURES_FILE)
         path = folder / ARTISTS_FILE
         artists = _read_artists(path, expected=len(vectors))
         try:
             space = SignatureSpace(projection)
-            return cls(space, [Signature(name, row) for name, row in zip(artists, vectors, strict=True)])
+            signatures = [Signature(name, row) for name, row in zip(artists, vectors, strict=True)]
+            return cls(space, signatures, strangers=strangers)
         except InputError as error:
             raise InputError(f"{folder}: {error}") from error
 
 
-def _read_tensors(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Projection [e, d] and vectors [n, d]; shapes and types come from the header, before any number is read."""
+def _read_tensors(path: Path) -> tuple[NDArray[np.float32], ...]:
+    """Projection [e, d], vectors [n, d], strangers [m, d]; shapes and types are told by the header, before numbers."""
+    names = (_PROJECTION, _VECTORS, _STRANGERS)
     try:
         with safe_open(path, framework="np") as file:
-            if (file.metadata() or {}).get("format") != FORMAT or set(file.keys()) != {_PROJECTION, _VECTORS}:
+            if (file.metadata() or {}).get("format") != FORMAT or set(file.keys()) != set(names):
                 raise InputError(f"{path} is not a {FORMAT} file")
-            for name in (_PROJECTION, _VECTORS):
+            for name in names:
                 part = file.get_slice(name)
                 if part.get_dtype() != "F32" or len(part.get_shape()) != 2:
                     raise InputError(f"{path}: {name} must be a float32 matrix")
-            projection, vectors = file.get_tensor(_PROJECTION), file.get_tensor(_VECTORS)
+            projection, vectors, strangers = map(file.get_tensor, names)
     except (SafetensorError, OSError) as error:
         raise InputError(f"cannot read the signatures {path}: {error}") from error
     if projection.shape[1] != vectors.shape[1]:
         raise InputError(f"{path}: vectors of {vectors.shape[1]} numbers in a space of {projection.shape[1]}")
-    return projection, vectors
+    return projection, vectors, strangers
 
 
 def _read_artists(path: Path, *, expected: int) -> list[str]:

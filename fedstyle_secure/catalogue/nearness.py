@@ -36,7 +36,7 @@ class Nearness:
     """Where the words begin.
 
     Attributes:
-        bounds: By number of pictures in a question, the cosines below which nobody is near, and from which somebody is.
+        bounds: By number of pictures in a question, the scores below which nobody is near, and from which somebody is.
     """
 
     bounds: Mapping[int, tuple[float, float]]
@@ -44,15 +44,15 @@ class Nearness:
     def __post_init__(self) -> None:
         for count, (low, high) in self.bounds.items():
             if count < 1 or not -1 <= low <= high <= 1:
-                raise InputError(f"nearness asks for cosines in their order, got {low} and {high} for {count} pictures")
+                raise InputError(f"nearness asks for scores in their order, got {low} and {high} for {count} pictures")
 
-    def word(self, cosine: float, pictures: int) -> Word | None:
+    def word(self, score: float, pictures: int) -> Word | None:
         """What to say of the nearest signature; None where nothing was learned of questions with so few pictures."""
         known = [count for count in self.bounds if count <= pictures]
         if not known:
             return None
         low, high = self.bounds[max(known)]
-        return Word.NOBODY if cosine < low else Word.NEAR if cosine >= high else Word.OPEN
+        return Word.NOBODY if score < low else Word.NEAR if score >= high else Word.OPEN
 
     def encode(self) -> bytes:
         """The content of the file beside a catalogue."""

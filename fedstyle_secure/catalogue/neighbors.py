@@ -1,4 +1,4 @@
-"""The vectors nearest to a point by inner product: numpy for ordinary catalogues, faiss for large ones.
+"""The vectors nearest to a point by inner product less a handicap: numpy for ordinary catalogues, faiss for large ones.
 
 NEI-1  Both give the same rows in the same order. They only propose candidates, with a margin for float32 rounding;
        one function ranks those, in float64, ties by row number.
@@ -15,8 +15,9 @@ from ..errors import InputError
 EXACT_LIMIT: Final = 100_000
 """Most vectors searched with numpy: a query takes milliseconds and 400 kB there, so faiss would buy nothing."""
 
-_MARGIN: Final = 2**-14
-"""Above twice the rounding error of a float32 inner product of two unit vectors of up to 384 numbers, 384 * 2^-24."""
+_MARGIN: Final = 2**-13
+"""Above twice the rounding error of a float32 inner product of two unit vectors of up to 384 numbers, to each of which
+one number of at most 1 is added: 2 * 385 * 2^-24."""
 
 _BLOCK: Final = 1 << 22
 """Scores held at a time: 16 MB."""
@@ -27,11 +28,15 @@ class Neighbors:
 
     Args:
         vectors: float32 [n, d], unit length.
+        handicaps: float64 [n], each at most 1 in size: what is taken from a vector's inner products.
         exact_limit: Up to how many vectors numpy is used.
     """
 
-    def __init__(self, vectors: NDArray[np.float32], *, exact_limit: int = EXACT_LIMIT) -> None:
-        self._vectors = vectors
+    def __init__(
+        self, vectors: NDArray[np.float32], handicaps: NDArray[np.float64], *, exact_limit: int = EXACT_LIMIT
+    ) -> None:
+        self._vectors, self._handicaps = vectors, handicaps
+        self._longer = np.column_stack([vectors, -handicaps.astype(np.float32)])  # a point's number there is 1
         self._is_large = len(vectors) > exact_limit
         self._flat: Any = None  # faiss has no types; built by the first search that needs it
 
@@ -43,15 +48,16 @@ class Neighbors:
             top: How many vectors to return, 1 to n.
 
         Yields:
-            For each point (rows, inner products), both [top], largest first, ties by row.
+            For each point (rows, inner products less handicaps), both [top], largest first, ties by row.
 
         Raises:
             InputError: The catalogue needs faiss, which is not installed.
         """
         propose = self._propose_large if self._is_large else self._propose
-        for point, rows in zip(points, propose(points, top), strict=True):
+        longer = np.column_stack([points, np.ones(len(points), dtype=np.float32)])
+        for point, rows in zip(points, propose(longer, top), strict=True):
             # Row by row, not as a matrix product: equal vectors must get equal scores wherever they stand.
-            scores = (self._vectors[rows] * point.astype(np.float64)).sum(axis=1)
+            scores = (self._vectors[rows] * point.astype(np.float64)).sum(axis=1) - self._handicaps[rows]
             order = np.lexsort((rows, -scores))[:top]
             yield rows[order], scores[order]
 
@@ -59,14 +65,14 @@ class Neighbors:
         count = len(self._vectors)
         step = max(1, _BLOCK // count)
         for start in range(0, len(points), step):
-            scores = points[start : start + step] @ self._vectors.T
+            scores = points[start : start + step] @ self._longer.T
             last = np.partition(scores, count - top, axis=1)[:, count - top]
             for row, threshold in zip(scores, last - _MARGIN, strict=True):
                 yield np.flatnonzero(row > threshold)
 
     def _propose_large(self, points: NDArray[np.float32], top: int) -> Iterator[NDArray[np.intp]]:
         if self._flat is None:
-            self._flat = _build_flat(self._vectors)
+            self._flat = _build_flat(self._longer)
         step = max(1, _BLOCK // top)
         for start in range(0, len(points), step):
             block = np.ascontiguousarray(points[start : start + step])

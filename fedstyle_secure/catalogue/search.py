@@ -33,7 +33,7 @@ class ScoredResult:
     Attributes:
         rank: 1 is the nearest style.
         artist: Who has it.
-        score: Cosine of query and signature, -1 to 1.
+        score: Cosine of query and signature, less the signature's handicap (`strangers`).
     """
 
     rank: int
@@ -76,7 +76,7 @@ class OwnerView:
         self._index = index
 
     def search(self, embeddings: NDArray[np.float32], top: int) -> list[tuple[ScoredResult, ...]]:
-        """Like `search`, with each answer's cosine.
+        """Like `search`, with each answer's score.
 
         Raises:
             InputError: As `search` does.

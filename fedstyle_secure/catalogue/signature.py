@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..encoder.signature_space import MAX_DIMENSIONS, UNIT_TOLERANCE, is_bounded
+from ..encoder.signature_space import MAX_DIMENSIONS, are_unit
 from ..encoder.signature_space import SignatureSpace as SignatureSpace  # noqa: PLC0414  (a signature's own space)
 from ..errors import InputError
 from ..names import check_name
@@ -37,7 +37,7 @@ class Signature:
                 f"the signature of {self.artist!r} must be float32 with 1 to {MAX_DIMENSIONS} numbers, "
                 f"got {vector.dtype} {vector.shape}"
             )
-        if not is_bounded(vector) or abs(float(np.linalg.norm(vector)) - 1) > UNIT_TOLERANCE:
+        if not are_unit(vector):
             raise InputError(f"the signature of {self.artist!r} is not a finite vector of length 1; scale it first")
         vector.setflags(write=False)
         object.__setattr__(self, "vector", vector)

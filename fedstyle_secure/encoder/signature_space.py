@@ -50,7 +50,7 @@ class SignatureSpace:
                 f"a signature space is float32 [e, d] with 1 <= d <= min(e, {MAX_DIMENSIONS}), "
                 f"got {projection.dtype} {projection.shape}"
             )
-        if not is_bounded(projection) or not _is_orthonormal(projection):
+        if not _is_bounded(projection) or not _is_orthonormal(projection):
             raise InputError("the columns of a signature space must be orthonormal; fit it from a second moment")
         projection.setflags(write=False)
         object.__setattr__(self, "projection", projection)
@@ -128,9 +128,14 @@ class SignatureSpace:
         return space
 
 
-def is_bounded(numbers: NDArray[np.float32]) -> bool:
+def _is_bounded(numbers: NDArray[np.float32]) -> bool:
     """Whether all could be parts of unit vectors: nothing infinite, nothing whose square overflows."""
-    return bool(np.isfinite(numbers).all()) and float(np.abs(numbers).max()) <= 1 + UNIT_TOLERANCE
+    return bool(np.isfinite(numbers).all()) and float(np.abs(numbers).max(initial=0)) <= 1 + UNIT_TOLERANCE
+
+
+def are_unit(vectors: NDArray[np.float32]) -> bool:
+    """Whether vectors [..., d] are finite and all of length 1."""
+    return _is_bounded(vectors) and bool((np.abs(np.linalg.norm(vectors, axis=-1) - 1) <= UNIT_TOLERANCE).all())
 
 
 def _is_orthonormal(projection: NDArray[np.float32]) -> bool:

@@ -22,6 +22,7 @@ from ..privacy.quantization import dequantize
 from ..training.updates import Contributions, one_by_one
 from .budget import untrained_budget
 from .evaluation import REFERENCES, Embed, RetrievalScores, gather, score
+from .signing import catalogue
 from .stages import Prepared, Trained, stopwatch
 
 
@@ -77,6 +78,5 @@ def untrained_catalogue(prepared: Prepared, start: StyleModel) -> StyleIndex:
         noisy = protect(Contributions(rows, mechanism.layout), mechanism, os.urandom)
         return to_unit(dequantize(noisy.values, mechanism).astype(np.float32))
 
-    return StyleIndex(
-        space, [Signature(name, vector(features.views[:, 0])) for name, features in prepared.training.items()]
-    )
+    signatures = (Signature(name, vector(features.views[:, 0])) for name, features in prepared.training.items())
+    return catalogue(prepared, start, space, signatures)

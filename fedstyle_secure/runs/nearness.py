@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from ..catalogue.index import StyleIndex
 from ..catalogue.nearness import Nearness
+from ..catalogue.search import OwnerView
+from ..catalogue.strangers import choose_strangers, handicaps
 from ..encoder.whitening import to_unit
 from .dataset import derive_seed
 from .evaluation import REFERENCES, gather
@@ -23,13 +25,16 @@ def learn_nearness(prepared: Prepared, trained: Trained, index: StyleIndex) -> N
     rng = np.random.Generator(np.random.PCG64(derive_seed(prepared.settings.seed, "nearness")))
     noise = prepared.budget.signature_multiplier or 0.0
     public = [trained.model.embed(features.views[:, 0]) for features in prepared.public.values()]
+    points = [index.space.apply(each) for each in public]
+    works = prepared.expected_artworks
+    signing = [(rows, _others(points, place)) for place, rows in enumerate(points) if len(rows) > 1]
     bounds: dict[int, tuple[float, float]] = {}
     for count in REFERENCES:
         strangers = _joined([_best(index, gather(rows, count)) for rows in public])
         own = _joined(
             [
-                gather(rows[1::2], count) @ _signed(rows[::2], noise * len(rows[::2]) / prepared.expected_artworks, rng)
-                for rows in (index.space.apply(each) for each in public if len(each) > 1)
+                _found(gather(rows[1::2], count), _signed(rows[::2], noise * len(rows[::2]) / works, rng), others)
+                for rows, others in signing
             ]
         )
         if len(strangers) and len(own):
@@ -43,11 +48,23 @@ def _signed(rows: NDArray[np.float32], noise: float, rng: np.random.Generator) -
     return to_unit((rows.sum(axis=0) + noise * rng.normal(size=rows.shape[1])).astype(np.float32))
 
 
-def _best(index: StyleIndex, queries: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Cosine of each query's nearest signature; as many as there are queries."""
-    cosines: NDArray[np.float32] = (index.space.apply(queries) @ index.vectors.T).max(axis=1)
-    return cosines
+def _found(
+    points: NDArray[np.float32], signature: NDArray[np.float32], strangers: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    """Scores of points by a signature, whose strangers are all public artists but its own."""
+    scores: NDArray[np.float64] = points @ signature - handicaps(signature[None], strangers)
+    return scores
 
 
-def _joined(parts: list[NDArray[np.float32]]) -> NDArray[np.float32]:
-    return np.concatenate(parts) if parts else np.zeros(0, dtype=np.float32)
+def _best(index: StyleIndex, queries: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Score of each query's nearest signature; as many as there are queries."""
+    return np.array([answers[0].score for answers in OwnerView(index).search(queries, 1)])
+
+
+def _others(points: list[NDArray[np.float32]], place: int) -> NDArray[np.float32]:
+    """Who is a stranger to the artist in a place: all others."""
+    return choose_strangers(np.concatenate([*points[:place], *points[place + 1 :], points[place][:0]]))
+
+
+def _joined(parts: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+    return np.concatenate(parts) if parts else np.zeros(0)

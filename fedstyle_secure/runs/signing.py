@@ -1,10 +1,15 @@
 """The catalogue of a run: the space that signatures live in, and the signatures themselves."""
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ..catalogue.index import StyleIndex
 from ..catalogue.signature import Signature
+from ..catalogue.strangers import choose_strangers
+from ..encoder.model import StyleModel
+from ..encoder.signature_space import SignatureSpace
 from ..encoder.styles import signature_space
 from .stages import Prepared, Trained
 
@@ -20,6 +25,15 @@ def sign(prepared: Prepared, trained: Trained) -> StyleIndex:
     def embed(raw: NDArray[np.float32]) -> NDArray[np.float32]:
         return space.apply(model.embed(raw))
 
-    return StyleIndex(
-        space, [Signature(name, artist.publish_signature(embed, mechanism)) for name, artist in trained.artists.items()]
+    signatures = (
+        Signature(name, artist.publish_signature(embed, mechanism)) for name, artist in trained.artists.items()
     )
+    return catalogue(prepared, model, space, signatures)
+
+
+def catalogue(
+    prepared: Prepared, model: StyleModel, space: SignatureSpace, signatures: Iterable[Signature]
+) -> StyleIndex:
+    """Signatures, and public artists' works as strangers to them (STR-1)."""
+    public = np.concatenate([features.views[:, 0] for features in prepared.public.values()])
+    return StyleIndex(space, signatures, strangers=choose_strangers(space.apply(model.embed(public))))

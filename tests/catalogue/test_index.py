@@ -12,6 +12,7 @@ from safetensors.numpy import save_file
 
 from fedstyle_secure.catalogue.index import ARTISTS_FILE, FORMAT, SIGNATURES_FILE, StyleIndex
 from fedstyle_secure.catalogue.signature import Signature
+from fedstyle_secure.catalogue.strangers import MOST
 from fedstyle_secure.errors import InputError
 
 FACTS = {"format": FORMAT}
@@ -72,7 +73,8 @@ def test_a_failed_save_leaves_nothing_behind(index, tmp_path, monkeypatch):
 
 
 def tensors(index, **replaced):
-    return {"projection": index.space.projection, "vectors": index.vectors} | replaced
+    kept = {"projection": index.space.projection, "vectors": index.vectors, "strangers": index.strangers}
+    return kept | replaced
 
 
 @pytest.mark.parametrize(
@@ -89,6 +91,9 @@ def tensors(index, **replaced):
         lambda index: (tensors(index, vectors=index.vectors[:-1].copy()), FACTS),
         lambda index: (tensors(index, vectors=2 * index.vectors), FACTS),
         lambda index: (tensors(index, vectors=index.vectors * np.float32("nan")), FACTS),
+        lambda index: (tensors(index, strangers=index.vectors[:, :-1].copy()), FACTS),
+        lambda index: (tensors(index, strangers=2 * index.vectors), FACTS),
+        lambda index: (tensors(index, strangers=np.repeat(index.vectors[:1], MOST + 1, axis=0)), FACTS),
         lambda index: (tensors(index, projection=2 * index.space.projection), FACTS),
         lambda index: (tensors(index, projection=index.space.projection[:0].copy()), FACTS),
     ],
@@ -114,8 +119,8 @@ GOOD = [f"artist-{number:02d}" for number in range(12)]
         "{",
         "[]",
         "[" * 5000,
-        '{"format": "fedstyle-catalogue-1"}',
-        json.dumps({"format": "fedstyle-catalogue-2", "artists": GOOD}),
+        '{"format": "fedstyle-catalogue-2"}',
+        json.dumps({"format": "fedstyle-catalogue-1", "artists": GOOD}),
         listed(GOOD[:-1]),
         listed([*GOOD, "one more"]),
         listed([*GOOD[:-1], "artist-00"]),
@@ -160,6 +165,7 @@ def test_a_header_that_claims_more_than_the_file_holds_is_refused(saved):
 def test_other_kinds_of_numbers_are_refused_by_their_header(saved, kind):
     parts = {"projection": {"dtype": kind, "shape": [24, 8], "data_offsets": [0, 384]}}
     parts["vectors"] = {"dtype": kind, "shape": [12, 8], "data_offsets": [384, 576]}
+    parts["strangers"] = {"dtype": "F32", "shape": [0, 8], "data_offsets": [576, 576]}
     header = json.dumps({"__metadata__": FACTS, **parts}).encode()
     header += b" " * (-len(header) % 8)
     (saved / SIGNATURES_FILE).write_bytes(len(header).to_bytes(8, "little") + header + bytes(576))
@@ -182,6 +188,15 @@ def test_bent_files_load_or_are_refused_and_nothing_else(saved, data, name):
             StyleIndex.load(saved)
     finally:
         path.write_bytes(whole)
+
+
+def test_strangers_come_back_and_stay_when_artists_come_and_go(space, signatures, tmp_path):
+    strangers = np.stack([signature.vector for signature in signatures[:5]])
+    index = StyleIndex(space, signatures[1:], strangers=strangers)
+    index.save(tmp_path / "catalogue")
+    loaded = StyleIndex.load(tmp_path / "catalogue")
+    for kept in (loaded, index.without("artist-04"), index.with_signature(signatures[0])):
+        assert np.array_equal(kept.strangers, strangers)
 
 
 def test_artists_come_and_go_and_the_others_stay_as_they_are(index, signatures):

@@ -76,6 +76,15 @@ def test_what_is_near_is_learned_and_lies_beside_the_catalogue(finished: Path) -
     assert StyleIndex.load(finished / "catalogue").artists
 
 
+def test_str1_strangers_are_works_of_public_artists_and_of_nobody_else(art: Path, opened: seek.OpenRun) -> None:
+    artists = {path.name for path in art.iterdir() if path.is_dir()} - set(opened.index.artists)
+    works = [read_artwork(path) for artist in sorted(artists) for path in pictures_of(art, artist)]
+    public = opened.index.space.apply(opened.model.embed(extract(works, opened.encoder, views=0).views[:, 0]))
+    nearest = (opened.index.strangers @ public.T).max(axis=1)
+    assert len(opened.index.strangers) == len(public)
+    assert (nearest > 1 - 1e-5).all()
+
+
 def test_a_catalogue_from_before_says_no_word(art: Path, opened: seek.OpenRun) -> None:
     silent = seek.OpenRun(opened.encoder, opened.model, opened.index, Nearness({}))
     assert silent.search(pictures_of(art, opened.index.artists[0])[:1], top=1).nearness is None
