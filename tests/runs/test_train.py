@@ -114,13 +114,14 @@ def test_training_beats_a_random_head_and_follows_the_seed(art: Path, tmp_path: 
 
 @pytest.mark.parametrize("mode", [Mode.DISTRIBUTED, Mode.LOCAL])
 def test_no_seed_touches_privacy_noise(mode: Mode, art: Path, tmp_path: Path) -> None:
-    # So much budget that the update stands out of its noise: where it does not, alignment keeps the old model.
-    settings = stand_ins.settings(art, tmp_path / "a", privacy=mode, iterations=1, epsilon=30.0)
-    run.train(settings)
-    run.train(replace(settings, out=tmp_path / "b"))
-    files = ("model.safetensors", "catalogue/signatures.safetensors")
-    for file in files:
-        assert (tmp_path / "a" / file).read_bytes() != (tmp_path / "b" / file).read_bytes()
+    # So much budget that the update stands out of its noise: where it does not, alignment keeps the old model. In mode
+    # local that is one run of some eighty, and never three.
+    settings = stand_ins.settings(art, tmp_path / "run", privacy=mode, iterations=1, epsilon=32.0)
+    outs = [tmp_path / name for name in ("a", "b", "c")]
+    for out in outs:
+        run.train(replace(settings, out=out))
+    assert len({(out / "model.safetensors").read_bytes() for out in outs}) > 1
+    assert len({(out / "catalogue" / "signatures.safetensors").read_bytes() for out in outs}) == 3
 
 
 def test_who_is_public_is_told_before_anything_is_encoded(
