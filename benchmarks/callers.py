@@ -1,15 +1,15 @@
 """Artists without artworks: real clients of a protocol, each with a line of its own to a platform, as agents have."""
 
-import os
 import threading
 from contextlib import suppress
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from fedstyle_secure.aggregation.letters import Envelope, Purpose, answering
+from fedstyle_secure.aggregation.letters import Purpose, answering
 from fedstyle_secure.artist.client import Line
+from fedstyle_secure.runs.loopback import seal_poll
 from fedstyle_secure.wire.pins import PublicPins
-from fedstyle_secure.wire.routes import INSTANCE_BYTES, Route, Status
+from fedstyle_secure.wire.routes import Route, Status
 from protocols import Client
 
 
@@ -48,7 +48,7 @@ class Caller:
             if over.wait(seconds):
                 raise _OverError
 
-        poll = self._poll()
+        poll = seal_poll(self._identity, self._server_key)
         with suppress(_OverError), Line(pins.address, pins.certificates, sleep=sleep) as line:
             while not over.is_set():
                 self.sent += len(poll)
@@ -59,17 +59,6 @@ class Caller:
                     self.sent += len(reply)
                     if (answer := line.post(Route.ANSWERS, reply)).status != Status.DONE:
                         raise SystemExit(f"an answer was refused: {answer.reason}")
-
-    def _poll(self) -> bytes:
-        poll = Envelope(
-            sender=self._identity.public_key().public_bytes_raw(),
-            recipient=self._server_key,
-            purpose=Purpose.POLL,
-            session=1,
-            round=0,
-            body=os.urandom(INSTANCE_BYTES),
-        )
-        return poll.seal(self._identity)
 
     def _answer(self, request: bytes) -> bytes:
         if self.client is None:

@@ -32,8 +32,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fedstyle_secure.aggregation.session import NO_LOG, Subject, fewest_survivors, session_params
 from fedstyle_secure.aggregation.summing import aggregate, digest_of
 from fedstyle_secure.artist.client import Line
-from fedstyle_secure.encoder.model import StyleModel
-from fedstyle_secure.encoder.whitening import Whitening
 from fedstyle_secure.engines.memory import MemoryEngine
 from fedstyle_secure.platform.service import public_pins
 from fedstyle_secure.platform.settings import PlatformFolder, Settings
@@ -43,13 +41,13 @@ from fedstyle_secure.platform.store.database import Database
 from fedstyle_secure.privacy.clipping import Unit
 from fedstyle_secure.privacy.mechanism import Mechanism, plan
 from fedstyle_secure.privacy.sizing import Mode
-from fedstyle_secure.server.foundation import Foundation
+from fedstyle_secure.runs.loopback import enrol_all
 from fedstyle_secure.training.updates import Layout, Segment, Support
 from fedstyle_secure.wire.pins import PublicPins
 
 from .callers import Caller
 from .cohort import CORRUPT, Cohort, identities
-from .served import Platform, enrol_all, mailboxes, platform
+from .served import Platform, mailboxes, platform
 
 _CONNECT_SECONDS = 120
 
@@ -112,22 +110,13 @@ class House:
 
 
 def _make(folder: PlatformFolder, keys: Sequence[Ed25519PrivateKey]) -> PublicPins:
-    """A platform on noise, where a platform has public art."""
+    """A platform that carries what it is told to, and leads nothing."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         listen = f"127.0.0.1:{probe.getsockname()[1]}"
     settings = Settings(address=f"https://{listen}", hosts=("127.0.0.1",), listen=listen, log_level="warning")
-    public = np.random.default_rng(0).normal(size=(16, 2, 12)).astype(np.float32)
-    model = StyleModel(
-        whitening=Whitening.fit(public[:, 0], pooled_size=4, dimensions=4),
-        alignment=np.eye(4, dtype=np.float32),
-        head=np.ones((4, 4), np.float32),
-        residual=0.25,
-        encoder="noise",
-    )
-    foundation = Foundation(model=model, public=[public])
-    make_platform(folder.path, settings, log_name="bench", database_url=None, foundation=foundation.encode())
+    make_platform(folder.path, settings, log_name="bench", database_url=None, foundation=None)
     database = Database.open(folder.database_url(settings))
-    enrol_all(database, keys)
+    enrol_all(database, {f"artist {number}": key for number, key in enumerate(keys)})
     database.close()
     return public_pins(folder, settings, Signer(folder.path))
 

@@ -4,17 +4,14 @@ import os
 import resource
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from hashlib import sha256
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 from time import perf_counter, process_time, sleep
 from typing import Any
-
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from fedstyle_secure.aggregation.summing import Aggregate, aggregate
 from fedstyle_secure.allocator import return_freed_memory
@@ -23,8 +20,6 @@ from fedstyle_secure.platform.coordinator.lead import Lead, LedJournal
 from fedstyle_secure.platform.service import Service, opened
 from fedstyle_secure.platform.serving import make_server
 from fedstyle_secure.platform.settings import PlatformFolder
-from fedstyle_secure.platform.store.artists import Entry, Newcomer, add_token, enrol
-from fedstyle_secure.platform.store.database import Database
 from fedstyle_secure.platform.store.journal import DatabaseJournal
 from fedstyle_secure.privacy.mechanism import Mechanism
 from protocols import SessionParams
@@ -70,17 +65,6 @@ class Summed:
 def mailboxes(params: SessionParams) -> list[str]:
     """Names of the artists' mailboxes, in the session's order."""
     return [f"{identity.hex()}/session" for identity in params.identities]
-
-
-def enrol_all(database: Database, keys: Sequence[Ed25519PrivateKey]) -> None:
-    """As if each had joined with an invitation."""
-    with database.writing() as connection:
-        for number, key in enumerate(keys):
-            label, token = f"artist {number}", sha256(b"%d" % number).digest()
-            add_token(connection, digest=token, label=label, expires=1)
-            newcomer = Newcomer(name=label, folded=label, link=None, terms=b"{}")
-            entry = Entry(key=key.public_key().public_bytes_raw(), leaf=0, salt=bytes(32))
-            enrol(connection, token=token, label=label, newcomer=newcomer, identity=entry, now=0)
 
 
 class Platform:

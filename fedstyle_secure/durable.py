@@ -79,13 +79,17 @@ def locked(path: Path, *, is_writer: bool = True) -> Iterator[int]:
             os.close(descriptor)
 
 
-def make_key(path: Path) -> bytes:
-    """32 fresh secret bytes in a file that only its owner can read; one process at a time: hold a lock.
+def make_key(path: Path, key: bytes | None = None) -> bytes:
+    """32 secret bytes in a file that only its owner can read; one process at a time: hold a lock.
+
+    Args:
+        path: Of the file.
+        key: The bytes; None for fresh ones.
 
     Raises:
         OSError: It cannot be written.
     """
-    key = os.urandom(_KEY_SIZE)
+    key = os.urandom(_KEY_SIZE) if key is None else key
     replace(path, key.hex().encode() + b"\n")
     return key
 

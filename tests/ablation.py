@@ -11,6 +11,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import cast
 
@@ -27,13 +28,20 @@ _NURSERY.set_forkserver_preload(["dp_accounting", "hypothesis", "opacus", "pytes
 
 @dataclass(frozen=True, slots=True)
 class Ablation:
-    """One defense, how to remove it, and the test that must notice."""
+    """One defense, how to remove it, and the test that must notice; what else that needs: a library, or a program."""
 
     name: str
     file: str
     defense: str
     without: str
     test: str
+    needs: str = ""
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether what its test needs is on this machine."""
+        kind, _, name = self.needs.rpartition(" ")
+        return not name or (shutil.which(name) if kind == "program" else find_spec(name)) is not None
 
 
 _JOBS = "tests/artist/test_jobs.py"
@@ -67,6 +75,14 @@ _DOOR = "fedstyle_secure/desks/door.py"
 _KNOCK = "tests/desks/test_door.py"
 _ARTIST = "tests/desks/test_artist.py"
 _OPERATOR = "tests/desks/test_operator.py"
+
+_LOOPBACK = "tests/runs/test_loopback.py"
+_KEPT = "tests/engines/test_kept.py"
+_SIMULATION = "tests/experiments/test_simulation.py"
+_RAY = "tests/experiments/test_ray.py"
+_FLOWER = "tests/engines/test_flower.py"
+_SYFT = "tests/engines/test_syft.py"
+_SYFT_DESKS = "tests/engines/test_syft_desks.py"
 
 ABLATIONS = (
     Ablation(
@@ -2586,6 +2602,400 @@ ABLATIONS = (
         "if sha512(data).digest() != b64decode(package.integrity):",
         "if False:",
         "tests/web/test_registry.py::test_another_archive_is_refused_and_not_kept",
+    ),
+    Ablation(
+        "http: a gateway that is gone ends the run",
+        "fedstyle_secure/runs/loopback.py",
+        "                    gateway.check()\n",
+        "",
+        f"{_LOOPBACK}::test_loo3_a_gateway_that_is_killed_ends_the_run_in_a_sentence",
+    ),
+    Ablation(
+        "http: a mistake in an artist's thread ends the run",
+        "fedstyle_secure/runs/loopback.py",
+        "                    callers.check()\n",
+        "",
+        f"{_LOOPBACK}::test_loo3_a_mistake_of_ours_is_not_silence",
+    ),
+    Ablation(
+        "http: who will not answer is not waited for",
+        "fedstyle_secure/runs/loopback.py",
+        '            keep_reply(connection, silence, b"")\n',
+        "            pass\n",
+        f"{_LOOPBACK}::test_nobody_waits_for_an_artist_who_will_not_answer",
+    ),
+    Ablation(
+        "http: a gateway ends with whoever started it",
+        "fedstyle_secure/platform/alone.py",
+        "    server.should_exit = True\n",
+        "",
+        f"{_LOOPBACK}::test_loo2_a_gateway_ends_with_whoever_started_it_even_if_that_is_killed",
+    ),
+    Ablation(
+        "kept journal: what was recorded is on disk",
+        "fedstyle_secure/engines/kept.py",
+        "isolation_level=None, ",
+        "",
+        f"{_KEPT}::test_kep1_what_was_recorded_is_there_without_having_been_closed",
+    ),
+    Ablation(
+        "kept journal: one reply",
+        "fedstyle_secure/engines/kept.py",
+        "PRIMARY KEY (exchange, sequence), UNIQUE (exchange, mailbox)",
+        "PRIMARY KEY (exchange, sequence)",
+        f"{_KEPT}::test_kep2_a_mailbox_replies_once_and_not_after_the_closing",
+    ),
+    Ablation(
+        "kept journal: none once it is closed",
+        "fedstyle_secure/engines/kept.py",
+        "FROM exchanges WHERE id = ? AND closed_at IS NULL",
+        "FROM exchanges WHERE id = ?",
+        f"{_KEPT}::test_kep2_a_mailbox_replies_once_and_not_after_the_closing",
+    ),
+    Ablation(
+        "kept journal: the same requests under a name",
+        "fedstyle_secure/engines/kept.py",
+        "        if found[1] != digest:\n",
+        "        if False:\n",
+        f"{_KEPT}::test_a_name_with_other_requests_is_another_training",
+    ),
+    Ablation(
+        "the durable engine: requests are kept before a reply is read",
+        "fedstyle_secure/engines/http.py",
+        "        found = self._journal.open(name, requests)\n",
+        "        found = self._journal.open(name, {})\n",
+        "tests/engines/test_http.py::test_htt1_requests_are_kept_before_and_the_closing_before_the_end",
+    ),
+    Ablation(
+        "the durable engine: closed in the journal before it ends",
+        "fedstyle_secure/engines/http.py",
+        "                    closed_at = self._journal.close(found.id)  # what came in between is read above\n",
+        "                    return\n",
+        "tests/engines/test_http.py::test_htt1_requests_are_kept_before_and_the_closing_before_the_end",
+    ),
+    Ablation(
+        "the durable engine: who says nothing is not one of enough",
+        "fedstyle_secure/engines/http.py",
+        "                    refused += 1\n",
+        "                    pass\n",
+        "tests/engines/test_http.py::test_htt3_a_refusal_is_not_one_of_enough",
+    ),
+    Ablation(
+        "extras: a version that was not tried",
+        "fedstyle_secure/extras.py",
+        "            if not library.fits(found):\n".removeprefix("    "),
+        "        if False:\n",
+        "tests/test_extras.py::test_ext1_a_version_that_was_not_tried_is_refused_with_the_range",
+    ),
+    Ablation(
+        "jobs: a row has norm one at most",
+        "fedstyle_secure/artist/jobs.py",
+        "    counted: Views = np.eye(_BINS, dtype=np.float32)[bins]\n",
+        "    counted: Views = 2 * np.eye(_BINS, dtype=np.float32)[bins]\n",
+        f"{_JOBS}::TestRows::test_job3_a_row_has_norm_one_at_most_whatever_the_features",
+    ),
+    Ablation(
+        "jobs: the noise is what the charge says",
+        "fedstyle_secure/artist/jobs.py",
+        "            noise_multiplier=1 / mu_of(self.epsilon, terms.delta),\n",
+        "            noise_multiplier=0.5 / mu_of(self.epsilon, terms.delta),\n",
+        f"{_JOBS}::TestRows::test_job3_the_noise_is_what_the_charge_says",
+    ),
+    Ablation(
+        "sandbox: no network",
+        "fedstyle_secure/artist/sandbox.py",
+        '"--unshare-all", ',
+        '"--unshare-user", "--unshare-pid", ',
+        f"{_JOBS}::TestSandbox::test_job4_inside_there_is_no_network_no_home_and_no_way_to_write",
+        needs="program bwrap",
+    ),
+    Ablation(
+        "sandbox: none of the artist's files",
+        "fedstyle_secure/artist/sandbox.py",
+        '"--tmpfs", _INSIDE, *bound, ',
+        '"--bind", _INSIDE, _INSIDE, *bound, ',
+        f"{_JOBS}::TestSandbox::test_job4_inside_there_is_no_network_no_home_and_no_way_to_write",
+        needs="program bwrap",
+    ),
+    Ablation(
+        "sandbox: none of the artist's environment",
+        "fedstyle_secure/artist/sandbox.py",
+        '        "--clearenv", "--setenv",',
+        '        "--setenv", "SECRET", "a key", "--setenv",',
+        f"{_JOBS}::TestSandbox::test_job4_inside_there_is_no_network_no_home_and_no_way_to_write",
+        needs="program bwrap",
+    ),
+    Ablation(
+        "sandbox: missing, nothing runs",
+        "fedstyle_secure/artist/sandbox.py",
+        "    if shutil.which(BUBBLEWRAP) is None:\n",
+        "    if shutil.which(BUBBLEWRAP) is None:\n        return\n    if False:\n",
+        f"{_JOBS}::TestSandbox::test_sbx1_without_bubblewrap_nothing_is_run_unless_the_artist_says_so",
+    ),
+    Ablation(
+        "sandbox: a job ends",
+        "fedstyle_secure/artist/sandbox.py",
+        "            timeout=SECONDS,\n            check=False,\n",
+        "            timeout=None,\n            check=False,\n",
+        f"{_JOBS}::TestSandbox::test_sbx3_it_ends",
+    ),
+    Ablation(
+        "simulation: a sum is its survivors'",
+        "fedstyle_secure/experiments/simulation.py",
+        "    if (digest_of(total), uploads.count) != (summed.digest, summed.survivors):\n",
+        "    if False:\n",
+        f"{_SIMULATION}::test_sim1_another_sum_is_refused",
+    ),
+    Ablation(
+        "simulation: one sum, however many cohorts",
+        "fedstyle_secure/experiments/simulation.py",
+        "        for summed in _spread(shards, engine, jobs):\n",
+        "        for summed in list(_spread(shards, engine, jobs)):\n",
+        f"{_SIMULATION}::test_sim2_memory_does_not_grow_with_artists",
+    ),
+    Ablation(
+        "simulation: an artist is on disk between two requests",
+        "fedstyle_secure/experiments/simulation.py",
+        "        return session.receive(request)\n",
+        "        self._held = session\n        return session.receive(request)\n",
+        f"{_SIMULATION}::test_sim2_memory_does_not_grow_with_artists",
+    ),
+    Ablation(
+        "ray: no answer without a token",
+        "fedstyle_secure/experiments/cluster.py",
+        '{"RAY_AUTH_MODE": "token", ',
+        "{",
+        f"{_RAY}::test_ray1_ray3_a_task_whose_worker_dies_is_run_again_and_who_has_no_token_is_not_answered",
+        needs="ray",
+    ),
+    Ablation(
+        "ray: nothing is told to its makers",
+        "fedstyle_secure/experiments/cluster.py",
+        '"RAY_USAGE_STATS_ENABLED": "0", ',
+        "",
+        f"{_RAY}::test_ray2_nothing_is_reported",
+        needs="ray",
+    ),
+    Ablation(
+        "ray: a task whose worker dies is run again",
+        "fedstyle_secure/experiments/cluster.py",
+        "max_retries=AGAIN",
+        "max_retries=0",
+        f"{_RAY}::test_ray1_ray3_a_task_whose_worker_dies_is_run_again_and_who_has_no_token_is_not_answered",
+        needs="ray",
+    ),
+    Ablation(
+        "ray: workers that die again and again are a sentence",
+        "fedstyle_secure/experiments/cluster.py",
+        "    except (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError) as error:\n",
+        "    except ZeroDivisionError as error:\n",
+        f"{_RAY}::test_ray3_workers_that_die_again_and_again_are_one_sentence",
+        needs="ray",
+    ),
+    Ablation(
+        "flower: a node trusts the SuperLink that it pinned",
+        "fedstyle_secure/engines/flower/channel.py",
+        "    context.verify_mode = ssl.CERT_REQUIRED\n",
+        "    context.check_hostname = False\n"
+        "    context.verify_mode = ssl.CERT_NONE if side == ssl.PROTOCOL_TLS_CLIENT else ssl.CERT_REQUIRED\n",
+        f"{_FLOWER}::test_cha1_a_node_speaks_to_the_superlink_that_it_pinned_and_to_no_other",
+        needs="flwr",
+    ),
+    Ablation(
+        "flower: a node speaks as itself alone",
+        "fedstyle_secure/engines/flower/fleet.py",
+        '        elif not _is_of(claimed, scope["state"]["node_key"]):\n',
+        "        elif False:\n",
+        f"{_FLOWER}::test_fle1_a_node_speaks_as_itself_alone",
+        needs="flwr",
+    ),
+    Ablation(
+        "flower: what is too long is refused unread",
+        "fedstyle_secure/engines/flower/fleet.py",
+        "        if not length.isdigit() or int(length) > LONGEST:\n",
+        "        if False:\n",
+        f"{_FLOWER}::test_fle2_what_is_too_long_is_refused_unread",
+        needs="flwr",
+    ),
+    Ablation(
+        "flower: half an answer holds nobody up",
+        "fedstyle_secure/engines/flower/fleet.py",
+        "        whole = [each for each in request.message_ids if self._is_whole(each)]\n",
+        "        whole = list(request.message_ids)\n",
+        f"{_FLOWER}::test_fle2_half_an_answer_holds_nobody_up",
+        needs="flwr",
+    ),
+    Ablation(
+        "flower: nobody registers",
+        "fedstyle_secure/engines/flower/fleet.py",
+        "    app.state.enable_supernode_auth = True ",
+        "    app.state.enable_supernode_auth = False ",
+        f"{_FLOWER}::test_fle3_nobody_registers",
+        needs="flwr",
+    ),
+    Ablation(
+        "flower: a message is a letter and nothing else",
+        "fedstyle_secure/engines/flower/mail.py",
+        "    if len(content) != 1 or not isinstance(record, ConfigRecord) or set(record) != {LETTER, MAILBOX}:\n",
+        "    if not isinstance(record, ConfigRecord) or not {LETTER, MAILBOX} <= set(record):\n",
+        f"{_FLOWER}::test_flo1_what_is_more_or_less_than_a_letter_is_none",
+        needs="flwr",
+    ),
+    Ablation(
+        "flower: nonsense ends nothing",
+        "fedstyle_secure/engines/flower/mail.py",
+        "            except _NONSENSE:\n",
+        "            except ZeroDivisionError:\n",
+        f"{_FLOWER}::test_flo2_nonsense_from_a_node_is_nothing_and_ends_nothing",
+        needs="flwr",
+    ),
+    Ablation(
+        "flower: who came back is asked again",
+        "fedstyle_secure/engines/flower/mail.py",
+        "            if node is None or self._asked.get(mailbox) == node.last_activated_at:\n",
+        "            if node is None or mailbox in self._asked:\n",
+        f"{_FLOWER}::test_flo3_who_went_away_with_a_letter_and_came_back_is_asked_again",
+        needs="flwr",
+    ),
+    Ablation(
+        "flower: a node asks for no app",
+        "fedstyle_secure/engines/flower/node.py",
+        "            found = client.PullMessages(PullMessagesRequest(node=node))\n",
+        "            found = client.PullMessages(PullMessagesRequest(node=node))\n"
+        "            with suppress(Exception):\n"
+        "                client._unary_unary(\n"
+        '                    path="/v1/fleet/get-fab", rpc_method="", request=node, response_type=Node\n'
+        "                )\n",
+        f"{_FLOWER}::test_nod1_a_node_fetches_letters_and_nothing_that_could_run",
+        needs="flwr",
+    ),
+    Ablation(
+        "flower: silence is answered with nothing",
+        "fedstyle_secure/engines/flower/node.py",
+        "NOTHING if said is None else said",
+        "head.metadata.message_id.encode() if said is None else said",
+        f"{_FLOWER}::test_letters_reach_nodes_and_a_refusal_is_not_waited_for",
+        needs="flwr",
+    ),
+    Ablation(
+        "flower: a node tries again",
+        "fedstyle_secure/engines/flower/node.py",
+        "            except (httpx.HTTPError, ValueError, OSError) as error:\n",
+        "            except ZeroDivisionError as error:\n",
+        f"{_FLOWER}::test_flo3_who_went_away_with_a_letter_and_came_back_is_asked_again",
+        needs="flwr",
+    ),
+    Ablation(
+        "syft: nothing is sent that is not sealed",
+        "fedstyle_secure/engines/syft/folder.py",
+        "        _check_sealed(data, filename)\n",
+        "",
+        f"{_SYFT}::TestTheSharedFolder::test_syf1_syft_itself_would_send_in_clear_and_may_not",
+        needs="syft_rds",
+    ),
+    Ablation(
+        "syft: nothing is taken that is not sealed",
+        "fedstyle_secure/engines/syft/folder.py",
+        "        _check_sealed(data, path.name)\n",
+        "",
+        f"{_SYFT}::TestTheSharedFolder::test_syf1_what_is_in_clear_is_not_taken",
+        needs="syft_rds",
+    ),
+    Ablation(
+        "syft: what a party keeps for itself is not in the folder",
+        "fedstyle_secure/engines/syft/boxes.py",
+        'state=own / "state"',
+        "state=shared",
+        f"{_SYFT}::TestTheSharedFolder::test_syf2_the_folder_holds_cards_and_messages_and_nothing_else",
+        needs="syft_rds",
+    ),
+    Ablation(
+        "syft: a message is taken once",
+        "fedstyle_secure/engines/syft/folder.py",
+        "            if name not in self._taken and not path.is_symlink():\n",
+        "            if not path.is_symlink():\n",
+        f"{_SYFT}::TestTheSharedFolder::test_syf3_an_old_file_that_comes_again_changes_nothing",
+        needs="syft_rds",
+    ),
+    Ablation(
+        "syft: what cannot be taken is put aside",
+        "fedstyle_secure/engines/syft/boxes.py",
+        "            if self._failures[name] >= _TRIES:\n",
+        "            if False:\n",
+        f"{_SYFT}::TestTheSharedFolder::test_syf3_an_altered_file_is_none",
+        needs="syft_rds",
+    ),
+    Ablation(
+        "syft: a card is what the enrolled key signed",
+        "fedstyle_secure/engines/syft/cards.py",
+        '        key.verify(b64decode(card["signature"], validate=True), _DOMAIN + statement)\n',
+        "",
+        f"{_SYFT}::TestCards::test_syf4_a_key_that_somebody_replaced_is_refused_by_name",
+        needs="syft_rds",
+    ),
+    Ablation(
+        "syft: a card is for one reader",
+        "fedstyle_secure/engines/syft/cards.py",
+        '        is_mine = facts["reader"] == reader\n',
+        "        is_mine = True\n",
+        f"{_SYFT}::TestCards::test_syf4_a_card_for_somebody_else_is_none",
+        needs="syft_rds",
+    ),
+    Ablation(
+        "syft: private keys are their owner's alone",
+        "fedstyle_secure/engines/syft/cards.py",
+        "    path.chmod(_OWNER_ONLY)\n",
+        "",
+        f"{_SYFT}::TestCards::test_syf5_keys_are_their_owners_alone_and_ours_are_not_among_them",
+        needs="syft_rds",
+    ),
+    Ablation(
+        "syft: a version that was not tried",
+        "fedstyle_secure/engines/syft/cards.py",
+        "    if not library.fits(found.version):\n",
+        "    if False:\n",
+        f"{_SYFT}::TestCards::test_syf6_a_version_that_was_not_tried_is_named_with_the_range",
+        needs="syft_rds",
+    ),
+    Ablation(
+        "syft: a visitor writes requests and nothing else",
+        "fedstyle_secure/engines/syft/boxes.py",
+        'Rule(pattern=f"{REQUESTS}/**", access=Access(write=[self._visitor]))',
+        'Rule(pattern="**", access=Access(write=[self._visitor]))',
+        f"{_SYFT}::TestRights::test_syf8_a_visitor_writes_requests_and_nothing_else",
+        needs="syft_rds",
+    ),
+    Ablation(
+        "syft: an artist writes into its own datasite's copy alone",
+        "fedstyle_secure/engines/syft/boxes.py",
+        "pre_write_filter = lambda path, _is_deleted: Path(path).parts[0] == peer",
+        "pre_write_filter = lambda path, _is_deleted: True",
+        f"{_SYFT}::TestRights::test_syf8_an_artist_writes_no_other_artists_answers",
+        needs="syft_rds",
+    ),
+    Ablation(
+        "syft: a reply counts once",
+        "fedstyle_secure/engines/syft/engine.py",
+        "                    mailbox = missing.pop((artist, request), None)\n",
+        "                    mailbox = missing.get((artist, request))\n",
+        f"{_SYFT}::test_an_exchange_goes_there_and_back",
+        needs="syft_rds",
+    ),
+    Ablation(
+        "syft: nothing that was submitted is run",
+        "fedstyle_secure/engines/syft/desks.py",
+        "        job_runner=None,\n",
+        "        job_runner=object(),\n",
+        f"{_SYFT_DESKS}::test_syf10_a_script_is_a_request_that_nobody_runs",
+        needs="syft_rds",
+    ),
+    Ablation(
+        "syft: a job is the one researcher's",
+        "fedstyle_secure/engines/syft/desks.py",
+        '            if job.submitted_by == self._researcher and job.status == "pending"  # SYF-11\n',
+        '            if job.status == "pending"\n',
+        f"{_SYFT_DESKS}::test_syf11_what_lies_under_anothers_name_is_no_request",
+        needs="syft_rds",
     ),
 )
 

@@ -5,8 +5,8 @@ Only features are random. Cohorts do not see each other; their sums are added up
 cohorts would.
 
 SIM-1  A cohort's sum counts only if it is, to the integer, the sum of its survivors' uploads.
-SIM-2  However many cohorts there are, what adds them up holds one sum. A shard holds one sum, too, and of each of its
-       artists the last answer, which a client keeps in case it is asked again.
+SIM-2  However many cohorts there are, what adds them up holds one sum, and so does a shard, however many artists it
+       has: between two requests an artist is on disk, as an agent is that was killed there, and its upload with it.
 """
 
 import os
@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from math import ceil
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import process_time
 from typing import Any, Final
 
@@ -24,7 +26,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
 
 from ..aggregation.letters import Purpose, answering
-from ..aggregation.masking import IN_PROCESS, REFUSALS, Conditions, Enrolment, Part, mask
+from ..aggregation.masking import IN_PROCESS, REFUSALS, Conditions, Enrolment, Keeping, Part, Stage, mask, resume
 from ..aggregation.session import NO_LOG, Subject, fewest_survivors, session_params
 from ..aggregation.summing import aggregate, digest_of
 from ..engines.memory import MemoryEngine
@@ -44,6 +46,7 @@ MILLION: Final = 1_000_000
 _ROWS: Final = 4
 _MULTIPLIER: Final = 8.0
 _NOTHING: Final = bytes(32)
+_KEY_BYTES: Final = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,10 +194,12 @@ def run_shard(shard: Shard) -> Summed:
     uploads = _Uploads(mechanism)
     dropouts = Dropouts(list(keys), count=int(shard.drop_rate * len(keys)), seed=shard.seed + shard.number)
     dropouts.next_session()
-    engine = MemoryEngine(_mailboxes(keys, mechanism, platform, uploads, dropouts), refusals=REFUSALS)
     identities = [_public(key) for key in keys.values()]
     params = session_params(identities, _subject(mechanism), mechanism, session=1, server_key=_public(platform))
-    summed = aggregate(params, mechanism, engine, list(keys), identity=platform)
+    with TemporaryDirectory(prefix="fedstyle-cohort-") as folder:
+        ends = _mailboxes(keys, mechanism, params.server_key, uploads=uploads, dropouts=dropouts, folder=Path(folder))
+        engine = MemoryEngine(ends, refusals=REFUSALS)
+        summed = aggregate(params, mechanism, engine, list(keys), identity=platform)
     total = uploads.total
     if (digest_of(total), uploads.count) != (summed.digest, summed.survivors):
         raise FedStyleError(f"cohort {shard.number} came to another sum than that of its survivors: report this")
@@ -223,6 +228,30 @@ class _Uploads:
         self.total += update.values
         self.count += 1
         return update
+
+
+class _Away:
+    """An artist's end of a session, of which nothing is in memory between two requests (SIM-2).
+
+    Args:
+        part: What the artist brings into it.
+        path: Where the session is kept.
+    """
+
+    def __init__(self, part: Part, path: Path) -> None:
+        self._part, self._path, self._key = part, path, os.urandom(_KEY_BYTES)
+
+    def receive(self, request: bytes) -> bytes:
+        """Answer one request."""
+        keeping = Keeping(key=self._key, keep=self._keep)
+        if self._path.exists():
+            session = resume(self._path.read_bytes(), self._part, keeping=keeping)
+        else:
+            session = mask(self._part, random=os.urandom, keeping=keeping)
+        return session.receive(request)
+
+    def _keep(self, _stage: Stage, snapshot: bytes) -> None:
+        self._path.write_bytes(snapshot)
 
 
 def _mechanism(artists: int, coordinates: int, drop_rate: float) -> Mechanism:
@@ -260,14 +289,16 @@ def _subject(mechanism: Mechanism) -> Subject:
 def _mailboxes(
     keys: Mapping[str, Ed25519PrivateKey],
     mechanism: Mechanism,
-    platform: Ed25519PrivateKey,
+    platform_key: bytes,
+    *,
     uploads: _Uploads,
     dropouts: Dropouts,
+    folder: Path,
 ) -> dict[str, Callable[[bytes], bytes]]:
-    """An artist's end of the session for each key."""
+    """An artist's end of the session for each key, kept in a folder."""
     roster = frozenset(map(_public, keys.values()))
     conditions = Conditions(
-        platform_key=_public(platform),
+        platform_key=platform_key,
         architectures=frozenset({mechanism.digest}),
         corrupt=mechanism.corrupt,
         min_cohort=mechanism.min_survivors,
@@ -284,8 +315,8 @@ def _mailboxes(
             enrolment=Enrolment(identity=key, roster=roster),
             conditions=conditions,
         )
-        receive = mask(part, random=os.urandom).receive
-        mailbox = answering(receive, Purpose.SESSION, identity=key, server_key=_public(platform))
+        away = _Away(part, folder / str(number))
+        mailbox = answering(away.receive, Purpose.SESSION, identity=key, server_key=platform_key)
         made[name] = dropouts.guard(name, mailbox)
     return made
 

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from ..durable import replace
 from ..errors import InputError
 from ..server.foundation import Foundation
@@ -13,7 +15,15 @@ from .store.database import Database
 from .store.trainings import keep_foundation
 
 
-def make_platform(path: Path, settings: Settings, *, log_name: str, database_url: str | None, foundation: bytes) -> str:
+def make_platform(
+    path: Path,
+    settings: Settings,
+    *,
+    log_name: str,
+    database_url: str | None,
+    foundation: bytes | None,
+    identity: Ed25519PrivateKey | None = None,
+) -> str:
     """Make a platform in a folder.
 
     Args:
@@ -21,7 +31,9 @@ def make_platform(path: Path, settings: Settings, *, log_name: str, database_url
         settings: Of the platform.
         log_name: The log's name.
         database_url: Of a PostgreSQL database; None for SQLite.
-        foundation: What trainings begin with, encoded.
+        foundation: What trainings begin with, encoded; None for a platform that only carries what another process
+            asks, and that nobody joins.
+        identity: What its envelopes are sealed with; None for a fresh key.
 
     Returns:
         The fingerprint for artists to compare.
@@ -33,17 +45,18 @@ def make_platform(path: Path, settings: Settings, *, log_name: str, database_url
     """
     if path.exists() and any(path.iterdir()):
         raise InputError(f"{path} has something in it: name a folder that is not there yet")
-    Foundation.decode(foundation)
+    if foundation is not None:
+        Foundation.decode(foundation)
     folder = PlatformFolder(path)
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    signer = Signer.create(path, log_name=log_name)
+    signer = Signer.create(path, log_name=log_name, identity=identity)
     _certify(folder, settings)
     if database_url is not None:
         write_secret(folder.secrets / "database.url", database_url.encode() + b"\n")
     database = Database.open(folder.database_url(settings))
     try:
         with database.writing() as connection:
-            if not keep_foundation(connection, foundation):
+            if foundation is not None and not keep_foundation(connection, foundation):
                 raise InputError("the database has a foundation already: name an empty one")
     finally:
         database.close()

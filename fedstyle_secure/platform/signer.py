@@ -126,12 +126,13 @@ class Signer:
         Said.read(folder / STATE_FILE)
 
     @classmethod
-    def create(cls, folder: Path, *, log_name: str) -> Self:
+    def create(cls, folder: Path, *, log_name: str, identity: Ed25519PrivateKey | None = None) -> Self:
         """Make keys and an empty log's state.
 
         Args:
             folder: Of the platform; ``secrets/`` is made if it is not there.
             log_name: The log's name, host and path, unique in the world.
+            identity: What its envelopes are sealed with; None for a fresh key.
 
         Raises:
             InputError: There are keys already, or the name names no log.
@@ -145,8 +146,8 @@ class Signer:
             for path in (secrets / PLATFORM_KEY_FILE, secrets / LOG_KEY_FILE):
                 if path.exists():
                     raise InputError(f"{path} exists already: this platform was set up before")
-            for name in (PLATFORM_KEY_FILE, LOG_KEY_FILE):
-                make_key(secrets / name)
+            make_key(secrets / PLATFORM_KEY_FILE, None if identity is None else identity.private_bytes_raw())
+            make_key(secrets / LOG_KEY_FILE)
             write(folder / STATE_FILE, first.encode())
         return cls(folder)
 

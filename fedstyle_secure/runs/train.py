@@ -41,7 +41,6 @@ from ..encoder.opening import open_encoder, open_weights
 from ..encoder.spec import MADE, SMALL, BackboneSpec
 from ..encoder.whitening import Space, Whitening
 from ..engines.memory import MemoryEngine
-from ..engines.opening import ensure_engine, open_engine, window_of
 from ..errors import FedStyleError
 from ..names import told_apart
 from ..privacy.ledger import Ledger
@@ -68,6 +67,7 @@ from .files import (
 from .folder import seal, whole_or_nothing
 from .ledgers import claimed_ledgers
 from .nearness import learn_nearness
+from .opening import Parties, ensure_engine, open_engine, window_of
 from .progress import Progress, Silent
 from .rehearsal import LEAST_PUBLIC, Stage, rehearse
 from .signing import sign
@@ -362,7 +362,8 @@ def _iterate(
     public = [features.views for features in prepared.public.values()]
     window = window_of(settings.engine)
     outcomes, begun = [], perf_counter()
-    with open_engine(settings.engine, mailboxes) as engine:
+    parties = Parties(platform=platform, artists={name: each.enrolment.identity for name, each in artists.items()})
+    with open_engine(settings.engine, mailboxes, parties) as engine:
         loop = run(
             checkpoint=Checkpoint(model=start, alignment=Foundation(model=start, public=public).alignment()),
             cohort=cohort,

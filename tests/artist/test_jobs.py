@@ -3,6 +3,7 @@
 import math
 import os
 import shutil
+import socket
 import subprocess
 from contextlib import closing
 
@@ -178,7 +179,8 @@ class TestSandbox:
 
     @needs_bubblewrap
     def test_job4_inside_there_is_no_network_no_home_and_no_way_to_write(self, terms, tmp_path, monkeypatch):
-        secret = tmp_path / "secret"
+        listening = socket.create_server(("127.0.0.1", 0))
+        port, secret = listening.getsockname()[1], tmp_path / "secret"
         secret.write_text("a key")
         probe = (
             "import json, os, socket, sys; sys.stdin.buffer.read(); found = []\n"
@@ -189,7 +191,7 @@ class TestSandbox:
             "        found.append(0.0)\n"
             f"tried(lambda: open({str(secret)!r}).close())\n"
             f"tried(lambda: os.listdir({str(tmp_path)!r}))\n"
-            "tried(lambda: socket.create_connection(('127.0.0.1', 22), 1))\n"
+            f"tried(lambda: socket.create_connection(('127.0.0.1', {port}), 1))\n"
             "tried(lambda: socket.create_connection(('192.0.2.1', 80), 1))\n"
             "tried(lambda: open('/usr/written', 'w').close())\n"
             "found += [float(len([each for each in os.listdir('/proc') if each.isdigit()]) > 3)]\n"
@@ -198,7 +200,8 @@ class TestSandbox:
         )
         monkeypatch.setenv("SECRET", "a key")
         monkeypatch.setattr(sandbox, "_ENTRY", probe)
-        assert run_apart(request("steadiness"), terms, mock_features()) == [0.0] * 8
+        with listening:
+            assert run_apart(request("steadiness"), terms, mock_features()) == [0.0] * 8
 
     def test_sbx1_without_bubblewrap_nothing_is_run_unless_the_artist_says_so(self, terms, monkeypatch):
         monkeypatch.setenv("PATH", "/nowhere")
@@ -220,7 +223,7 @@ class TestSandbox:
 
     def test_sbx3_it_ends(self, terms, monkeypatch):
         monkeypatch.setattr(sandbox, "SECONDS", 1)
-        monkeypatch.setattr(sandbox, "_ENTRY", "import time; time.sleep(60)")
+        monkeypatch.setattr(sandbox, "_ENTRY", "import time; time.sleep(20)")
         with pytest.raises(JobError, match="took longer than 1 seconds"):
             run_apart(request(), terms, mock_features(), without_sandbox=True)
 

@@ -245,6 +245,33 @@ def refused(call):
     return getattr(getattr(refusal.value, "response", None), "status_code", type(refusal.value).__name__)
 
 
+def test_cha1_a_node_speaks_to_the_superlink_that_it_pinned_and_to_no_other(federation):
+    """Another fleet, of somebody who knows all nodes' certificates, at the same address."""
+    impostor = Federation(federation.folder / "impostor", count=0)
+    impostor.nodes = federation.nodes
+    with impostor.engine():
+        federation.port = impostor.port
+        wanted = ActivateNodeRequest(public_key=federation.nodes[0].public_key, heartbeat_interval=30)
+        with federation.client(0) as client:
+            assert refused(lambda: client.ActivateNode(wanted)) in {"ConnectError", "SSLError"}
+
+
+def test_nod1_a_node_fetches_letters_and_nothing_that_could_run(federation, monkeypatch):
+    asked, honest = set(), fleet_module._AsItself.__call__
+
+    async def noted(door, scope, receive, send):
+        asked.add(scope["path"])
+        await honest(door, scope, receive, send)
+
+    monkeypatch.setattr(fleet_module._AsItself, "__call__", noted)
+    with federation.engine() as engine, federation.node(0, upper):
+        assert dict(engine.exchange({"0/box": b"one"}, name="x", wait=PATIENT)) == {"0/box": b"ONE"}
+    messages = {"pull-messages", "pull-object", "confirm-message-received", "push-messages", "push-object"}
+    presence = {"activate-node", "deactivate-node", "send-node-heartbeat"}
+    assert asked <= {f"/v1/fleet/{each}" for each in messages | presence}
+    assert asked >= {f"/v1/fleet/{each}" for each in messages}
+
+
 def test_fle1_nobody_speaks_without_an_enrolled_certificate(federation):
     with federation.engine():
         stranger = Federation(federation.folder / "stranger", count=1)

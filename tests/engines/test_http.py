@@ -115,7 +115,7 @@ def test_htt1_requests_are_kept_before_and_the_closing_before_the_end():
     book = Book((1, "a"), (1, "b"), (1, "c"))
     numbers = count()
     for _ in HttpEngine(book, clock=lambda: book.now).exchange(REQUESTS, name="x", wait=PATIENT):
-        assert (book.log, next(numbers) < 3) == (["open x"], True)
+        assert (book.log, book.opened, next(numbers) < 3) == (["open x"], {"x": REQUESTS}, True)
     assert book.log == ["open x", "close x"]
 
 

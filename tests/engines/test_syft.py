@@ -23,6 +23,7 @@ from syft.sync.sync.caches.persisted_dict import PersistedDict
 from fedstyle_secure.engines.courier import Wait, Window
 from fedstyle_secure.engines.http import HttpEngine
 from fedstyle_secure.engines.memory import MemoryEngine, Unreachable
+from fedstyle_secure.engines.syft import folder as folder_module
 from fedstyle_secure.engines.syft import open_local
 from fedstyle_secure.engines.syft.boxes import ArtistBox, VisitorBox
 from fedstyle_secure.engines.syft.cards import CardError, card_file, identity_of, name_of, read_card
@@ -177,12 +178,35 @@ class TestTheSharedFolder:
             street.visitor.ask(public(street.keys["ann"]), "x/session", b"in clear")
         assert not street.inbox("ann")
 
-    def test_syf1_what_is_in_clear_is_not_taken(self, street):
-        street.ask(REQUESTS)
-        (message,) = street.inbox("ann")
-        message.write_bytes(b"in clear")
+    def test_syf1_what_is_in_clear_is_not_taken(self, street, monkeypatch):
+        """A sender of another program, that sends as syft does when it has no key."""
+        with monkeypatch.context() as careless:
+            careless.setattr(folder_module, "_check_sealed", lambda *_: None)
+            street.visitor._store.use_encryption = False
+            street.visitor.meet()
+            street.visitor.ask(public(street.keys["ann"]), "x/session", b"in clear")
+        assert street.inbox("ann")
         street.attend("ann")
         assert not street.asked
+        assert not street.boxes["ann"].has_news
+
+    def test_syf2_the_folder_holds_cards_and_messages_and_nothing_else(self, street):
+        street.ask(REQUESTS)
+        street.attend()
+        parties = {name_of(public(key)) for key in (street.platform, *street.keys.values())}
+        for path in street.shared.rglob("*"):
+            party, *inside = path.relative_to(street.shared).parts
+            assert party in parties
+            match inside:
+                case [] | ["cards" | "from" | "to"] | ["from" | "to", _]:
+                    assert path.is_dir()
+                case ["cards", name]:
+                    assert name.removesuffix(".json") in parties
+                case ["from" | "to", other, name]:
+                    assert other in parties
+                    assert name.endswith(".tar.gz")
+                case _:
+                    pytest.fail(f"{path} is in the shared folder")
 
     def test_syf2_a_stranger_is_no_peer(self, street):
         """One whom ann deals with elsewhere asks nothing in the platform's name, whatever it does to the folder."""

@@ -1,5 +1,8 @@
 """Researchers' jobs over syft: a request to one artist and its answer, and nothing that was sent is run."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -7,6 +10,7 @@ pytest.importorskip("syft", reason="needs the optional extra: pip install '.[syf
 pytest.importorskip("syft_rds", reason="needs the optional extra: pip install '.[syft]'")
 
 from fedstyle_secure.engines.syft.boxes import ArtistBox, VisitorBox
+from fedstyle_secure.engines.syft.cards import name_of
 from fedstyle_secure.engines.syft.desks import ArtistDesk, DeskError, ResearcherDesk
 
 
@@ -75,6 +79,18 @@ def test_syf11_nobody_asks_or_reads_in_anothers_name(institute):
     institute.artist.answer("count 1", b"[7.0]")
     assert list(mine.requests()) == ["count 1"]
     assert institute.answers(other) == {"count 1": ("received", b"")}
+
+
+def test_syf11_what_lies_under_anothers_name_is_no_request(institute):
+    """syft says who submitted a job by the folder that it lies in, whoever wrote it there."""
+    institute.researcher.ask(public(institute.ann), "count 1", b"{}")
+    assert list(institute.artist.requests()) == ["count 1"]
+    (job,) = institute.artist._client.job_client.jobs
+    ray, stranger = (name_of(public(key)) for key in (institute.ray, Ed25519PrivateKey.generate()))
+    place = Path(str(job.job_submission_path).replace(ray, stranger))
+    shutil.copytree(job.job_submission_path, place.with_name("count 2"))
+    assert len(institute.artist._client.job_client.jobs) == 2
+    assert list(institute.artist.requests()) == ["count 1"]
 
 
 def test_an_artist_whose_card_has_not_come_is_not_asked(tmp_path):

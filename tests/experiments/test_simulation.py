@@ -9,6 +9,7 @@ from fedstyle_secure.errors import FedStyleError, InputError
 from fedstyle_secure.experiments import simulation
 from fedstyle_secure.experiments.simulation import divide, simulate
 
+LONG = 30_000
 SMALL = {"coordinates": 300, "drop_rate": 0.2, "seed": 0}
 
 
@@ -47,17 +48,21 @@ def test_sim1_another_sum_is_refused(monkeypatch):
         simulate(artists=10, cohort=10, engine="local", jobs=1, **SMALL)
 
 
-def test_sim2_memory_does_not_grow_with_the_number_of_cohorts():
-    def peak(artists):
-        tracemalloc.start()
-        simulate(artists=artists, cohort=6, coordinates=30_000, drop_rate=0.0, seed=0, engine="local", jobs=1)
-        most = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-        return most
+def peak(artists, cohort):
+    """Most bytes at a time, but for what is made once for a size."""
+    simulation._Uploads(simulation._mechanism(cohort, LONG, 0.0)).make(0)
+    tracemalloc.start()
+    simulate(artists=artists, cohort=cohort, coordinates=LONG, drop_rate=0.0, seed=0, engine="local", jobs=1)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return most
 
-    peak(6)  # what is made once
-    one, eight = peak(6), peak(48)
-    assert eight - one < 4 * 8 * 2**15  # not four sums more, of 8 bytes a coordinate
+
+@pytest.mark.parametrize(("artists", "cohort"), [(48, 6), (30, 30)], ids=["more cohorts", "a larger cohort"])
+def test_sim2_memory_does_not_grow_with_artists(artists, cohort):
+    peak(6, 6)
+    few, many = peak(6, 6), peak(artists, cohort)
+    assert many - few < 4 * 8 * 2**15  # not four sums more, of 8 bytes a coordinate
 
 
 @pytest.mark.parametrize(
