@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from benchmarks import features, platform, scale, secagg
+from benchmarks import engines, features, platform, scale, secagg
 from benchmarks.cohort import MASKED_INPUT, ROUNDS, Cohort, Session, invite_securely
 
 PROMISED = [
@@ -217,3 +217,10 @@ def test_artists_who_wait_are_measured(capsys):
     result = run(capsys, platform, "--idle 5 --seconds 0.5")
     assert (result["idle_artists"], result["idle_seconds"] >= 0.5) == (5, True)
     assert result["idle_core_percent"] >= 0
+
+
+def test_an_engine_takes_letters_of_both_sizes_there_and_back(capsys: pytest.CaptureFixture[str]) -> None:
+    (found,) = run(capsys, engines, "memory --artists 3 --turns 2")
+    assert found["artists"] == 3
+    assert found["seconds"] > 0
+    assert found["megabytes_per_second"] > 0
