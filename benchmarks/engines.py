@@ -17,9 +17,10 @@ from time import perf_counter
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from fedstyle_secure.aggregation.letters import Purpose, answering, exchange
-from fedstyle_secure.engines.courier import Engine, EngineName
+from fedstyle_secure.engines.courier import Engine
 from fedstyle_secure.engines.memory import MemoryEngine
-from fedstyle_secure.runs.opening import Parties, open_engine, window_of
+from fedstyle_secure.engines.opening import EngineName, window_of
+from fedstyle_secure.runs.opening import Parties, open_engine
 
 _SMALL = 1_000
 _LARGE = 1 << 19

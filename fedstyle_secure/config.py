@@ -12,7 +12,7 @@ from .aggregation.kinds import Protocol as Protocol  # noqa: PLC0414  (a setting
 from .bounds import Bounds
 from .encoder.device import Device
 from .encoder.spec import LITE0, BackboneSpec
-from .engines.courier import EngineName
+from .engines.opening import EngineName
 from .errors import InputError
 from .privacy.clipping import Unit
 from .privacy.mechanism import View

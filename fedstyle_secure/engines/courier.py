@@ -7,22 +7,8 @@ ENG-2  Asking for the next reply acknowledges the one before, and the end of the
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from math import inf
 from typing import Protocol
-
-
-class EngineName(StrEnum):
-    """What moves envelopes between the server and the artists of a run."""
-
-    MEMORY = "memory"
-    """Function calls."""
-    HTTP = "http"
-    """A platform's gateway on this machine, and a line to it for each artist."""
-    FLOWER = "flower"
-    """A Flower fleet on this machine, and a node for each artist."""
-    SYFT = "syft"
-    """Encrypted files in a folder, through PySyft."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

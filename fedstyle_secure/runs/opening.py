@@ -12,8 +12,9 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from ..engines.courier import FOREVER, Engine, EngineName, Window
+from ..engines.courier import Engine
 from ..engines.memory import MemoryEngine
+from ..engines.opening import EngineName
 from ..errors import InputError
 from ..extras import load_extra
 
@@ -23,8 +24,6 @@ _MODULES: Final[Mapping[str, str]] = {
     "syft": "fedstyle_secure.engines.syft",
 }
 """By name: the module that opens an engine. Those of optional libraries have the name of their extra."""
-
-_AN_HOUR: Final = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,11 +37,6 @@ class Parties:
 
     platform: Ed25519PrivateKey
     artists: Mapping[str, Ed25519PrivateKey]
-
-
-def window_of(name: EngineName) -> Window:
-    """How long mailboxes of this machine may take: a process may have died, so no longer than an hour."""
-    return Window(deadline=_AN_HOUR, grace=_AN_HOUR) if name in _MODULES else FOREVER
 
 
 def ensure_engine(name: EngineName) -> None:

@@ -41,6 +41,7 @@ from ..encoder.opening import open_encoder, open_weights
 from ..encoder.spec import MADE, SMALL, BackboneSpec
 from ..encoder.whitening import Space, Whitening
 from ..engines.memory import MemoryEngine
+from ..engines.opening import window_of
 from ..errors import FedStyleError
 from ..names import told_apart
 from ..privacy.ledger import Ledger
@@ -67,7 +68,7 @@ from .files import (
 from .folder import seal, whole_or_nothing
 from .ledgers import claimed_ledgers
 from .nearness import learn_nearness
-from .opening import Parties, ensure_engine, open_engine, window_of
+from .opening import Parties, ensure_engine, open_engine
 from .progress import Progress, Silent
 from .rehearsal import LEAST_PUBLIC, Stage, rehearse
 from .signing import sign

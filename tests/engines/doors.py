@@ -11,8 +11,9 @@ from typing import Final
 import pytest
 
 from fedstyle_secure.aggregation.letters import Envelope, Purpose, answering
-from fedstyle_secure.engines.courier import Engine, EngineName, Wait, Window
+from fedstyle_secure.engines.courier import Engine, Wait, Window
 from fedstyle_secure.engines.memory import MemoryEngine, Unreachable
+from fedstyle_secure.engines.opening import EngineName
 from fedstyle_secure.runs.opening import Parties, open_engine
 from fedstyle_secure.server.iterations import Outcome, Windows
 from protocols import Client

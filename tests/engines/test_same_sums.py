@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from fedstyle_secure.config import Protocol
-from fedstyle_secure.engines.courier import EngineName
+from fedstyle_secure.engines.opening import EngineName
 from fedstyle_secure.privacy.sizing import Mode
 from fedstyle_secure.runs import train as run
 from tests import stand_ins

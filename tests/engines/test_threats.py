@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from fedstyle_secure.engines.courier import EngineName
+from fedstyle_secure.engines.opening import EngineName
 from tests.engines.doors import adversary_door, need, only_outcome, opened
 from threat_models import tm01_curious_server, wall
 from threat_models.adversaries.hunt import attack, hunt, lying_clients

@@ -12,8 +12,9 @@ import pytest
 
 from fedstyle_secure.aggregation.letters import Envelope, Purpose
 from fedstyle_secure.artist.client import Line
-from fedstyle_secure.engines.courier import EngineName, Wait
+from fedstyle_secure.engines.courier import Wait
 from fedstyle_secure.engines.memory import MemoryEngine, Unreachable
+from fedstyle_secure.engines.opening import EngineName
 from fedstyle_secure.errors import FedStyleError
 from fedstyle_secure.platform.gateway.receiving import UNKNOWN
 from fedstyle_secure.runs import loopback, opening
