@@ -19,6 +19,7 @@ PROMISED = [
     "upload_bytes",
     "peak_server_mb",
 ]
+COMMITTEE = ["committee_ms", "committee_bytes_down", "committee_bytes_up", "messages_per_client"]
 HEADER = 34  # tag, version, session id
 
 
@@ -39,6 +40,7 @@ def test_a_measured_session_prints_the_promised_keys(capsys: pytest.CaptureFixtu
     result = run(capsys, secagg, "--clients 10 --degree 9 --length 1000 --dropout 0.2")
     assert list(result)[: len(PROMISED)] == PROMISED
     assert all(result[name] > 0 for name in PROMISED)
+    assert [result[name] for name in COMMITTEE] == [0, 0, 0, 5]
 
 
 @pytest.mark.parametrize(("bits", "size"), [(24, 3000), (32, 4000), (20, 2500)])

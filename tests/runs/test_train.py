@@ -13,6 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
 
+from fedstyle_secure.aggregation.kinds import Protocol
 from fedstyle_secure.catalogue.index import StyleIndex
 from fedstyle_secure.config import Settings
 from fedstyle_secure.encoder.features import StyleFeatures
@@ -28,6 +29,7 @@ from fedstyle_secure.runs import train as run
 from fedstyle_secure.runs.progress import Silent
 from fedstyle_secure.training.codebook import Codebook
 from tests import stand_ins
+from tests.command_line import Call
 
 pytestmark = pytest.mark.usefixtures("quick")
 
@@ -96,6 +98,27 @@ def test_a_run_in_buckets_keeps_its_limit_and_sums_them_all(art: Path, tmp_path:
     assert summary["privacy"]["min_survivors"] == 3
     assert 5.5 < summary["privacy"]["epsilon"]["aggregate"] <= 6.0
     assert summary["warnings"] == []
+
+
+def test_artists_who_speak_once_train_the_same_model_and_what_the_server_saw_is_their_sums(
+    art: Path, tmp_path: Path, call: Call
+) -> None:
+    seen = tmp_path / "seen"
+    for kind, out in ((Protocol.SECAGG, "rounds"), (Protocol.SPEAKONCE, "once")):
+        folder = seen if kind is Protocol.SPEAKONCE else None
+        settings = stand_ins.settings(
+            art, tmp_path / out, privacy=Mode.NONE, seed=3, protocol=kind, transcripts=folder, drop_rate=0.0
+        )
+        summary = run.train(settings)
+        assert summary["aggregation"] | {"completed": 2, "survivors_min": 8} == summary["aggregation"]
+    once, rounds = ((tmp_path / out / "model.safetensors").read_bytes() for out in ("once", "rounds"))
+    assert once == rounds
+    assert {json.loads(file.read_text())["format"] for file in seen.iterdir()} == {"speakonce-transcript/1"}
+    code, out, _ = call("audit", "transcript", seen, "--json")
+    found = json.loads(out)
+    assert code == 0
+    assert found["holds"] is True
+    assert [session["survivors"] for session in found["sessions"]] == [list(range(8))] * 2
 
 
 def test_training_beats_a_random_head_and_follows_the_seed(art: Path, tmp_path: Path) -> None:

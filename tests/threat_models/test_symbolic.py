@@ -1,15 +1,27 @@
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import fields, replace
+from itertools import product
 from pathlib import Path
 
 import pytest
 
 from protocols import ParametersError
 from threat_models.symbolic.__main__ import CAVEAT, INSTALL, main
-from threat_models.symbolic.cases import CASES, DROPOUTS, SAFE, TWO_ITERATIONS, Case, Result, search
-from threat_models.symbolic.search import MODEL, Exploration, Model, ModelError
+from threat_models.symbolic.cases import (
+    CASES,
+    DROPOUTS,
+    SAFE,
+    TWO_ITERATIONS,
+    WINDOW_KEYS,
+    WINDOW_SETS,
+    Case,
+    Result,
+    search,
+)
+from threat_models.symbolic.search import FOLDER, MODELS, Exploration, Model, ModelError
 
 
 @pytest.fixture(scope="module")
@@ -17,8 +29,8 @@ def model() -> Model:
     return Model()
 
 
-def case_without(*checks: str) -> Case:
-    (found,) = (case for case in CASES if case.without == checks and case.scenario is TWO_ITERATIONS)
+def case_without(*checks: str, scenario=TWO_ITERATIONS) -> Case:
+    (found,) = (case for case in CASES if case.without == checks and case.scenario is scenario)
     return found
 
 
@@ -33,6 +45,22 @@ def test_without_signatures_the_server_in_the_middle_is_found_and_told(model: Mo
     assert result.holds
     assert any("the server's keys in the name of" in step for step in result.found.trace)
     assert result.found.trace[-1] == "the server computes vector(a, 1)"
+
+
+@pytest.mark.parametrize("checks", [(), ("advertisement",), ("advertised-session",), ("drawn-itself",)])
+def test_whoever_speaks_once_is_safe_unless_keys_are_forged_or_replayed_or_the_committee_is_steered(
+    checks, model: Model
+) -> None:
+    result = search(model, case_without(*checks, scenario=WINDOW_KEYS))
+    assert result.holds, result.in_words
+    assert (result.found.verdict == SAFE) == (not checks)
+
+
+@pytest.mark.parametrize("check", ["whose-shares", "survivors"])
+def test_a_member_that_releases_too_much_or_signs_too_little_is_found_and_told(check, model: Model) -> None:
+    result = search(model, case_without(check, scenario=WINDOW_SETS))
+    assert result.holds, result.in_words
+    assert any("release shares for the survivor set a b" in step for step in result.found.trace)
 
 
 def test_a_client_whose_box_does_not_open_is_in_the_sum_all_the_same(model: Model) -> None:
@@ -77,8 +105,13 @@ def test_an_attack_that_is_not_found_and_one_that_should_not_be_are_failures() -
     assert (broken.holds, broken.in_words) == (False, "the claim fails")
 
 
-@pytest.mark.parametrize("scenario", [TWO_ITERATIONS, DROPOUTS], ids=lambda scenario: scenario.clients)
-@pytest.mark.parametrize("field", ["threshold", "min_survivors"])
+@pytest.mark.parametrize(
+    ("scenario", "field"),
+    [
+        *product((TWO_ITERATIONS, DROPOUTS), ("threshold", "min_survivors")),
+        *product((WINDOW_KEYS, WINDOW_SETS), ("quorum", "min_survivors")),
+    ],
+)
 def test_the_scenarios_have_the_least_numbers_that_a_session_may_have(scenario, field: str) -> None:
     weaker = {field: getattr(scenario.params, field) - 1}
     given = {item.name: getattr(scenario.params, item.name) for item in fields(scenario.params) if item.init}
@@ -104,20 +137,24 @@ except ModelError as error:
 
 
 @pytest.mark.parametrize(
-    ("line", "instead"),
+    ("name", "line", "instead"),
     [
-        ("  eq N N = N .", "  eq N N = Nobody .\n"),  # a name that is not declared
-        ("    if N in NS /\\", "    if N in NS NS NS in /\\"),  # no parse
-        ("mod SCENARIOS is", "mod SCENES is"),
+        ("model.maude", "  eq N N = N .", "  eq N N = Nobody .\n"),  # a name that is not declared
+        ("model.maude", "    if N in NS /\\", "    if N in NS NS NS in /\\"),  # no parse
+        ("model.maude", "mod SCENARIOS is", "mod SCENES is"),
+        ("windows.maude", "    if N in COM /\\", "    if N in COM COM COM in /\\"),
+        ("windows.maude", "mod WINDOWS is", "mod PANES is"),
     ],
 )
-def test_a_model_that_maude_warns_about_is_a_failure(tmp_path: Path, line: str, instead: str) -> None:
-    text = MODEL.read_text(encoding="utf-8")
+def test_a_model_that_maude_warns_about_is_a_failure(tmp_path: Path, name: str, line: str, instead: str) -> None:
+    for each in MODELS:
+        shutil.copy(FOLDER / each, tmp_path)
+    path = tmp_path / name
+    text = path.read_text(encoding="utf-8")
     assert line in text
-    path = tmp_path / "model.maude"
     path.write_text(text.replace(line, instead), encoding="utf-8")
     answer = subprocess.run(
-        [sys.executable, "-c", BROKEN, str(path)], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", BROKEN, str(tmp_path)], capture_output=True, text=True, check=True, timeout=60
     )
     assert answer.stdout.startswith(("Maude warns", f"{path} defines no module")), answer
 

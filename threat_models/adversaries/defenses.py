@@ -98,15 +98,18 @@ THRESHOLD = Edit(
     "False",
 )
 GRAPH_RULE = Edit(f"{_POLICY}:ClientPolicy.check", "self._check_graph(params)", "pass")
-SMALL_ORDER = (
-    Edit("protocols.secagg.statements:verify_advertisement", "check_public_key(advertisement.seal_key)", "pass"),
-    Edit("protocols.secagg.statements:verify_advertisement", "check_public_key(advertisement.mask_key)", "pass"),
+AGREED_WEAK_KEYS = (
     Edit("protocols.primitives.key_agreement:KeyPair._point", "check_public_key(peer)", "pass"),
     Edit(
         "protocols.primitives.key_agreement:KeyPair._point",
         "self._points[peer] = self._private.exchange(X25519PublicKey.from_public_bytes(peer))",
         "self._points[peer] = bytes(KEY_SIZE)",
     ),
+)
+SMALL_ORDER = (
+    Edit("protocols.secagg.statements:verify_advertisement", "check_public_key(advertisement.seal_key)", "pass"),
+    Edit("protocols.secagg.statements:verify_advertisement", "check_public_key(advertisement.mask_key)", "pass"),
+    *AGREED_WEAK_KEYS,
 )
 SESSION_OF_MODEL = Edit(
     "protocols.params:SessionParams._derive_session_id",

@@ -13,6 +13,11 @@ from .evil_server import Deviation, EvilServer
 from .parties import ROOMY, cohort
 from .wire import Violation
 
+PATIENCE = 60.0
+"""Seconds in which a missing defense must be found."""
+ELSEWHERE = 20
+"""Sessions that are enough where nothing is missing, while something is elsewhere."""
+
 
 class Session(Protocol):
     """What can be played once."""
@@ -89,6 +94,13 @@ def hunt(
                 raise
     tally.seconds = process_time() - start
     return tally
+
+
+def searched(make: Callable[[Chooser], Session], sessions: int, *, missing: bool) -> Tally:
+    """As `hunt`: where a defense is missing, until that is found or a minute is over; else so many sessions."""
+    if missing:
+        return hunt(make, sessions=10_000, seconds=PATIENCE, may_crash=True)
+    return hunt(make, sessions=sessions)
 
 
 def attack(attacks: Sequence[type[Deviation]]) -> Callable[[Chooser], Session]:

@@ -1,4 +1,4 @@
-"""What is searched: two scenarios, and for each the checks that are left out and the attack that must then be found.
+"""What is searched: two scenarios of each protocol; checks that are left out, and the attack that must then be found.
 
 SYM-1  A case counts only if an honest run in it completes and the server gets the sums it should: nothing is safe
        merely because nothing happens.
@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from protocols import SessionParams, VectorSpec
+from protocols.speakonce import Prekeys, WindowParams
 
 from .search import SAFE, Exploration, Model
 
@@ -23,7 +24,7 @@ class Scenario:
         clients: The model's name for the honest clients.
         one_session: The same for those of one session, for the honest run.
         among: Ends the names of what the server can send: all its lies, or what an honest one sends.
-        params: Threshold, fewest survivors and confirmations.
+        params: Threshold, fewest survivors, and confirmations or quorum.
         pinned: The roster.
         owned: Clients that are the server's.
         sums: By the survivor set that an honest server names, what it must be able to learn in the end.
@@ -33,7 +34,7 @@ class Scenario:
     clients: str
     one_session: str
     among: str
-    params: SessionParams
+    params: SessionParams | WindowParams
     pinned: str
     owned: str
     sums: Mapping[str, str]
@@ -48,7 +49,8 @@ class Scenario:
 
     def _start(self, without: tuple[str, ...], clients: str, messages: str) -> str:
         params = self.params
-        numbers = f"{params.threshold}, {params.min_survivors}, {params.confirmations}, {self.pinned}, {self.owned}"
+        signatures = params.confirmations if isinstance(params, SessionParams) else params.quorum
+        numbers = f"{params.threshold}, {params.min_survivors}, {signatures}, {self.pinned}, {self.owned}"
         return f"{{{' & '.join(without) or 'nothing'} / numbers({numbers}) / {clients} / {messages}}}"
 
 
@@ -122,6 +124,26 @@ def _params(clients: int, *, corrupt: int) -> SessionParams:
     )
 
 
+def _window(*, corrupt: int, members: int, quorum: int, min_survivors: int) -> WindowParams:
+    """The complete graph over four clients."""
+    return WindowParams(
+        session=1,
+        iteration=1,
+        server_key=bytes(32),
+        identities=tuple(bytes([index]) * 32 for index in range(4)),
+        prekeys=(Prekeys(seal_key=bytes(32), mask_key=bytes(32), signature=bytes(64)),) * 4,
+        vectors=(VectorSpec(name="update", length=1, modulus_bits=8, max_abs_input=1),),
+        degree=3,
+        floor=0,
+        members=members,
+        quorum=quorum,
+        corrupt=corrupt,
+        min_survivors=min_survivors,
+        beacon=bytes(32),
+        end=0,
+    )
+
+
 TWO_ITERATIONS = Scenario(
     title="two honest clients, one corrupt, two iterations at once",
     clients="two-clients-twice",
@@ -143,6 +165,29 @@ DROPOUTS = Scenario(
     sums={
         "a b c d": "vector(a, 1) + vector(b, 1) + vector(c, 1) + vector(d, 1)",
         "b c d": "vector(b, 1) + vector(c, 1) + vector(d, 1)",
+    },
+)
+WINDOW_KEYS = Scenario(
+    title="speaking once: two honest clients, two corrupt, a committee of two",
+    clients="two-ready",
+    one_session="two-ready",
+    among="window-among-two",
+    params=_window(corrupt=2, members=2, quorum=2, min_survivors=4),
+    pinned="a b c e",
+    owned="c e",
+    sums={"a b c e": "vector(a, 1) + vector(b, 1)"},
+)
+WINDOW_SETS = Scenario(
+    title="speaking once: four honest clients, a committee of three, one client may be late",
+    clients="four-ready",
+    one_session="four-ready",
+    among="window-among-four",
+    params=_window(corrupt=0, members=3, quorum=2, min_survivors=3),
+    pinned="a b c d",
+    owned="nobody",
+    sums={
+        "a b c d": "vector(a, 1) + vector(b, 1) + vector(c, 1) + vector(d, 1)",
+        "a b c": "vector(a, 1) + vector(b, 1) + vector(c, 1)",
     },
 )
 
@@ -200,5 +245,55 @@ CASES = (
         without=("self-mask",),
         verdict="one-vector",
         why="A client that delivered is called a dropout, and its mask key opens its upload",
+    ),
+    Case(scenario=WINDOW_KEYS, why="All checks are on"),
+    Case(
+        scenario=WINDOW_KEYS,
+        without=("advertisement",),
+        verdict="one-vector",
+        why="The server in the middle: prekeys of its own under the others' names",
+    ),
+    Case(
+        scenario=WINDOW_KEYS,
+        without=("advertised-session",),
+        verdict="one-vector",
+        why="Prekeys of a session before are replayed, whose private halves got out",
+    ),
+    Case(
+        scenario=WINDOW_KEYS,
+        without=("drawn-itself",),
+        verdict="one-vector",
+        why="The server steers the committee, until both members are its own",
+    ),
+    Case(scenario=WINDOW_SETS, why="All checks are on"),
+    Case(
+        scenario=WINDOW_SETS,
+        without=("cross-check",),
+        verdict="too-few",
+        why="Halves of the committee are shown two survivor sets; what both leave is a sum of fewer",
+    ),
+    Case(
+        scenario=WINDOW_SETS,
+        without=("once",),
+        verdict="one-vector",
+        why="The window is closed a second time, over others",
+    ),
+    Case(
+        scenario=WINDOW_SETS,
+        without=("whose-shares",),
+        verdict="one-vector",
+        why="Of every dealing everything is released",
+    ),
+    Case(
+        scenario=WINDOW_SETS,
+        without=("survivors",),
+        verdict="too-few",
+        why="One consistent set of fewer than were promised",
+    ),
+    Case(
+        scenario=WINDOW_SETS,
+        without=("self-mask",),
+        verdict="one-vector",
+        why="A client that is late finds its masks with all others released",
     ),
 )

@@ -15,7 +15,9 @@ from pathlib import Path
 
 import maude
 
-MODEL = Path(__file__).with_name("model.maude")
+FOLDER = Path(__file__).parent
+MODELS = {"model.maude": "SCENARIOS", "windows.maude": "WINDOWS"}
+"""Files in the order in which they are loaded, and the module that each defines."""
 
 SAFE = "safe"
 """Verdict on a server that learns the promised sums at most."""
@@ -43,23 +45,25 @@ class Exploration:
 
 
 class Model:
-    """The protocol and its goals.
+    """Both protocols and their goals; what is asked of it is a term of the last module, which extends the first.
 
     Args:
-        path: The Maude file; it defines a module SCENARIOS. A process can load one.
+        folder: Where the `MODELS` are. A process can load them once.
 
     Raises:
-        ModelError: Maude cannot load it, or warns.
+        ModelError: Maude cannot load them, or warns.
     """
 
-    def __init__(self, path: Path = MODEL) -> None:
+    def __init__(self, folder: Path = FOLDER) -> None:
         with _no_warnings():
             maude.init(advise=True, handleInterrupts=False)
-            if not maude.load(str(path.resolve())):
-                raise ModelError(f"Maude cannot load {path}")
-            self._module = maude.getModule("SCENARIOS")
-        if self._module is None:
-            raise ModelError(f"{path} defines no module SCENARIOS")
+            for name, module in MODELS.items():
+                path = (folder / name).resolve()
+                if not maude.load(str(path)):
+                    raise ModelError(f"Maude cannot load {path}")
+                self._module = maude.getModule(module)
+                if self._module is None:
+                    raise ModelError(f"{path} defines no module {module}")
         self._judged, self._knows = self._symbol("judged"), self._symbol("knows")
 
     @property
@@ -127,10 +131,12 @@ def _deed(before: maude.Term, after: maude.Term) -> tuple[str, str, str]:
             deed = f"given {_told_keys(facts[1], iteration)}, seal shares to them"
         case "masked":
             deed = "upload a masked vector" + _told_boxes(*facts[1:])
-        case "signed":
+        case "signed" | "counted":
             deed = f"sign the survivor set {facts[4]}"
-        case "unmasked":
+        case "unmasked" | "released":
             deed = f"release shares for the survivor set {facts[4]}"
+        case "spoke":
+            deed = f"given {_told_keys(facts[1], iteration)}, speak to the committee {facts[2]}"
         case other:
             raise ModelError(f"no sentence tells of the phase {other!r}")
     return str(name), str(iteration), deed
@@ -158,6 +164,8 @@ def _told_key(advertisement: maude.Term, iteration: maude.Term) -> str:
             return "" if numbers[0].equal(iteration) else f"{name}'s keys of iteration {numbers[0]}"
         case "corrupt":
             return f"keys of {name}, who is the server's"
+        case "stale":
+            return f"{name}'s keys of a session before"
         case _:
             return f"the server's keys in the name of {name}"
 

@@ -2,8 +2,6 @@
 something does."""
 
 from dataclasses import replace
-from random import Random
-from time import process_time
 
 import pytest
 
@@ -14,11 +12,12 @@ from protocols.speakonce.messages import (
     ConsistencyCheckRequest,
 )
 from protocols.speakonce.params import WindowParams
-from tests.protocols.speakonce.lying import Wire, forged, leaks_in
+from threat_models.windows.lying_server import LyingServer
+from threat_models.windows.parties import window
 
 
-def fed(village, clients=4, **changes):
-    return Wire(village.cohort(clients, **changes)).speak().open_boxes()
+def fed(clients=4, evil=(), **changes):
+    return LyingServer(window(clients, **changes), evil=evil).speak().open_boxes()
 
 
 def honest(wire, survivors):
@@ -27,25 +26,25 @@ def honest(wire, survivors):
     return wire
 
 
-def test_an_honest_window_leaks_the_sum_and_nothing_else(village):
+def test_an_honest_window_leaks_the_sum_and_nothing_else():
     for corrupt in ((), (3,)):
-        findings = honest(fed(village, corrupt=len(corrupt)), range(4)).findings(corrupt)
+        findings = honest(fed(evil=corrupt, corrupt=len(corrupt)), range(4)).findings()
         assert findings.holds, findings.problems
         assert findings.leaks == (dict.fromkeys(set(range(4)) - set(corrupt), 1),)
-    findings = honest(fed(village), (0, 1, 2)).findings()
+    findings = honest(fed(), (0, 1, 2)).findings()
     assert findings.leaks == ({0: 1, 1: 1, 2: 1},)
 
 
-def test_a_window_that_ends_early_leaks_nothing(village):
-    wire = fed(village)
+def test_a_window_that_ends_early_leaks_nothing():
+    wire = fed()
     assert wire.findings().leaks == ()
     wire.sign(range(4), wire.params.committee)
     assert wire.findings().leaks == ()
 
 
-def test_wvi2_keys_of_members_who_never_spoke_are_their_own_if_they_signed_them(village):
+def test_wvi2_keys_of_members_who_never_spoke_are_their_own_if_they_signed_them():
     """Two of four speak; the others hold two boxes of each, as many as give a secret back, and are not the server."""
-    wire = Wire(village.cohort(4, quorum=3)).speak((0, 1))
+    wire = LyingServer(window(4, quorum=3)).speak((0, 1))
     assert wire.params.threshold == 2
     assert wire.findings().leaks == ()
     unsigned = [replace(keys, signature=bytes(64)) for keys in wire.params.prekeys[2:]]
@@ -55,10 +54,10 @@ def test_wvi2_keys_of_members_who_never_spoke_are_their_own_if_they_signed_them(
     assert views.mask_keys == {keys.mask_key for keys in wire.params.prekeys[:2]}
 
 
-def test_who_is_late_is_protected_although_its_mask_secrets_are_released(village):
+def test_who_is_late_is_protected_although_its_mask_secrets_are_released():
     """Client 3 speaks after the window; its neighbors' dealings of their common secrets are opened."""
-    wire = Wire(village.cohort(4)).speak((0, 1, 2)).open_boxes((0, 1, 2))
-    wire.ask(0, 3, wire.cohort.requests[0][3])
+    wire = LyingServer(window(4)).speak((0, 1, 2)).open_boxes((0, 1, 2))
+    wire.ask(3, wire.invitation)
     members = [member for member in wire.params.committee if member != 3]
     wire.release(wire.sign((0, 1, 2), members), members)
     findings = wire.findings()
@@ -78,21 +77,21 @@ def two_sets(wire):
     return answered
 
 
-def test_two_survivor_sets_get_no_share_and_without_the_cross_check_they_take_a_vector(village, monkeypatch):
-    wire = fed(village, min_survivors=3)
+def test_two_survivor_sets_get_no_share_and_without_the_cross_check_they_take_a_vector(monkeypatch):
+    wire = fed(min_survivors=3)
     assert two_sets(wire) == []
     assert wire.findings().leaks == ()
     monkeypatch.setattr(client_module, "_check_signatures", lambda *_: None)
-    wire = fed(village, quorum=3, min_survivors=3)
+    wire = fed(quorum=3, min_survivors=3)
     assert len(two_sets(wire)) == 4
     findings = wire.findings()
     assert not findings.holds
     assert len(findings.leaks) > 1
 
 
-def test_a_second_close_gets_nothing(village):
+def test_a_second_close_gets_nothing():
     """It is closed again with other survivors, for members that have signed and for those that have answered."""
-    wire = fed(village)
+    wire = fed()
     signatures = wire.sign(range(4), wire.params.committee[:3])
     assert wire.sign((0, 1, 2), wire.params.committee[:2]) == {}
     assert wire.release(signatures, wire.params.committee[2:3]) == [wire.params.committee[2]]
@@ -101,26 +100,27 @@ def test_a_second_close_gets_nothing(village):
 
 
 @pytest.mark.parametrize(("liars", "broken"), [(1, False), (2, True)])
-def test_a_committee_with_2q_minus_c_corrupt_members_breaks_it_and_one_fewer_does_not(village, liars, broken):
+def test_a_committee_with_2q_minus_c_corrupt_members_breaks_it_and_one_fewer_does_not(liars, broken):
     """Corrupt members sign both sets. Of four members with q = 3 two are t = 2q - C."""
-    wire = fed(village, 6, members=4, quorum=3, min_survivors=4)
+    wire = fed(6, members=4, quorum=3, min_survivors=4)
+    wire.evil = frozenset(wire.params.committee[:liars])
     corrupt, loyal = wire.params.committee[:liars], wire.params.committee[liars:]
     halves = loyal[: -(-len(loyal) // 2)], loyal[-(-len(loyal) // 2) :]
     rest = [index for index in range(6) if index not in corrupt]
     for survivors, members in ((range(6), halves[0]), ([i for i in range(6) if i != rest[0]], halves[1])):
-        signatures = wire.sign(survivors, members) | forged(wire, survivors, corrupt)
+        signatures = wire.sign(survivors, members) | wire.forged(survivors, corrupt)
         wire.release(signatures, members)
-    findings = wire.findings(corrupt)
+    findings = wire.findings()
     assert (len(findings.leaks) > 1) == broken
 
 
 # One consistent set
 
 
-def test_no_set_isolates_a_client_and_without_the_floor_one_does(village, monkeypatch):
+def test_no_set_isolates_a_client_and_without_the_floor_one_does(monkeypatch):
     clients, changes = 16, {"degree": 4, "members": 5, "floor": 1}
     for defended in (True, False):
-        wire = fed(village, clients, **changes)
+        wire = fed(clients, **changes)
         if not defended:
             monkeypatch.setattr(WindowParams, "thinnest_window", lambda *_: 9)
         victim = wire.params.ring.order[3]
@@ -136,10 +136,10 @@ def test_no_set_isolates_a_client_and_without_the_floor_one_does(village, monkey
 # Whose shares, and on which polynomial
 
 
-def test_out_of_whose_box_shares_come_matters(village, monkeypatch):
+def test_out_of_whose_box_shares_come_matters(monkeypatch):
     """Were everybody's shares of everything released, one set would open every input."""
     monkeypatch.setattr(WindowParams, "released", lambda params, _owner, _survivors: list(range(params.degree + 1)))
-    findings = honest(fed(village), range(4)).findings()
+    findings = honest(fed(), range(4)).findings()
     assert len(findings.leaks) == 4
 
 
@@ -157,7 +157,7 @@ def one_polynomial(monkeypatch):
 
 
 @pytest.mark.parametrize("fresh", [True, False])
-def test_split_views_do_not_add_up_shares_of_both_ends_unless_they_lie_on_one_polynomial(village, monkeypatch, fresh):
+def test_split_views_do_not_add_up_shares_of_both_ends_unless_they_lie_on_one_polynomial(monkeypatch, fresh):
     """Four members are shown four sets, each without another client: with t = 2 nobody's pair opens by one dealing.
 
     The cross-check is off: fresh coefficients are what is left.
@@ -165,7 +165,7 @@ def test_split_views_do_not_add_up_shares_of_both_ends_unless_they_lie_on_one_po
     monkeypatch.setattr(client_module, "_check_signatures", lambda *_: None)
     if not fresh:
         one_polynomial(monkeypatch)
-    wire = fed(village, quorum=3)
+    wire = fed(quorum=3)
     assert wire.params.threshold == 2
     for absent, member in enumerate(wire.params.committee):
         survivors = [index for index in range(4) if index != absent]
@@ -205,34 +205,3 @@ def test_too_few_honest_members_left_to_answer_end_in_an_abort(village):
     with pytest.raises(SessionAborted) as caught:
         village.cohort(4, quorum=4).run(silent_from={0: 3, 1: 3, 2: 3, 3: 3})
     assert caught.value.reason is AbortReason.TOO_FEW_UNMASKINGS
-
-
-# By chance
-
-
-def test_lying_sessions_leak_one_promised_sum_or_nothing(village):
-    sums, broken = leaks_in(village, 25, Random(1))  # noqa: S311  (it lies, it keeps no secret)
-    assert sums > 0
-    assert broken == 0
-
-
-@pytest.mark.slow
-def test_three_thousand_lying_sessions_leak_one_promised_sum_or_nothing(village):
-    sums, broken = leaks_in(village, 3000, Random())  # noqa: S311
-    assert sums > 100
-    assert broken == 0
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("without", ["cross-check", "released dealing"])
-def test_the_hunt_finds_what_is_missing(village, monkeypatch, without):
-    """Within a minute on an idle core."""
-    if without == "cross-check":
-        monkeypatch.setattr(client_module, "_check_signatures", lambda *_: None)
-    else:
-        everything = lambda params, _owner, _survivors: list(range(params.degree + 1))  # noqa: E731
-        monkeypatch.setattr(WindowParams, "released", everything)
-    begun = process_time()
-    random = Random()  # noqa: S311
-    while not leaks_in(village, 10, random)[1]:
-        assert process_time() - begun < 60
