@@ -6,6 +6,7 @@ BND-1  A number that means nothing or would only waste memory and time is refuse
 from dataclasses import dataclass
 from typing import Final
 
+from .encoder.signature_space import MAX_DIMENSIONS
 from .errors import InputError
 from .privacy.clipping import MAX_ARTWORKS
 from .privacy.sizing import EPSILON_CEILING
@@ -68,6 +69,8 @@ HOLD_OUT: Final = Bounds(0.0, 0.9)
 CONFIDENCE: Final = Bounds(0.5, 0.999999)
 
 ITERATIONS: Final = Bounds(0, 1_000, above="each is a session of its own, and all share one budget")
+SIGNATURE_SHARE: Final = Bounds(0.05, 0.9, above="training and prototype need a part of it")
+SIGNATURE_LENGTH: Final = Bounds(1, MAX_DIMENSIONS, above="longer signatures drown in noise")
 VIEWS: Final = Bounds(1, 64, above="every view of every artwork is kept in memory")
 COHORT: Final = Bounds(1, 100_000)
 MIN_COHORT: Final = Bounds(2, 100_000, below="a sum of one hides nobody")

@@ -12,6 +12,7 @@ from .aggregation.kinds import Protocol as Protocol  # noqa: PLC0414  (a setting
 from .bounds import Bounds
 from .encoder.device import Device
 from .encoder.spec import LITE0, BackboneSpec
+from .encoder.whitening import Space
 from .engines.opening import EngineName
 from .errors import InputError
 from .privacy.clipping import Unit
@@ -80,6 +81,19 @@ class Settings:
         int | None,
         bounds.ITERATIONS,
         "Model updates; 0 trains nothing (default: 6, or 0 where a rehearsal on public artists finds that better).",
+    ] = None
+    space: Annotated[
+        Space | None,
+        "Style space of public art: principal directions, or within, by what differs less within artists "
+        "(default: what a rehearsal finds better; principal without one).",
+    ] = None
+    signature_share: Annotated[
+        float | None,
+        bounds.SIGNATURE_SHARE,
+        "A signature's share of mu squared where there is training (default: 0.5); without training it has all.",
+    ] = None
+    signature_length: Annotated[
+        int | None, bounds.SIGNATURE_LENGTH, "Numbers of a signature (default: as many as its noise is worth)."
     ] = None
     encoder: Annotated[
         str, "lite0, tuned (lite0 made to tell public artists apart), small, timm:NAME or torchvision:NAME."

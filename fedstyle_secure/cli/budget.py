@@ -1,7 +1,7 @@
 """``fedstyle budget``: a plan or an account, plain values both, as tables and sentences."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -32,6 +32,8 @@ _PLANNED: Final = (
     "min_cohort",
     "max_artworks",
     "sign",
+    "signature_share",
+    "signature_length",
 )
 _VIEWS = (View.AGGREGATE, View.LOCAL, View.WORST_CASE)
 
@@ -104,6 +106,16 @@ def _spending_screen(spending: Mapping[str, Any]) -> Iterator[RenderableType]:
         account = max(accounts.values(), key=lambda one: _size(one["epsilon"][privacy["limited_view"]]))
     yield views_table(privacy, account["epsilon"])
     yield from _sentences(account["promises"])
+    if spending["rehearsal"]:
+        yield _rehearsal_table(spending["rehearsal"])
+
+
+def _rehearsal_table(played: Sequence[Mapping[str, Any]]) -> Table:
+    """What a run compared on its public artists, before anything private was touched."""
+    table = screen.table("style space", "iterations", "MRR", title="Rehearsed on public artists, the chosen first")
+    for choice in played:
+        table.add_row(choice["space"], f"{choice['iterations'] or 'none'}", f"{choice['mrr']:.3f}")
+    return table
 
 
 def views_table(privacy: Mapping[str, Any], epsilon: Mapping[str, float | None]) -> Table:

@@ -24,7 +24,7 @@ PROTOTYPE_SHARE = 0.06
 """A prototype's share of the whole budget, counted in mu squared: a rough one serves."""
 
 SIGNATURE_SHARE = 0.5
-"""A signature's share of the whole budget where there is training, counted in mu squared; else it has all of it."""
+"""A signature's share of mu squared where there is training, unless another is given; without training it has all."""
 
 _SLACK_RESERVE = 1e-3  # of delta, set aside for the mechanisms' failure probabilities; more where delta is tiny
 _LEAST, _MOST, _STEPS = 0.02, 1.5, 1024  # noise, over what a Gaussian that takes all artworks would need
@@ -41,12 +41,14 @@ class Budget:
         prototype_multiplier: Noise multiplier of a prototype; 0 in mode none, None where nothing is trained.
         signature_multiplier: Noise multiplier of a signature; 0 in mode none, None where nobody signs.
         view: The view that `Settings.epsilon` limits.
+        length: Numbers of a signature; None for as many as its noise is worth.
     """
 
     cohort: CohortPlan
     prototype_multiplier: float | None
     signature_multiplier: float | None
     view: View
+    length: int | None = None
 
     def prototype_mechanism(self, dimensions: int) -> Mechanism:
         """The release of one prototype, before training: one artist alone, so that all views are the same."""
@@ -58,7 +60,7 @@ class Budget:
 
     def signature_length(self, artworks: float) -> int:
         """How many numbers a signature should have, if an artist sums so many artworks in the mean."""
-        return signature_length(self.signature_multiplier or 0.0, artworks)
+        return self.length or signature_length(self.signature_multiplier or 0.0, artworks)
 
     def _alone(self, name: str, dimensions: int, noise_multiplier: float) -> Mechanism:
         segment = Segment(name=name, length=dimensions, support=Support.ARTIST, clip_norm=1.0, share=1.0)
@@ -142,7 +144,7 @@ def plan_budget(
     prototype_multiplier: float | None = 0.0 if updates else None
     multipliers = [0.0] * updates
     if settings.privacy is not Mode.NONE:
-        parts = _parts(updates, signs=settings.sign)
+        parts = _parts(updates, settings.signature_share or SIGNATURE_SHARE if settings.sign else 0.0)
         slack = max(settings.delta * _SLACK_RESERVE, 2 * BETA * len(parts)) + before.slack
         if slack >= settings.delta:
             raise PrivacyError(
@@ -177,6 +179,7 @@ def plan_budget(
         prototype_multiplier=prototype_multiplier,
         signature_multiplier=signature_multiplier,
         view=view,
+        length=settings.signature_length,
     )
     try:
         if settings.privacy is not Mode.NONE and not (
@@ -204,13 +207,18 @@ def plan_budget(
     return budget
 
 
-def _parts(updates: int, *, signs: bool) -> dict[str, float]:
-    """Each release's share of the whole budget, counted in mu squared; without training the signature has it all."""
+def _parts(updates: int, signature: float) -> dict[str, float]:
+    """Each release's share of the whole budget, counted in mu squared; without training the signature has it all.
+
+    Args:
+        updates: How many there are.
+        signature: Its share beside training; 0 where nobody signs.
+    """
     if not updates:
         return {SIGNATURE: 1.0}
-    training = 1 - PROTOTYPE_SHARE - (SIGNATURE_SHARE if signs else 0.0)
+    training = 1 - PROTOTYPE_SHARE - signature
     parts = {str(index): share * training for index, share in enumerate(training_shares(updates))}
-    return parts | {PROTOTYPE: PROTOTYPE_SHARE} | ({SIGNATURE: SIGNATURE_SHARE} if signs else {})
+    return parts | {PROTOTYPE: PROTOTYPE_SHARE} | ({SIGNATURE: signature} if signature else {})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,12 @@ def learn_nearness(prepared: Prepared, trained: Trained, index: StyleIndex) -> N
     public = [trained.model.embed(features.views[:, 0]) for features in prepared.public.values()]
     points = [index.space.apply(each) for each in public]
     works = prepared.expected_artworks
-    signing = [(rows, _others(points, place)) for place, rows in enumerate(points) if len(rows) > 1]
+    nobody = index.strangers[:0]
+    signing = [
+        (rows, _others(points, place) if len(index.strangers) else nobody)
+        for place, rows in enumerate(points)
+        if len(rows) > 1
+    ]
     bounds: dict[int, tuple[float, float]] = {}
     for count in REFERENCES:
         strangers = _joined([_best(index, gather(rows, count)) for rows in public])

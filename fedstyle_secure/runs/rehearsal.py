@@ -10,7 +10,7 @@ from elsewhere it would only tell how well that art knows itself, so there nothi
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,6 +62,7 @@ class Stage:
         outputs: h of the head, which is not played: what it adds to signatures is nothing.
         clients: Of the run itself, for whose number the noise is planned.
         seed: Of folds, splits and noise; these are public artworks, and nobody is protected by it.
+        spaces: Those to choose from.
     """
 
     public: Mapping[str, StyleFeatures]
@@ -70,6 +71,7 @@ class Stage:
     outputs: int
     clients: int
     seed: int
+    spaces: Sequence[Space] = tuple(Space)
 
 
 def rehearse(stage: Stage, budgets: Mapping[int, Budget]) -> list[Played]:
@@ -82,12 +84,12 @@ def rehearse(stage: Stage, budgets: Mapping[int, Budget]) -> list[Played]:
     rng = np.random.Generator(np.random.PCG64(stage.seed))
     shuffled = [list(stage.public)[index] for index in rng.permutation(len(stage.public))]
     found: dict[tuple[int, Space], list[float]] = {
-        (count, space): [] for count in sorted(budgets) for space in (Space.WITHIN, Space.PRINCIPAL)
+        (count, space): [] for count in sorted(budgets) for space in reversed(stage.spaces)
     }
     for fold in range(FOLDS):
         actors = frozenset(shuffled[fold::FOLDS])
         play = _Play.of(stage, actors, rng)
-        for space in Space:
+        for space in stage.spaces:
             start = play.model(space)
             for count, budget in budgets.items():
                 found[count, space].append(play.score(start, budget, is_trained=count > 0))

@@ -34,6 +34,11 @@ def sign(prepared: Prepared, trained: Trained) -> StyleIndex:
 def catalogue(
     prepared: Prepared, model: StyleModel, space: SignatureSpace, signatures: Iterable[Signature]
 ) -> StyleIndex:
-    """Signatures, and public artists' works as strangers to them (STR-1)."""
+    """Signatures, and strangers to them (STR-1): public artists' works, where those were drawn from the same folder.
+
+    Public art from elsewhere does not come near as other artists' works do.
+    """
+    if prepared.settings.public_art is not None:
+        return StyleIndex(space, signatures)
     public = np.concatenate([features.views[:, 0] for features in prepared.public.values()])
     return StyleIndex(space, signatures, strangers=choose_strangers(space.apply(model.embed(public))))

@@ -95,6 +95,7 @@ def read_spending(run: Path, *, artist: str | None = None, since: Path | None = 
     return {
         "format": FORMAT,
         "privacy": asdict(promises) | {"limit": summary["privacy"]["limit"], "limited_view": view.value},
+        "rehearsal": summary.get("rehearsal", []),
         "artist": artist,
         "artists": {
             name: {"ledger": listing[name].file} | _account(accounts[name], promises, in_steps=artist is not None)

@@ -161,10 +161,11 @@ def _prepare(
 
 
 def rehearsed(prepared: Prepared, progress: Progress, *, spent: Collection[Sequence[Release]] = ()) -> Prepared:
-    """With the style space, and the number of iterations if nobody gave one, that served public artists best."""
+    """With the style space and the number of iterations that served public artists best, where nobody gave them."""
     settings, clients = prepared.settings, len(prepared.training)
     if settings.public_art is not None or not settings.sign or len(prepared.public) < LEAST_PUBLIC:
-        return replace(prepared, settings=replace(settings, iterations=settings.updates))
+        settings = replace(settings, iterations=settings.updates)
+        return replace(prepared, settings=settings, space=settings.space or Space.PRINCIPAL)
     counts = (0, settings.updates) if settings.iterations is None else (settings.iterations,)
     budgets = {
         count: plan_budget(
@@ -180,6 +181,7 @@ def rehearsed(prepared: Prepared, progress: Progress, *, spent: Collection[Seque
         outputs=OUTPUTS,
         clients=clients,
         seed=derive_seed(settings.seed, "rehearsal"),
+        spaces=tuple(Space) if settings.space is None else (settings.space,),
     )
     with stopwatch(prepared.seconds, "rehearsal"), progress.stage("Rehearsing on public artists", None):
         played = rehearse(stage, budgets)

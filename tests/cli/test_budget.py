@@ -7,6 +7,7 @@ import pytest
 
 from fedstyle_secure.config import Settings
 from fedstyle_secure.encoder.signature_space import MAX_DIMENSIONS
+from fedstyle_secure.encoder.whitening import Space
 from fedstyle_secure.privacy.mechanism import View
 from fedstyle_secure.runs import train as run
 from fedstyle_secure.runs.budget import plan_budget
@@ -65,6 +66,19 @@ def test_what_was_spent_is_what_the_run_says(call, finished):
     assert "signature" in out
     code, _, err = call("budget", "show", finished, "--artist", "nobody")
     assert (code, "has no artist 'nobody'" in err) == (2, True)
+
+
+def test_what_was_compared_before_is_shown(call, tmp_path, monkeypatch):
+    stand_ins.install(monkeypatch)
+    monkeypatch.setattr(run, "LEAST_PUBLIC", 3)
+    art = stand_ins.paint(tmp_path / "art")
+    run.train(stand_ins.settings(art, tmp_path / "run", public=3, iterations=None))
+    code, out, _ = call("budget", "show", tmp_path / "run")
+    assert code == 0
+    assert "Rehearsed on public artists" in out
+    code, out, _ = call("budget", "show", tmp_path / "run", "--json")
+    played = json.loads(out)["rehearsal"]
+    assert {(each["space"], each["iterations"]) for each in played} == {(space, n) for space in Space for n in (0, 6)}
 
 
 def test_a_ledger_that_lost_its_last_line_is_named(call, finished, tmp_path):

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fedstyle_secure.catalogue.index import StyleIndex
 from fedstyle_secure.config import Settings
 from fedstyle_secure.encoder.features import StyleFeatures
 from fedstyle_secure.encoder.spec import MADE, BackboneSpec
@@ -153,6 +154,26 @@ def test_public_art_from_elsewhere_says_nothing_of_the_clients(
     summary = run.train(stand_ins.settings(art, tmp_path / "run", iterations=1, **changes))
     assert summary["rehearsal"] == []
     assert summary["space"] == Space.PRINCIPAL
+    assert not len(StyleIndex.load(tmp_path / "run" / "catalogue").strangers)
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("least", [3, 4])
+def test_what_is_pinned_is_not_chosen(least: int, art: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "LEAST_PUBLIC", least)
+    pinned = {"space": Space.WITHIN, "iterations": 1, "signature_share": 0.75, "signature_length": 7}
+    summary = run.train(stand_ins.settings(art, tmp_path / "run", public=3, **pinned))
+    assert summary["space"] == Space.WITHIN
+    assert [(each["space"], each["iterations"]) for each in summary["rehearsal"]] == [(Space.WITHIN, 1)] * (4 - least)
+    assert StyleIndex.load(tmp_path / "run" / "catalogue").space.dimensions == 7
+    assert summary["privacy"]["epsilon"]["aggregate"] == pytest.approx(8.0, rel=0.02)
+
+
+def test_a_signatures_share_is_of_all_that_is_spent() -> None:
+    alone, half, most = (budget(count, signature_share=share) for count, share in ((0, None), (2, None), (2, 0.75)))
+    ratios = [(alone.signature_multiplier / each.signature_multiplier) ** 2 for each in (half, most)]
+    assert ratios == pytest.approx([0.5, 0.75], rel=0.01)
+    assert most.cohort.multipliers[0] > half.cohort.multipliers[0]
 
 
 def test_nothing_trained_and_nothing_published_is_refused() -> None:
