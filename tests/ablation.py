@@ -2188,14 +2188,14 @@ ABLATIONS = (
     ),
     Ablation(
         "offer: the roster stands in the log",
-        "fedstyle_secure/wire/messages.py",
+        "fedstyle_secure/wire/trainings.py",
         "        taken.check(roster, self.roster_place)\n",
         "",
         "tests/wire/test_entering.py::test_off1_what_the_log_does_not_say_is_not_entered_into",
     ),
     Ablation(
         "offer: the training stands in the log",
-        "fedstyle_secure/wire/messages.py",
+        "fedstyle_secure/wire/trainings.py",
         "        taken.check(Training(digest=facts.digest, generation=facts.generation), self.training_place)\n",
         "",
         "tests/wire/test_entering.py::test_off1_what_the_log_does_not_say_is_not_entered_into",

@@ -22,7 +22,8 @@ from fedstyle_secure.privacy.ledger import Ledger
 from fedstyle_secure.privacy.pipeline import protect
 from fedstyle_secure.server.alignment import Alignment
 from fedstyle_secure.server.checkpoint import Checkpoint
-from fedstyle_secure.wire.messages import Join, Leave, Offer, Outcome, Publish, Renew, Withdraw
+from fedstyle_secure.wire.enrolment import Join, Leave, Publish, Renew, Withdraw
+from fedstyle_secure.wire.trainings import Offer, Outcome
 from protocols.audit import Transcript
 from protocols.secagg.states import CLIENT_TRANSITIONS, SERVER_TRANSITIONS
 from threat_models.claim import Claim, Linddun, Stride

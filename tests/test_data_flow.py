@@ -11,7 +11,8 @@ import pytest
 import fedstyle_secure
 from fedstyle_secure.aggregation.letters import Purpose
 from fedstyle_secure.artist.artist import Artist
-from fedstyle_secure.wire.messages import Join, Leave, Offer, Outcome, Publish, Renew, Withdraw
+from fedstyle_secure.wire.enrolment import Join, Leave, Publish, Renew, Withdraw
+from fedstyle_secure.wire.trainings import Offer, Outcome
 from protocols.secagg import states
 from protocols.secagg.messages import Request, Response
 from tests import data_flow

@@ -17,7 +17,7 @@ import typer.main
 from fedstyle_secure.artist.client import Line
 from fedstyle_secure.cli.main import app
 from fedstyle_secure.platform.settings import SETTINGS_FILE
-from fedstyle_secure.wire.messages import Invitation
+from fedstyle_secure.wire.enrolment import Invitation
 from fedstyle_secure.wire.routes import POLL_SECONDS, UPLOAD_LIMIT, Route, Status
 from tests.artist.street import Authority
 from tests.platform.house import make, serving

@@ -27,8 +27,9 @@ from fedstyle_secure.privacy.sizing import Mode, Noise
 from fedstyle_secure.server.foundation import Foundation
 from fedstyle_secure.training.updates import Layout, Segment, Support
 from fedstyle_secure.transparency.watch import Watch
-from fedstyle_secure.wire.messages import Asked, Offer, Plan, Statement
+from fedstyle_secure.wire.enrolment import Statement
 from fedstyle_secure.wire.routes import AGREED, NOTED
+from fedstyle_secure.wire.trainings import Asked, Offer, Plan
 
 from .town import Town
 

@@ -4,7 +4,7 @@ from typing import Final
 
 from fedstyle_secure.aggregation.letters import Envelope, ProtocolError, Purpose
 from fedstyle_secure.platform.store import exchanges
-from fedstyle_secure.wire.messages import Leave, Renew, Withdraw
+from fedstyle_secure.wire.enrolment import Leave, Renew, Withdraw
 from fedstyle_secure.wire.routes import INSTANCE_BYTES, Route
 
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride

@@ -34,7 +34,7 @@ from fedstyle_secure.transparency.leaves import (
 from fedstyle_secure.transparency.tree import Tree
 from fedstyle_secure.transparency.watch import Place, Watch
 from fedstyle_secure.wire.catalogue import Collection, Contents, Listed, Listing, check
-from fedstyle_secure.wire.messages import Asked, Facts, Offer, Plan
+from fedstyle_secure.wire.trainings import Asked, Facts, Offer, Plan
 from protocols import ProtocolError, Server, SessionParams
 from protocols.secagg.messages import AdvertiseKeysRequest
 
@@ -68,7 +68,7 @@ _EDITS: Final = {
             "self._encode_fields().replace(self.checkpoint_digest, b'')",
         ),
     ),
-    _ROSTER: (Edit("fedstyle_secure.wire.messages:Offer.enter", "taken.check(roster, self.roster_place)", "pass"),),
+    _ROSTER: (Edit("fedstyle_secure.wire.trainings:Offer.enter", "taken.check(roster, self.roster_place)", "pass"),),
     _CATALOGUE: (Edit("fedstyle_secure.wire.catalogue:check", "Counter(found) - Counter(standing)", "Counter()"),),
 }
 
@@ -86,7 +86,7 @@ CLAIM = Claim(
         _GROWTH: "transparency/watch.py, WAT-1: only what grew out of the newest checkpoint is taken",
         _SHOWN: "protocols/policy.py, ClientPolicy.check_terms: the session stands on the checkpoint that was shown",
         _BOUND: "protocols/params.py, PAR-1: the checkpoint is part of the session id, and so of every signature",
-        _ROSTER: "wire/messages.py, OFF-1: roster and training stand in the log at the offer's checkpoint",
+        _ROSTER: "wire/trainings.py, OFF-1: roster and training stand in the log at the offer's checkpoint",
         _CATALOGUE: "wire/catalogue.py, CAT-2: signatures are exactly those that the log says are published",
     },
     power=(

@@ -14,7 +14,7 @@ from fedstyle_secure.platform.inviting import invite_artist
 from fedstyle_secure.platform.service import opened
 from fedstyle_secure.platform.settings import PlatformFolder
 from fedstyle_secure.platform.store.artists import TOKENS
-from fedstyle_secure.wire.messages import Join
+from fedstyle_secure.wire.enrolment import Join
 from fedstyle_secure.wire.routes import Route
 
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride

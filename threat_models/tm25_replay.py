@@ -10,7 +10,7 @@ from fedstyle_secure.platform.store.files import keep_file
 from fedstyle_secure.platform.store.log import enter
 from fedstyle_secure.platform.store.signatures import public_signatures
 from fedstyle_secure.transparency.leaves import Model
-from fedstyle_secure.wire.messages import Publish, Withdraw
+from fedstyle_secure.wire.enrolment import Publish, Withdraw
 from fedstyle_secure.wire.routes import INSTANCE_BYTES, Route
 
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride

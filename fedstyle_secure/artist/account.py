@@ -9,7 +9,7 @@ from ..privacy.ledger import Ledger
 from ..privacy.mechanism import View
 from ..privacy.releases import Release
 from ..transparency.watch import Watch
-from ..wire.messages import Facts, Outcome
+from ..wire.trainings import Facts, Outcome
 from .home import OUTCOME, SIGNATURE, TRAINING, UNSIGNED, Home, ledger_path, log_note, read_pins, read_terms
 
 

@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ..aggregation.letters import Envelope, ProtocolError, Purpose
 from ..errors import FedStyleError
-from ..wire.messages import Body, Entered, Pins, Renew
+from ..wire.bodies import Body
+from ..wire.enrolment import Entered, Pins, Renew
 from ..wire.routes import Route, Status
 from .client import Line
 from .home import ENDED, IDENTITY, NEXT_IDENTITY, Home, read_pins

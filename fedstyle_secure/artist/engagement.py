@@ -29,9 +29,10 @@ from ..transparency.checkpoints import CheckpointError
 from ..transparency.leaves import Joined, commit_identity
 from ..transparency.tree import ProofError
 from ..transparency.watch import ForkError, Watch
+from ..wire.enrolment import Publish
 from ..wire.log import LogReader
-from ..wire.messages import Facts, Offer, Outcome, Publish
 from ..wire.routes import Route
+from ..wire.trainings import Facts, Offer, Outcome
 from .account import last_outcome, last_training, seen_log
 from .acts import act
 from .artist import Artist

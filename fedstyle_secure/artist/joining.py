@@ -16,7 +16,8 @@ from ..artworks.reader import read_portfolio
 from ..encoder.encoder import title_of
 from ..errors import FedStyleError, InputError
 from ..names import check_name
-from ..wire.messages import Invitation, Join, Pins, Statement, check_link
+from ..wire.bodies import check_link
+from ..wire.enrolment import Invitation, Join, Pins, Statement
 from ..wire.pins import PublicPins
 from ..wire.routes import Route
 from .client import Line, ensure

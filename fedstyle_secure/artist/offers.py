@@ -19,7 +19,7 @@ from ..errors import InputError, PrivacyError
 from ..privacy.accounting import is_within
 from ..privacy.mechanism import Mechanism, View
 from ..training.codebook import new_codebook
-from ..wire.messages import Facts
+from ..wire.trainings import Facts
 from .pins import PlatformPins
 from .termsfile import StandingTerms
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from .. import canonical
 from ..errors import InputError
 from ..names import check_name
-from ..wire.messages import Invitation, Pins, check_link
+from ..wire.bodies import check_link
+from ..wire.enrolment import Invitation, Pins
 from ..wire.pins import PublicPins
 
 

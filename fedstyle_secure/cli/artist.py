@@ -267,7 +267,7 @@ def sign(
     """Publish a signature of the last training, so that buyers find you; it costs epsilon, and stays public."""
     from ..artist.acts import act
     from ..artist.engagement import Engagement
-    from ..wire.messages import Withdraw
+    from ..wire.enrolment import Withdraw
 
     with opened_home(home) as opened, _line(opened) as line:
         if withdraw:
@@ -282,7 +282,7 @@ def sign(
 def leave(home: HomeOption = None) -> None:
     """Leave the platform: your key is retired and your signature withdrawn; your ledger stays with you."""
     from ..artist.acts import act
-    from ..wire.messages import Leave
+    from ..wire.enrolment import Leave
 
     with opened_home(home) as opened, _line(opened) as line:
         leaf = act(opened, line, Leave())

@@ -17,7 +17,7 @@ from ..artist.agent import Agent
 from ..artist.home import Home, read_pins, read_status
 from ..web.html import Html, tag
 from ..web.layout import paragraph
-from ..wire.messages import Leave, Withdraw
+from ..wire.enrolment import Leave, Withdraw
 from . import artist_parts as drawn
 from .desk import Act, Desk, Done, Question
 from .mirror import look

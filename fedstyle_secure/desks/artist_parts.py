@@ -13,7 +13,7 @@ from ..transparency.watch import Watch
 from ..web.html import Html, join, tag
 from ..web.layout import paragraph, table
 from ..web.ornaments import Ornaments
-from ..wire.messages import Facts, Outcome
+from ..wire.trainings import Facts, Outcome
 from .mirror import Mirror
 from .parts import counted, epsilon, facts, mono, when
 

@@ -13,7 +13,8 @@ from typing import Final
 
 from ..errors import InputError
 from ..names import check_name
-from ..wire.messages import TOKEN_BYTES, Invitation
+from ..wire.bodies import TOKEN_BYTES
+from ..wire.enrolment import Invitation
 from .service import public_pins
 from .settings import PlatformFolder, write_secret
 from .signer import Signer

@@ -20,7 +20,8 @@ from ..privacy.mechanism import Mechanism, View
 from ..privacy.sizing import Mode
 from ..server.foundation import Foundation
 from ..training.codebook import new_codebook
-from ..wire.messages import Asked, Plan, Statement
+from ..wire.enrolment import Statement
+from ..wire.trainings import Asked, Plan
 from .budget import plan_budget
 
 _NOT_LOOKED_AT: Final[dict[str, object]] = {"artworks": "artworks", "out": "run"}  # a training has neither

@@ -8,7 +8,7 @@ from typing import Self
 from .. import canonical
 from ..errors import InputError
 from ..transparency.watch import Watch
-from .messages import Invitation
+from .enrolment import Invitation
 
 _MOST_BYTES = 1 << 16
 

@@ -26,9 +26,10 @@ from fedstyle_secure.transparency.checkpoints import Checkpoint
 from fedstyle_secure.transparency.leaves import Epoch, Generation, Joined, Training, commit_identity, commit_roster
 from fedstyle_secure.transparency.tree import Tree
 from fedstyle_secure.transparency.watch import Place
+from fedstyle_secure.wire.enrolment import Entered, Pins
 from fedstyle_secure.wire.log import encode_proof
-from fedstyle_secure.wire.messages import Asked, Entered, Facts, Offer, Outcome, Pins, Plan
 from fedstyle_secure.wire.routes import Route, Status
+from fedstyle_secure.wire.trainings import Asked, Facts, Offer, Outcome, Plan
 from tests.stand_ins import Eye
 
 D, FEATURES, NAMED = 8, 24, "lite0@0"

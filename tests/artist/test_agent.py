@@ -14,7 +14,7 @@ from fedstyle_secure.artist.pins import PlatformPins
 from fedstyle_secure.artist.store import FileStore, StoreError
 from fedstyle_secure.artist.termsfile import write_terms
 from fedstyle_secure.errors import InputError
-from fedstyle_secure.wire.messages import Entered, Leave, Withdraw
+from fedstyle_secure.wire.enrolment import Entered, Leave, Withdraw
 from fedstyle_secure.wire.routes import INSTANCE_BYTES, Route, Status, encode_error
 from tests.artist.test_home import INVITATION, SPACE
 

@@ -23,8 +23,9 @@ from fedstyle_secure.privacy.ledger import Ledger, LedgerError
 from fedstyle_secure.transparency.leaves import Joined, commit_identity
 from fedstyle_secure.transparency.tree import ProofError
 from fedstyle_secure.transparency.watch import ForkError
-from fedstyle_secure.wire.messages import Asked, Publish
+from fedstyle_secure.wire.enrolment import Publish
 from fedstyle_secure.wire.routes import Route, Status
+from fedstyle_secure.wire.trainings import Asked
 from tests.artist import stage
 from tests.artist.stage import OTHERS, PLATFORM, SALT, Stage, alone, make_model, public
 

@@ -15,8 +15,8 @@ from fedstyle_secure.transparency.checkpoints import Checkpoint, CheckpointError
 from fedstyle_secure.transparency.leaves import Epoch, Joined, commit_identity
 from fedstyle_secure.transparency.tree import ProofError, Tree
 from fedstyle_secure.wire.log import encode_entries
-from fedstyle_secure.wire.messages import Offer
 from fedstyle_secure.wire.routes import Route, Status
+from fedstyle_secure.wire.trainings import Offer
 from tests.artist import stage
 from tests.artist.stage import LOG, ORIGIN, PLATFORM, SALT, Stage, public
 from tests.artist.street import Authority, open_street

@@ -18,7 +18,7 @@ from fedstyle_secure.errors import InputError
 from fedstyle_secure.privacy.ledger import BudgetExceededError, LedgerError
 from fedstyle_secure.privacy.mechanism import View
 from fedstyle_secure.privacy.releases import Release
-from fedstyle_secure.wire.messages import Invitation, Pins
+from fedstyle_secure.wire.enrolment import Invitation, Pins
 from fedstyle_secure.wire.pins import PublicPins
 from tests.stand_ins import Eye
 

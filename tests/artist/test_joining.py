@@ -11,7 +11,7 @@ from fedstyle_secure.artist.joining import join, read_invitation
 from fedstyle_secure.artist.portfolio import load_features
 from fedstyle_secure.artist.termsfile import write_terms
 from fedstyle_secure.errors import FedStyleError, InputError
-from fedstyle_secure.wire.messages import Invitation, Join, Pins
+from fedstyle_secure.wire.enrolment import Invitation, Join, Pins
 from fedstyle_secure.wire.pins import PublicPins
 from fedstyle_secure.wire.routes import Route, Status, encode_error
 from tests.artist.stage import LOG, NAMED, ORIGIN, PLATFORM, SALT, make_model, public

@@ -11,12 +11,12 @@ from fedstyle_secure.artist.home import Home
 from fedstyle_secure.artist.recovery import open_ledger, write_recovery
 from fedstyle_secure.artist.termsfile import write_terms
 from fedstyle_secure.privacy.releases import Release
-from fedstyle_secure.wire.messages import Invitation
+from fedstyle_secure.wire.enrolment import Invitation
 from fedstyle_secure.wire.pins import PublicPins
 from tests.artist import stage
 from tests.artist.street import Authority
 from tests.stand_ins import Eye
-from tests.wire.test_messages import FACTS
+from tests.wire.test_bodies import FACTS
 
 
 @pytest.fixture

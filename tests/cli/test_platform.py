@@ -10,7 +10,7 @@ from fedstyle_secure.encoder.spec import BackboneSpec
 from fedstyle_secure.encoder.whitening import Space
 from fedstyle_secure.errors import InputError
 from fedstyle_secure.platform.settings import PlatformFolder, Settings
-from fedstyle_secure.wire.messages import Invitation
+from fedstyle_secure.wire.enrolment import Invitation
 from tests.platform.house import make
 
 

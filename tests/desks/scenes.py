@@ -23,8 +23,8 @@ from fedstyle_secure.desks.artist import artist_desk
 from fedstyle_secure.desks.door import Pass, serving
 from fedstyle_secure.platform.store.signatures import public_signatures
 from fedstyle_secure.privacy.releases import Release, SessionMark
-from fedstyle_secure.wire.messages import Facts
 from fedstyle_secure.wire.routes import Status
+from fedstyle_secure.wire.trainings import Facts
 from tests.artist.stage import Stage, alone
 from tests.desks.knock import Caller
 from tests.platform.shown import Shown

@@ -14,7 +14,7 @@ from fedstyle_secure.artist.portfolio import load_features
 from fedstyle_secure.artist.recovery import open_ledger
 from fedstyle_secure.artist.termsfile import write_terms
 from fedstyle_secure.desks.artist import artist_desk
-from fedstyle_secure.wire.messages import Withdraw
+from fedstyle_secure.wire.enrolment import Withdraw
 from fedstyle_secure.wire.routes import Route, Status, encode_error
 from tests.artist import stage
 from tests.artist.street import Authority, open_street

@@ -17,7 +17,7 @@ from fedstyle_secure.platform.store.exchanges import note_opening, open_exchange
 from fedstyle_secure.platform.store.lease import take_lease
 from fedstyle_secure.platform.store.trainings import Attempt, add_attempt, all_trainings, find_training
 from fedstyle_secure.transparency.leaves import Generation, Stopped, Training, decode
-from fedstyle_secure.wire.messages import Invitation
+from fedstyle_secure.wire.enrolment import Invitation
 from tests.desks.knock import Caller
 from tests.platform import house
 from tests.platform.house import TERMS, join, make

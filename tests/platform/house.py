@@ -21,11 +21,12 @@ from fedstyle_secure.privacy.clipping import Unit
 from fedstyle_secure.server.foundation import Foundation
 from fedstyle_secure.transparency.leaves import Model
 from fedstyle_secure.wire import tls
-from fedstyle_secure.wire.messages import Body, Invitation, Join
+from fedstyle_secure.wire.bodies import Body
+from fedstyle_secure.wire.enrolment import Invitation, Join
 from fedstyle_secure.wire.routes import Route
 from tests.platform.letters import artist_key, public
 from tests.platform.street import Gateway, Heard, listening
-from tests.wire.test_messages import STATEMENT
+from tests.wire.test_bodies import STATEMENT
 
 SETTINGS = Settings(address="https://127.0.0.1:8443", hosts=("127.0.0.1", "localhost"), listen="127.0.0.1:0")
 TERMS = replace(STATEMENT, unit=Unit.ARTWORK, min_cohort=5, max_artworks=50, encoders=("synthetic@0",))

@@ -46,7 +46,8 @@ from fedstyle_secure.privacy.sizing import Mode, Noise
 from fedstyle_secure.server.foundation import Foundation
 from fedstyle_secure.training.codebook import OUTPUTS, new_codebook
 from fedstyle_secure.transparency.leaves import Joined, commit_identity
-from fedstyle_secure.wire.messages import Asked, Outcome, Pins, Plan
+from fedstyle_secure.wire.enrolment import Pins
+from fedstyle_secure.wire.trainings import Asked, Outcome, Plan
 from tests.artist.stage import NAMED, D, alone
 from tests.platform.street import certify
 from tests.stand_ins import Eye

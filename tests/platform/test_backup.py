@@ -13,7 +13,7 @@ from fedstyle_secure.platform.store.copying import JUMP
 from fedstyle_secure.platform.store.database import Database
 from fedstyle_secure.platform.store.numbers import LAST_ITERATION, LAST_SESSION, raise_number, read_number
 from fedstyle_secure.platform.store.trainings import next_training
-from fedstyle_secure.wire.messages import Leave, Publish
+from fedstyle_secure.wire.enrolment import Leave, Publish
 from fedstyle_secure.wire.routes import Route
 from tests.platform.gateway.test_enrolment import SPACE, VECTOR
 from tests.platform.house import TRAINING, make, serving

@@ -17,7 +17,7 @@ from fedstyle_secure.artist.termsfile import write_terms
 from fedstyle_secure.errors import InputError
 from fedstyle_secure.platform.store.artists import find_identity
 from fedstyle_secure.transparency.leaves import Joined, Retired, commit_identity, decode
-from fedstyle_secure.wire.messages import Pins, Withdraw
+from fedstyle_secure.wire.enrolment import Pins, Withdraw
 from tests.platform.house import House, make, serving
 from tests.platform.letters import artist_key, public
 

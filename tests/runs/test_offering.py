@@ -14,7 +14,8 @@ from fedstyle_secure.privacy.sizing import Mode
 from fedstyle_secure.runs.offering import draft_training, least_corrupt, stated
 from fedstyle_secure.server.foundation import Foundation
 from fedstyle_secure.training.codebook import OUTPUTS
-from fedstyle_secure.wire.messages import Facts, Pins
+from fedstyle_secure.wire.enrolment import Pins
+from fedstyle_secure.wire.trainings import Facts
 
 ROSTER = [number.to_bytes(32, "big") for number in range(8)]
 

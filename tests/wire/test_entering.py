@@ -9,7 +9,7 @@ from fedstyle_secure.transparency.checkpoints import Checkpoint, CheckpointError
 from fedstyle_secure.transparency.leaves import Epoch, Generation, Joined, Training, commit_roster
 from fedstyle_secure.transparency.tree import ProofError, Tree
 from fedstyle_secure.transparency.watch import ForkError, Place, Watch
-from tests.wire.test_messages import FACTS, KEY, OFFER
+from tests.wire.test_bodies import FACTS, KEY, OFFER
 
 LOG_KEY = Ed25519PrivateKey.from_private_bytes(KEY)
 WATCH = Watch(origin="gallery.example/log/1", key=LOG_KEY.public_key().public_bytes_raw())

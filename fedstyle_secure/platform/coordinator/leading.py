@@ -30,9 +30,9 @@ from ...server.foundation import Foundation
 from ...server.iterations import Outcome, Windows, run
 from ...transparency.checkpoints import Checkpoint as LogCheckpoint
 from ...transparency.leaves import Model, Session
-from ...wire import messages
-from ...wire.messages import Facts, Offer
 from ...wire.routes import AGREED
+from ...wire.trainings import Facts, Offer
+from ...wire.trainings import Outcome as ToldOutcome
 from ..logbook import Logbook
 from ..signer import Signer
 from ..store import trainings as store
@@ -256,7 +256,7 @@ class Leading:
         space = Foundation.decode(laid).signature_space(reached.model, length)
 
         def write(connection: store.Connection) -> None:
-            outcome = messages.Outcome(
+            outcome = ToldOutcome(
                 training=self._facts.digest,
                 model=keep_file(connection, reached.model.encode()),
                 signature_space=keep_file(connection, space.encode()),

@@ -9,7 +9,7 @@ from ...server.checkpoint import Checkpoint
 from ...server.foundation import Foundation
 from ...server.robust import deal
 from ...transparency.leaves import Training as TrainingLeaf
-from ...wire.messages import Asked, Facts, Plan
+from ...wire.trainings import Asked, Facts, Plan
 from ..store.database import Database
 from ..store.files import keep_file
 from ..store.log import enter

@@ -27,8 +27,9 @@ from ...encoder.signature_space import SignatureSpace
 from ...errors import InputError
 from ...names import fold
 from ...transparency.leaves import Joined, Model, Retired, commit_identity, decode
+from ...wire.bodies import Body
 from ...wire.catalogue import Listed
-from ...wire.messages import Body, Entered, Join, Leave, Pins, Publish, Renew, Withdraw
+from ...wire.enrolment import Entered, Join, Leave, Pins, Publish, Renew, Withdraw
 from ...wire.routes import CONTENT_TYPE, Route, Status
 from ..logbook import Logbook
 from ..signer import Signer
@@ -47,7 +48,7 @@ _SALT_BYTES: Final = 32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Space:
-    """What whoever joins pins beside keys and log: see `wire.messages.Pins`."""
+    """What whoever joins pins beside keys and log: see `wire.enrolment.Pins`."""
 
     style_space: bytes
     architecture: bytes

@@ -9,8 +9,8 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Path, Response
 
 from ...web.files import FOR_EVER
-from ...wire.messages import Facts
 from ...wire.routes import Route, Status, encode_error
+from ...wire.trainings import Facts
 from ..store.database import Database
 from ..store.trainings import training_facts
 

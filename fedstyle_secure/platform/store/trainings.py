@@ -15,7 +15,7 @@ from sqlalchemy import Connection as Connection  # noqa: PLC0414  (who writes in
 
 from ... import canonical
 from ...privacy.mechanism import Mechanism
-from ...wire.messages import Facts
+from ...wire.trainings import Facts
 from .artists import ARTISTS, IDENTITIES
 from .exchanges import EXCHANGES, REPLIES, REQUESTS
 from .numbers import LAST_TRAINING, read_number

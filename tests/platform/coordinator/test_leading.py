@@ -36,7 +36,7 @@ from fedstyle_secure.privacy.sizing import Mode
 from fedstyle_secure.server.checkpoint import Checkpoint
 from fedstyle_secure.server.foundation import Foundation
 from fedstyle_secure.transparency import leaves
-from fedstyle_secure.wire.messages import Outcome
+from fedstyle_secure.wire.trainings import Outcome
 from threat_models.gallery import ARTISTS, Postman
 
 

@@ -11,11 +11,11 @@ from fedstyle_secure.encoder.signature_space import SignatureSpace
 from fedstyle_secure.platform.inviting import listed_artists, revoke_invitations
 from fedstyle_secure.platform.store.signatures import public_signatures
 from fedstyle_secure.transparency.leaves import Joined, Published, Retired, Withdrawn, commit_identity, decode
-from fedstyle_secure.wire.messages import Entered, Join, Leave, Pins, Publish, Renew, Withdraw
+from fedstyle_secure.wire.enrolment import Entered, Join, Leave, Pins, Publish, Renew, Withdraw
 from fedstyle_secure.wire.routes import Route, decode_error
 from tests.platform.house import TRAINING, make, serving
 from tests.platform.letters import artist_key, public
-from tests.wire.test_messages import STATEMENT
+from tests.wire.test_bodies import STATEMENT
 
 SPACE = SignatureSpace(np.eye(12, dtype=np.float32)[:, :6])
 VECTOR = (np.ones(6, dtype="<f4") / np.sqrt(np.float32(6))).tobytes()

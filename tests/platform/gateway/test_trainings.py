@@ -11,9 +11,9 @@ from fedstyle_secure.platform.store.database import Database
 from fedstyle_secure.platform.store.trainings import Roster, add_generation, add_training
 from fedstyle_secure.transparency.leaves import commit_roster
 from fedstyle_secure.wire.fetching import Fetcher, MissingError
-from fedstyle_secure.wire.messages import PublicFacts
+from fedstyle_secure.wire.trainings import PublicFacts
 from tests.platform.gateway.served import serving
-from tests.wire.test_messages import FACTS
+from tests.wire.test_bodies import FACTS
 
 
 def test_fac1_a_training_is_shown_by_its_digest_without_who_is_in_it(new_url):

@@ -9,23 +9,9 @@ from fedstyle_secure.errors import InputError
 from fedstyle_secure.privacy.clipping import Unit
 from fedstyle_secure.privacy.sizing import Mode, Noise
 from fedstyle_secure.transparency.watch import Place
-from fedstyle_secure.wire.messages import (
-    Asked,
-    Entered,
-    Facts,
-    Invitation,
-    Join,
-    Leave,
-    Offer,
-    Outcome,
-    Pins,
-    Plan,
-    Publish,
-    Renew,
-    Statement,
-    Withdraw,
-)
+from fedstyle_secure.wire.enrolment import Entered, Invitation, Join, Leave, Pins, Publish, Renew, Statement, Withdraw
 from fedstyle_secure.wire.routes import LIMITS
+from fedstyle_secure.wire.trainings import Asked, Facts, Offer, Outcome, Plan
 from threat_models.town import make_mechanism
 
 DIGEST, KEY = bytes(range(32)), bytes(range(1, 33))
