@@ -2259,8 +2259,8 @@ ABLATIONS = (
     Ablation(
         "catalogue: a file of signatures is made of what is published now",
         "fedstyle_secure/platform/gateway/catalogue.py",
-        "        collections, listings = [], {}\n",
-        "        collections, listings = [], self._edition.listings if self._edition else {}\n",
+        "        collections, made = list[Collection](), dict[bytes, bytes]()\n",
+        "        collections, made = list[Collection](), self._edition.made if self._edition else {}\n",
         "tests/platform/gateway/test_public.py::test_ctg2_what_was_withdrawn_is_in_no_manifest_and_no_file_from_then_on",
     ),
     Ablation(

@@ -9,8 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..encoder.whitening import to_unit
 from ..errors import InputError
 from .index import StyleIndex
+
+REFERENCES = (1, 3, 5)
+"""How many pictures of one hand a buyer asks with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +47,22 @@ class ScoredResult:
 
 SearchResults = tuple[SearchResult, ...]
 """All answers to one query, by rank."""
+
+
+def gather(embeddings: NDArray[np.float32], references: int) -> NDArray[np.float32]:
+    """Queries of several pictures: the unit means of disjoint groups of one artist's works.
+
+    Works that lie far apart in the artist's folder share a group: neighbors there are often a series.
+
+    Args:
+        embeddings: Unit vectors [works, e] of one artist.
+        references: Works in a group.
+
+    Returns:
+        float32 [works // references, e]; none where there are fewer works than a group has.
+    """
+    groups = len(embeddings) // references
+    return to_unit(embeddings[: groups * references].reshape(references, groups, embeddings.shape[1]).mean(axis=0))
 
 
 def search(index: StyleIndex, embeddings: NDArray[np.float32], top: int) -> list[SearchResults]:

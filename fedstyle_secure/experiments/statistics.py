@@ -7,9 +7,9 @@ from typing import Any, Final
 
 import numpy as np
 
+from ..catalogue.search import REFERENCES
 from ..privacy.mechanism import View
 from ..privacy.sizing import Mode
-from ..runs.evaluation import REFERENCES
 from ..training.baselines import BASELINES
 from .cells import FEDSTYLE, METHODS
 from .rivals import HEAD_ALONE, RESIDUAL

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 from fastapi import FastAPI
 
@@ -121,12 +121,16 @@ def encoder_of(folder: PlatformFolder) -> str:
     """
     database = Database.open(folder.database_url(folder.settings()))
     try:
-        with database.reading() as connection:
-            space = read_space(connection)
+        return _encoder(database)
     finally:
         database.close()
+
+
+def _encoder(database: Database) -> str:
+    with database.reading() as connection:
+        space = read_space(connection)
     if space is None:
-        raise InputError(f"{folder.path} has no foundation: `fedstyle platform init` makes a platform")
+        raise InputError("this platform has no foundation: `fedstyle platform init` makes a platform")
     return space.encoder
 
 
@@ -168,7 +172,7 @@ def _assemble(
             log_routes(logbook),
             training_routes(database),
             catalogue_routes(catalogue, pins),
-            buyer_routes(catalogue, pins, exported),
+            buyer_routes(catalogue, pins, exported, encoder=partial(_encoder, database)),
         ],
         database=database,
         reception=reception,

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..catalogue.index import StyleIndex
-from ..catalogue.search import search
+from ..catalogue.search import REFERENCES, gather, search
 from ..catalogue.signature import Signature
 from ..encoder.model import StyleModel
 from ..encoder.styles import signature_space
@@ -21,7 +21,7 @@ from ..privacy.pipeline import protect
 from ..privacy.quantization import dequantize
 from ..training.updates import Contributions, one_by_one
 from .budget import untrained_budget
-from .evaluation import REFERENCES, Embed, RetrievalScores, gather, score
+from .evaluation import Embed, RetrievalScores, score
 from .signing import catalogue
 from .stages import Prepared, Trained, stopwatch
 

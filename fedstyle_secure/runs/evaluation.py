@@ -14,9 +14,6 @@ Embed = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 RECALL_DEPTH = 5
 
-REFERENCES = (1, 3, 5)
-"""How many pictures of one hand a buyer asks with."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetrievalScores:
@@ -49,22 +46,6 @@ def prototypes(embeddings: Mapping[str, NDArray[np.float32]]) -> NDArray[np.floa
 def rank(queries: NDArray[np.float32], targets: NDArray[np.float32]) -> NDArray[np.intp]:
     """Indices of targets [artists, e] for each query [queries, e], nearest by cosine first."""
     return np.argsort(-(queries @ targets.T), axis=1, kind="stable")
-
-
-def gather(embeddings: NDArray[np.float32], references: int) -> NDArray[np.float32]:
-    """Queries of several pictures: the unit means of disjoint groups of one artist's works.
-
-    Works that lie far apart in the artist's folder share a group: neighbors there are often a series.
-
-    Args:
-        embeddings: Unit vectors [works, e] of one artist.
-        references: Works in a group.
-
-    Returns:
-        float32 [works // references, e]; none where there are fewer works than a group has.
-    """
-    groups = len(embeddings) // references
-    return to_unit(embeddings[: groups * references].reshape(references, groups, embeddings.shape[1]).mean(axis=0))
 
 
 def score(rankings: NDArray[np.intp], truth: Sequence[int]) -> RetrievalScores:

@@ -1,75 +1,20 @@
-"""Learn, on public artists, how near strangers come to a catalogue and how near artists are to their signatures."""
-
-from typing import Final
+"""How near is near, learned on a run's public artists."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..catalogue import learning
 from ..catalogue.index import StyleIndex
 from ..catalogue.nearness import Nearness
-from ..catalogue.search import OwnerView
-from ..catalogue.strangers import choose_strangers, handicaps
-from ..encoder.whitening import to_unit
 from .dataset import derive_seed
-from .evaluation import REFERENCES, gather
 from .stages import Prepared, Trained
-
-_FEW: Final = 0.1  # of strangers come nearer than "near" begins; of works by one's own hand lie farther
 
 
 def learn_nearness(prepared: Prepared, trained: Trained, index: StyleIndex) -> Nearness:
-    """What is near in a catalogue (NER-1); public artists sign with every other work and ask with the rest.
-
-    Nothing of this is a release: it looks at public works, and at signatures that are published.
-    """
-    rng = np.random.Generator(np.random.PCG64(derive_seed(prepared.settings.seed, "nearness")))
-    noise = prepared.budget.signature_multiplier or 0.0
-    public = [trained.model.embed(features.views[:, 0]) for features in prepared.public.values()]
-    points = [index.space.apply(each) for each in public]
-    works = prepared.expected_artworks
-    nobody = index.strangers[:0]
-    signing = [
-        (rows, _others(points, place) if len(index.strangers) else nobody)
-        for place, rows in enumerate(points)
-        if len(rows) > 1
-    ]
-    bounds: dict[int, tuple[float, float]] = {}
-    for count in REFERENCES:
-        strangers = _joined([_best(index, gather(rows, count)) for rows in public])
-        own = _joined(
-            [
-                _found(gather(rows[1::2], count), _signed(rows[::2], noise * len(rows[::2]) / works, rng), others)
-                for rows, others in signing
-            ]
-        )
-        if len(strangers) and len(own):
-            marks = np.clip([np.quantile(own, _FEW), np.quantile(strangers, 1 - _FEW)], -1, 1)
-            bounds[count] = (float(marks.min()), float(marks.max()))
-    return Nearness(bounds)
-
-
-def _signed(rows: NDArray[np.float32], noise: float, rng: np.random.Generator) -> NDArray[np.float32]:
-    """A signature of these works, of which the noise hides as much as planned."""
-    return to_unit((rows.sum(axis=0) + noise * rng.normal(size=rows.shape[1])).astype(np.float32))
-
-
-def _found(
-    points: NDArray[np.float32], signature: NDArray[np.float32], strangers: NDArray[np.float32]
-) -> NDArray[np.float64]:
-    """Scores of points by a signature, whose strangers are all public artists but its own."""
-    scores: NDArray[np.float64] = points @ signature - handicaps(signature[None], strangers)
-    return scores
-
-
-def _best(index: StyleIndex, queries: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Score of each query's nearest signature; as many as there are queries."""
-    return np.array([answers[0].score for answers in OwnerView(index).search(queries, 1)])
-
-
-def _others(points: list[NDArray[np.float32]], place: int) -> NDArray[np.float32]:
-    """Who is a stranger to the artist in a place: all others."""
-    return choose_strangers(np.concatenate([*points[:place], *points[place + 1 :], points[place][:0]]))
-
-
-def _joined(parts: list[NDArray[np.float64]]) -> NDArray[np.float64]:
-    return np.concatenate(parts) if parts else np.zeros(0)
+    """What is near in a run's catalogue; see `learning.learn_nearness`."""
+    return learning.learn_nearness(
+        [trained.model.embed(features.views[:, 0]) for features in prepared.public.values()],
+        index,
+        noise=prepared.budget.signature_multiplier or 0.0,
+        works=prepared.expected_artworks,
+        rng=np.random.Generator(np.random.PCG64(derive_seed(prepared.settings.seed, "nearness"))),
+    )

@@ -12,7 +12,7 @@ from ..artworks.folders import find_pictures
 from ..artworks.reader import read_artwork
 from ..catalogue.index import StyleIndex
 from ..catalogue.nearness import Nearness, Word
-from ..catalogue.search import OwnerView, SearchResult
+from ..catalogue.search import OwnerView, SearchResult, gather
 from ..config import Settings
 from ..encoder.encoder import Encoder
 from ..encoder.features import extract
@@ -20,7 +20,6 @@ from ..encoder.model import StyleModel, read_model
 from ..encoder.opening import open_encoder
 from ..encoder.spec import MADE, BackboneSpec
 from ..errors import InputError
-from .evaluation import gather
 from .files import CATALOGUE_FOLDER, ENCODER_FILE, MODEL_FILE, SUMMARY_FILE, read_summary
 
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from .. import canonical
 from ..catalogue.index import StyleIndex
+from ..catalogue.nearness import NEARNESS_FILE, Nearness
 from ..catalogue.signature import Signature, SignatureSpace
 from ..durable import locked, replace
 from ..encoder.folders import make_private, user_cache
@@ -196,6 +197,9 @@ class Visitor:
         try:
             (draft / MODEL_FILE).write_bytes(model)
             index.save(draft / CATALOGUE_FOLDER)
+            if collection.nearness is not None:
+                (draft / CATALOGUE_FOLDER / NEARNESS_FILE).write_bytes(self._file(collection.nearness))
+                Nearness.load(draft / CATALOGUE_FOLDER)
             shutil.rmtree(edition, ignore_errors=True)
             draft.rename(edition)
         finally:

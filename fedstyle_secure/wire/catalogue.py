@@ -67,12 +67,14 @@ class Collection:
         model: Its model's file.
         space: File of the space that its signatures live in.
         signatures: File of its `Listing`.
+        nearness: File of what is near in it (`catalogue.nearness`); None where the platform could not learn that.
     """
 
     training: bytes
     model: bytes
     space: bytes
     signatures: bytes
+    nearness: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,13 +12,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fedstyle_secure.artworks.reader import read_artwork
 from fedstyle_secure.catalogue.index import StyleIndex
-from fedstyle_secure.catalogue.nearness import Nearness
+from fedstyle_secure.catalogue.nearness import NEARNESS_FILE, Nearness
 from fedstyle_secure.catalogue.signature import Signature
 from fedstyle_secure.encoder.features import extract
 from fedstyle_secure.encoder.opening import open_encoder
 from fedstyle_secure.encoder.spec import BackboneSpec
 from fedstyle_secure.encoder.whitening import to_unit
-from fedstyle_secure.platform.service import encoder_of, opened
+from fedstyle_secure.platform.gateway.catalogue import Catalogue
+from fedstyle_secure.platform.service import Service, encoder_of, opened
 from fedstyle_secure.platform.settings import PlatformFolder, Settings
 from fedstyle_secure.platform.setup import make_platform
 from fedstyle_secure.platform.store.artists import ARTISTS
@@ -32,7 +33,9 @@ from fedstyle_secure.runs.search import OpenRun
 from fedstyle_secure.transparency.leaves import Model
 from fedstyle_secure.wire.catalogue import Listed
 from tests.browser.looking import PACKAGES
+from tests.platform.shown import add_training
 from tests.platform.street import listening
+from threat_models.town import make_mechanism
 
 SETTINGS = Settings(address="https://gallery.example", hosts=("gallery.example",), listen="127.0.0.1:0", has_tls=False)
 """As behind a proxy that ends TLS; browsers trust loopback as they trust https."""
@@ -136,6 +139,7 @@ def opened_gallery(folder: Path, *, public: Path, artists: Path) -> Iterator[Gal
         with service.database.writing() as connection:
             files = [keep_file(connection, content) for content in (model.encode(), space.encode())]
             enter(connection, Model(digest=files[0], space=files[1], training=TRAINING))
+            add_training(connection, TRAINING, make_mechanism())
             for number, signature in enumerate(signatures):
                 artist = add_artist(connection, signature.artist)
                 publish_signature(connection, artist, listed(signature.artist, signature.vector, number))
@@ -144,12 +148,20 @@ def opened_gallery(folder: Path, *, public: Path, artists: Path) -> Iterator[Gal
         with listening(service.app, place, SETTINGS) as port:
             yield Gallery(
                 address=f"http://127.0.0.1:{port}/",
-                python=OpenRun(encoder, model, StyleIndex(space, signatures), Nearness({})),
+                python=OpenRun(encoder, model, StyleIndex(space, signatures), nearness(service, folder)),
                 questions=questions,
                 heard=heard,
                 database=service.database,
                 platform_key=service.signer.platform_key,
             )
+
+
+def nearness(service: Service, folder: Path) -> Nearness:
+    """What the command line would say words by."""
+    catalogue = Catalogue(service.database, service.logbook, service.signer)
+    named = catalogue.edition().contents.collections[-1].nearness
+    (folder / NEARNESS_FILE).write_bytes(catalogue.file(named) or b"")
+    return Nearness.load(folder)
 
 
 def add_artist(connection: Connection, name: str) -> int:

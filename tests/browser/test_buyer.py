@@ -3,6 +3,7 @@
 import pytest
 from PIL import Image
 
+from fedstyle_secure.platform.pages.buyer import WORDS
 from tests.browser.looking import LOOKS, check_page, draw, tab_to, visiting
 
 pytestmark = pytest.mark.browser
@@ -62,9 +63,31 @@ def test_several_pictures_are_asked_with_together_as_the_command_line_does(chrom
         assert page.locator("#answer").is_hidden()
 
 
+def test_how_near_the_nearest_is_is_said_in_the_command_lines_words(chromium, gallery, tmp_path):
+    noise = tmp_path / "noise.png"
+    Image.effect_noise((300, 300), 200).save(noise)
+    with visiting(chromium) as context:
+        page = opened(context, gallery)
+        said = set()
+        for pictures in (*(pictures[:1] for pictures in gallery.questions.values()), [noise]):
+            word = gallery.python.search(pictures, top=1).nearness
+            asked(page, *pictures)
+            assert page.locator("#nearness").text_content() == WORDS[word]
+            said.add(word)
+            page.get_by_role("button", name="Remove").click()
+        assert len(said) > 1
+        asked(page, noise)
+        page.locator("#found button").first.click()  # nobody was asked about
+        page.get_by_role("heading", name="Who paints like").wait_for()
+        assert page.locator("#nearness").is_hidden()
+
+
 def test_what_cannot_be_asked_with_is_told_in_a_sentence(chromium, gallery, tmp_path):
     picture = next(iter(gallery.questions.values()))[0]
     broken, drawing = tmp_path / "broken.png", tmp_path / "drawing.gif"
+    moving = [tmp_path / "moving.png", tmp_path / "moving.webp"]
+    for path in moving:
+        Image.new("RGB", (9, 9)).save(path, save_all=True, append_images=[Image.new("RGB", (9, 9), "red")])
     broken.write_bytes(picture.read_bytes()[:500])
     Image.new("RGB", (9, 9)).save(drawing)
     with visiting(chromium) as context:
@@ -72,6 +95,7 @@ def test_what_cannot_be_asked_with_is_told_in_a_sentence(chromium, gallery, tmp_
         for file, sentence in (
             (broken, "Broken.png is damaged: export the picture again"),
             (drawing, "Drawing.gif is not a JPEG, PNG or WebP picture: convert it to one of these"),
+            *((path, f"{path.name.capitalize()} is animated: export one frame as a still picture") for path in moving),
         ):
             page.get_by_label("Choose pictures").set_input_files(file)
             page.get_by_role("alert").get_by_text(sentence).wait_for()

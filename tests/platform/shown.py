@@ -19,6 +19,8 @@ from fedstyle_secure.platform.store.database import Database
 from fedstyle_secure.platform.store.files import keep_file
 from fedstyle_secure.platform.store.log import enter
 from fedstyle_secure.platform.store.signatures import publish_signature, withdraw_signature
+from fedstyle_secure.platform.store.trainings import GENERATIONS, TRAININGS, Connection
+from fedstyle_secure.privacy.mechanism import Mechanism
 from fedstyle_secure.transparency.leaves import Joined, Leaf, Model
 from fedstyle_secure.wire.catalogue import Listed
 from fedstyle_secure.wire.pins import PublicPins
@@ -84,6 +86,14 @@ class Shown:
 
         with serving(routes) as address:
             yield address
+
+
+def add_training(connection: Connection, digest: bytes, signature: Mechanism) -> None:
+    """A training that is over, of which only the release of its signatures is looked at."""
+    connection.execute(GENERATIONS.insert().values(number=1, salt=bytes(32), leaf=0))
+    facts = {"facts": b"", "start": b"", "signature": canonical.encode(signature), "problem": ""}
+    numbers = {"number": 1, "generation": 1, "leaf": 0, "attempts": 1}
+    connection.execute(TRAININGS.insert().values(digest=digest, state="ended", stop=False, **facts, **numbers))
 
 
 def listed(name: str, vector: np.ndarray) -> Listed:

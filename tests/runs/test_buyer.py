@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fedstyle_secure.catalogue.search import gather
 from fedstyle_secure.encoder.signature_space import MAX_DIMENSIONS
 from fedstyle_secure.encoder.whitening import to_unit
 from fedstyle_secure.privacy.accounting import epsilon
@@ -14,7 +15,6 @@ from fedstyle_secure.privacy.sizing import Mode, Noise
 from fedstyle_secure.runs import buyer
 from fedstyle_secure.runs import train as run
 from fedstyle_secure.runs.budget import plan_budget, untrained_budget
-from fedstyle_secure.runs.evaluation import gather
 from tests import stand_ins
 
 

@@ -132,7 +132,7 @@ def test_vis2_a_platform_that_hides_or_shows_what_the_log_does_not_say_is_refuse
     collections = canonical.decode(Manifest, before.manifest).contents.collections
     shown.withdraw("Bea")
     with pytest.raises(InputError, match="shows a signature that was withdrawn"):
-        lying(shown, tmp_path, showing(shown, collections, before.listings))
+        lying(shown, tmp_path, showing(shown, collections, before.made))
     with pytest.raises(InputError, match="hides a signature"):
         lying(shown, tmp_path, showing(shown, (), {}))
     assert not list((tmp_path / "seen").rglob("model.safetensors"))

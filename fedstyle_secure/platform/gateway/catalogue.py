@@ -1,8 +1,8 @@
 """The catalogue's public routes: a signed manifest, and files that never change under their digest.
 
 CTG-1  A manifest shows one moment: signatures and log are read together, and it stands on the checkpoint of just that.
-CTG-2  What was withdrawn is in no manifest and no file from then on: files of signatures are made of what is published
-       now, and kept nowhere.
+CTG-2  What was withdrawn is in no manifest and no file from then on: files of signatures, and of what is near to them,
+       are made of what is published now, and kept nowhere.
 """
 
 import re
@@ -18,12 +18,13 @@ from fastapi import APIRouter, Path, Request, Response
 from ... import canonical
 from ...transparency.leaves import Model, decode
 from ...web.files import FOR_EVER
-from ...wire.catalogue import Collection, Contents, Listed, Listing, Manifest, PageFile
+from ...wire.catalogue import Collection, Contents, Listing, Manifest, PageFile
 from ...wire.pins import PublicPins
 from ...wire.routes import CONTENT_TYPE, Route, Status, encode_error
 from ..logbook import Logbook
+from ..nearness import Yardstick
 from ..signer import Signer
-from ..store.database import Database, StorageError
+from ..store.database import Connection, Database, StorageError
 from ..store.files import read_file
 from ..store.log import log_size
 from ..store.signatures import public_signatures
@@ -42,13 +43,13 @@ class Edition:
         checkpoint: The log's.
         contents: What is in it.
         manifest: The same, signed and encoded.
-        listings: Files of signatures, by their SHA-256.
+        made: Files that follow from what is published now, by their SHA-256: signatures, and what is near to them.
     """
 
     checkpoint: bytes
     contents: Contents
     manifest: bytes
-    listings: dict[bytes, bytes]
+    made: dict[bytes, bytes]
 
 
 class Catalogue:
@@ -68,6 +69,7 @@ class Catalogue:
         self._page = tuple(PageFile(name=name, sha256=page[name]) for name in sorted(page))
         self._held = threading.Lock()
         self._edition: Edition | None = None
+        self._yardstick = Yardstick()
 
     def edition(self) -> Edition:
         """The newest (CTG-1).
@@ -84,34 +86,44 @@ class Catalogue:
                 with self._database.reading() as connection:
                     if log_size(connection, self._logbook.epoch) != len(entries):
                         continue
-                    signatures = public_signatures(connection)
-                models = [leaf for leaf in map(decode, entries) if isinstance(leaf, Model)]
-                self._edition = self._make(checkpoint, models, signatures)
+                    models = [leaf for leaf in map(decode, entries) if isinstance(leaf, Model)]
+                    self._edition = self._make(connection, checkpoint, models)
                 return self._edition
         raise StorageError("the catalogue changes faster than it can be signed: try again")
 
     def file(self, digest: bytes) -> bytes | None:
         """A public file; None where there is none, or none any more."""
-        listing = self.edition().listings.get(digest)
-        if listing is not None:
-            return listing
+        made = self.edition().made.get(digest)
+        if made is not None:
+            return made
         with self._database.reading() as connection:
             return read_file(connection, digest)
 
-    def _make(self, checkpoint: bytes, models: list[Model], signatures: list[Listed]) -> Edition:
-        collections, listings = [], {}
+    def _make(self, connection: Connection, checkpoint: bytes, models: list[Model]) -> Edition:
+        collections, made = list[Collection](), dict[bytes, bytes]()
+        signatures = public_signatures(connection)
+
+        def keep(content: bytes) -> bytes:
+            digest = sha256(content).digest()
+            made[digest] = content
+            return digest
+
         for model in models:
             listed = tuple(each for each in signatures if each.training == model.training)
             if listed:
-                listing = canonical.encode(Listing(signatures=listed))
-                digest = sha256(listing).digest()
-                listings[digest] = listing
+                nearness = self._yardstick.learn(connection, model, listed)
                 collections.append(
-                    Collection(training=model.training, model=model.digest, space=model.space, signatures=digest)
+                    Collection(
+                        training=model.training,
+                        model=model.digest,
+                        space=model.space,
+                        signatures=keep(canonical.encode(Listing(signatures=listed))),
+                        nearness=None if nearness is None else keep(nearness),
+                    )
                 )
         contents = Contents(checkpoint=checkpoint, collections=tuple(collections), page=self._page)
         manifest = Manifest(contents=contents, signature=self._signer.sign_catalogue(canonical.encode(contents)))
-        return Edition(checkpoint=checkpoint, contents=contents, manifest=manifest.encode(), listings=listings)
+        return Edition(checkpoint=checkpoint, contents=contents, manifest=manifest.encode(), made=made)
 
 
 class _File(Response):

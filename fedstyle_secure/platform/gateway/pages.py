@@ -1,12 +1,13 @@
 """Public pages, and the files that they are made of."""
 
 import threading
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
 
 from fastapi import APIRouter, Response
 
 from ... import canonical
+from ...encoder.spec import LITE0
 from ...web.answers import Answer, page
 from ...web.files import ASSETS
 from ...web.html import tag
@@ -17,10 +18,15 @@ from ..pages.buyer import OFFLINE, BuyersPage, Exported
 from ..store.database import StorageError
 from .catalogue import Catalogue, Edition
 
-_NOT_EXPORTED: Final = page(
-    tag("p", "This platform has no page for buyers; its operator makes one with `fedstyle platform export-web`."),
-    status=Status.MISSING,
-)
+
+def _no_page(pins: PublicPins, encoder: str) -> Answer:
+    """What buyers are told where there is no page for them."""
+    search = f"Search from the command line: fedstyle search --platform {pins.address} PICTURE"
+    if encoder.partition("@")[0] == LITE0:
+        reason = "This platform has no page for buyers; its operator makes one with `fedstyle platform export-web`."
+    else:
+        reason = f"This platform sees with the encoder {encoder.partition('@')[0]}, which no page computes."
+    return page(tag("p", f"{reason} {search}"), status=Status.MISSING)
 
 
 def answered(answer: Answer | None) -> Response:
@@ -30,17 +36,20 @@ def answered(answer: Answer | None) -> Response:
     return Response(answer.body, answer.status, answer.headers)
 
 
-def buyer_routes(catalogue: Catalogue, pins: PublicPins, exported: Exported | None) -> APIRouter:
+def buyer_routes(
+    catalogue: Catalogue, pins: PublicPins, exported: Exported | None, *, encoder: Callable[[], str]
+) -> APIRouter:
     """The buyer's page of one platform.
 
     Args:
         catalogue: What is published.
         pins: The platform's.
         exported: Files of the page; None where its operator exported none.
+        encoder: Tells the platform's, as ``name@sha256``.
     """
     router = APIRouter(include_in_schema=False)
     if exported is None:
-        router.add_api_route("/", lambda: answered(_NOT_EXPORTED), methods=["GET"])
+        router.add_api_route("/", lambda: answered(_no_page(pins, encoder())), methods=["GET"])
         return router
     desk = _Desk(catalogue, pins, exported)
 
@@ -86,7 +95,7 @@ class _Desk:
         if not edition.contents.collections:
             return self._page.show(None, ())
         newest = edition.contents.collections[-1]
-        listing = canonical.decode(Listing, edition.listings[newest.signatures])
+        listing = canonical.decode(Listing, edition.made[newest.signatures])
         return self._page.show(newest, listing.signatures)
 
     def _size_of(self, digest: bytes) -> int:

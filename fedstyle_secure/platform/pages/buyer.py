@@ -4,7 +4,7 @@ PAG-1  The page asks for public files only, the same ones whoever looks and for 
        it, stays in the browser.
 PAG-2  Each file that a search is made with is held against its digest before it is used, in the browser; the signed
        catalogue names the same digests.
-PAG-3  The page shows no score: ranks, and ornaments drawn from what is published.
+PAG-3  The page shows no score: ranks, one of three words, and ornaments drawn from what is published.
 """
 
 import json
@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
+from ...catalogue.nearness import Word
 from ...encoder.spec import IMAGE_SIZE
 from ...errors import InputError
 from ...web.answers import COMPUTES, Answer, page
@@ -36,6 +37,12 @@ NETWORK: Final = "network.onnx"
 OFFLINE: Final = "offline.js"
 """The script that answers for the platform where there is no network."""
 MOST_PICTURES: Final = 5
+WORDS: Final = {
+    Word.NEAR: "Near: of strangers, one in ten comes so near.",
+    Word.OPEN: "Maybe: strangers come so near, and artists are so far from their own signatures.",
+    Word.NOBODY: "Nobody here paints like this. These are the nearest.",
+}
+"""What is said of the first who is found (NER-2)."""
 _OWN: Final = tuple(sorted((Path(__file__).parent / "buyer").iterdir()))
 
 
@@ -103,7 +110,13 @@ class BuyersPage:
             self._promise(),
         ]
         facts = json.dumps(
-            {"files": self._files(collection), "size": IMAGE_SIZE, "kept": self._kept(), "most": MOST_PICTURES}
+            {
+                "files": self._files(collection),
+                "size": IMAGE_SIZE,
+                "kept": self._kept(),
+                "most": MOST_PICTURES,
+                "words": WORDS,
+            }
         )
         shown = tag("main", *chapters, data_facts=facts)
         return page(document(title, self._scripts, ornaments.definitions(), shown), policy=COMPUTES, caching="no-cache")
@@ -112,6 +125,8 @@ class BuyersPage:
         """What the worker asks for, and holds against a digest (PAG-2)."""
         large = {"runtime": RUNTIME, "network": NETWORK}
         public = {"model": collection.model, "space": collection.space, "signatures": collection.signatures}
+        if collection.nearness is not None:
+            public["nearness"] = collection.nearness
         return {
             **{
                 use: _file(self._large.path(name), self._large.digests[name], self._large.sizes[name])
@@ -189,7 +204,14 @@ def _question() -> Html:
         tag("p", "", id="status", role="status", class_="note"),
         tag("progress", id="progress", max=1, value=0, aria_label="Loading", hidden=""),
         tag("p", "", id="problem", role="alert", class_="problem", hidden=""),
-        tag("div", tag("h3", "", id="found-title"), tag("ol", class_="cards", id="found"), id="answer", hidden=""),
+        tag(
+            "div",
+            tag("h3", "", id="found-title"),
+            tag("p", "", id="nearness"),
+            tag("ol", class_="cards", id="found"),
+            id="answer",
+            hidden="",
+        ),
     )
 
 

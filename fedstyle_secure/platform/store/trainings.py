@@ -252,6 +252,12 @@ def training_facts(connection: Connection, digest: bytes) -> bytes | None:
     return connection.execute(select(TRAININGS.c.facts).where(TRAININGS.c.digest == digest)).scalar_one_or_none()
 
 
+def signature_release(connection: Connection, digest: bytes) -> Mechanism | None:
+    """The release that signatures after a training are, by its digest; None if there is no such training."""
+    content = connection.execute(select(TRAININGS.c.signature).where(TRAININGS.c.digest == digest)).scalar_one_or_none()
+    return None if content is None else canonical.decode(Mechanism, content)
+
+
 def all_trainings(connection: Connection) -> list[Training]:
     """All trainings, oldest first."""
     return [_training(row) for row in connection.execute(select(TRAININGS).order_by(TRAININGS.c.number))]

@@ -8,11 +8,13 @@ import socket
 from dataclasses import replace
 from hashlib import sha256
 from html import unescape
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from fedstyle_secure.encoder.signature_space import SignatureSpace
+from fedstyle_secure.encoder.spec import LITE0, LITE0_WEIGHTS
 from fedstyle_secure.errors import InputError
 from fedstyle_secure.platform.pages.buyer import LOADER, NETWORK, RUNTIME, Exported
 from fedstyle_secure.platform.service import opened
@@ -58,11 +60,22 @@ def publish(home, *names):
             publish_signature(connection, artist, Listed(training=TRAINING, name=name, link=None, vector=vector))
 
 
-def test_a_platform_without_exported_files_says_what_its_operator_does(made):
-    with house.serving(made) as home:
+@pytest.mark.parametrize(
+    ("encoder", "reason"),
+    [
+        (f"{LITE0}@{LITE0_WEIGHTS}", "its operator makes one with `fedstyle platform export-web`."),
+        ("timm:resnet18@00", "This platform sees with the encoder timm:resnet18, which no page computes."),
+    ],
+)
+def test_a_platform_without_a_page_says_why_and_how_to_search(shared_town, tmp_path, encoder, reason):
+    town = SimpleNamespace(
+        model=lambda: replace(shared_town.model(), encoder=encoder), public_features=shared_town.public_features
+    )
+    with house.serving(house.make(tmp_path / "platform", town)) as home:
         answer = home.door.call("GET", "/")
         assert answer.status == 404
-        assert b"fedstyle platform export-web" in answer.body
+        search = f"Search from the command line: fedstyle search --platform {house.SETTINGS.address} PICTURE"
+        assert f"{reason} {search}" in unescape(answer.body.decode())
         assert home.door.call("GET", "/offline.js").status == 404
 
 

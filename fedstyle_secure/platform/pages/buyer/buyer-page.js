@@ -6,7 +6,7 @@ const facts = JSON.parse(document.querySelector("main").dataset.facts ?? "null")
 
 if (facts) start(facts);
 
-function start({ files, size, kept, most }) {
+function start({ files, size, kept, most, words }) {
   const worker = new Worker(new URL("./finder-worker.js", import.meta.url), { type: "module" });
   const cards = [...document.querySelectorAll("#artists [data-artist]")];
   let pictures = [], question = 0, isReady = false;
@@ -15,7 +15,7 @@ function start({ files, size, kept, most }) {
     if (data.total) showProgress(data);
     else if (data.ready) becomeReady();
     else if (data.problem && (!data.number || data.number === question)) complain(data.problem);
-    else if (data.number === question) showAnswer(data.ranking);
+    else if (data.number === question) showAnswer(data);
   };
   worker.onerror = () => complain("this browser cannot run the encoder: use a newer one, or the command line below");
   // Memory that threads share is there only where nobody else's page can look into it.
@@ -87,13 +87,15 @@ function start({ files, size, kept, most }) {
     if (pictures.length) byId("found-title").textContent = "Nearest in style";
   }
 
-  function showAnswer(ranking) {
+  function showAnswer({ ranking, word }) {
     const nearest = ranking.slice(0, 10);
     byId("found").replaceChildren(...nearest.map((artist) => {
       const card = cards[artist].cloneNode(true);
       card.removeAttribute("id");
       return card;
     }));
+    byId("nearness").textContent = words[word] ?? "";
+    byId("nearness").hidden = !word;
     byId("answer").hidden = false;
     mark(nearest.slice(0, 3));
     say(nearest.length ? `Found. Nearest is ${nameOf(nearest[0])}.` : "Nobody else is here yet.");

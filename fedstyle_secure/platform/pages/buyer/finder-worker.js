@@ -3,7 +3,7 @@
 
 import * as ort from "./ort.wasm.bundle.min.mjs";
 import { see } from "./pixels.js";
-import { Catalogue, Model } from "./vectors.js";
+import { Catalogue, Model, Nearness } from "./vectors.js";
 
 const KEPT = "fedstyle-files";
 const ready = new Promise((resolve) => { addEventListener("message", ({ data }) => resolve(prepare(data)), { once: true }); });
@@ -22,7 +22,7 @@ addEventListener("message", async ({ data }) => {
   }
 });
 
-async function answer({ size, session, model, catalogue }, { pictures, like }) {
+async function answer({ size, session, model, catalogue, nearness }, { pictures, like }) {
   if (like !== undefined) return { ranking: catalogue.nearest(catalogue.vectors[like]).filter((each) => each !== like) };
   const embeddings = [];
   for (const picture of pictures) {
@@ -30,16 +30,18 @@ async function answer({ size, session, model, catalogue }, { pictures, like }) {
     const { statistics, pooled } = await session.run({ images });
     embeddings.push(model.embed(Float32Array.of(...statistics.data, ...pooled.data)));
   }
-  return { ranking: catalogue.rank(embeddings), embeddings };
+  const point = catalogue.place(embeddings), ranking = catalogue.nearest(point);
+  return { ranking, word: nearness?.word(catalogue.score(ranking[0], point), pictures.length), embeddings };
 }
 
-/** Everything that an answer needs. `files` names {path, size, sha256} of network, runtime, model, space, signatures. */
+/** Everything that an answer needs. `files` names {path, size, sha256} of each, of what is near only if that is known. */
 async function prepare({ files, size, threads }) {
   const read = await readAll(files);
   ort.env.wasm.numThreads = threads;
   ort.env.wasm.wasmBinary = read.runtime.buffer;
   const session = await ort.InferenceSession.create(read.network, { executionProviders: ["wasm"] });
-  const found = { size, session, model: new Model(read.model), catalogue: new Catalogue(read.space, read.signatures) };
+  const catalogue = new Catalogue(read.space, read.signatures), nearness = read.nearness && new Nearness(read.nearness);
+  const found = { size, session, model: new Model(read.model), catalogue, nearness };
   await forgetOthers(files);
   return found;
 }

@@ -7,6 +7,7 @@ const FRACTION = 22; // bits behind the point of Pillow's weights
 /** One picture as the encoder sees it: float32 [3, size, size] in [0, 1]. Throws an Error whose message is for people. */
 export async function see(file, size) {
   const isJpeg = await checkKind(file);
+  if (!isJpeg && (await isAnimated(file))) throw new Error(`${file.name} is animated: export one frame as a still picture`);
   const bitmap = await createImageBitmap(file, { colorSpaceConversion: "none" }).catch(() => {
     throw new Error(`${file.name} is damaged: export the picture again`);
   });
@@ -26,6 +27,20 @@ async function checkKind(file) {
   if (head[0] === 0xff && head[1] === 0xd8) return true;
   if (text.startsWith("\x89PNG") || (text.startsWith("RIFF") && text.endsWith("WEBP"))) return false;
   throw new Error(`${file.name} is not a JPEG, PNG or WebP picture: convert it to one of these`);
+}
+
+/** Whether a PNG or WebP file has more than one frame; both are made of chunks that say their kind and length. */
+async function isAnimated(file) {
+  const bytes = new DataView(await file.arrayBuffer()), isPng = bytes.getUint8(0) === 0x89;
+  const kindAt = (at) => String.fromCharCode(...new Uint8Array(bytes.buffer, at, 4));
+  let frames = 0;
+  for (let at = isPng ? 8 : 12; at + 8 <= bytes.byteLength; ) {
+    const [kind, length] = isPng ? [kindAt(at + 4), bytes.getUint32(at)] : [kindAt(at), bytes.getUint32(at + 4, true)];
+    if (kind === "fcTL" || kind === "ANMF") frames++;
+    if (kind === "IDAT" && !frames) frames++; // the picture for whoever shows no animations
+    at += isPng ? length + 12 : 8 + length + (length & 1);
+  }
+  return frames > 1;
 }
 
 // An image is {width, height, bands}: three planes of numbers, row by row.

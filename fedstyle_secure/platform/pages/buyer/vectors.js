@@ -1,5 +1,7 @@
 // A style model and a catalogue on typed arrays: what `encoder/model.py` and `catalogue/search.py` do.
 
+const NEAR = "near", OPEN = "maybe", NOBODY = "nobody here paints like this";
+
 /** Tensors of a safetensors file by name, each {shape, numbers}, and what is written beside them. */
 export function readTensors(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -36,16 +38,35 @@ export class Catalogue {
     this.vectors = JSON.parse(new TextDecoder().decode(listing)).signatures.map(({ vector }) => readVector(vector));
   }
 
-  /** Numbers of all artists, nearest first, for embeddings of pictures by one hand, which are asked with together. */
-  rank(embeddings) {
+  /** The point of the signatures' space for embeddings of pictures by one hand, which are asked with together. */
+  place(embeddings) {
     const mean = embeddings[0].map((_, i) => embeddings.reduce((sum, each) => sum + each[i], 0) / embeddings.length);
-    return this.nearest(unit(through(unit(mean), this.projection)));
+    return unit(through(unit(mean), this.projection));
   }
 
-  /** The same for a point of the signatures' space; equal ones in the catalogue's order. */
+  score(artist, point) {
+    return this.vectors[artist].reduce((sum, number, i) => sum + number * point[i], 0);
+  }
+
+  /** Numbers of all artists, nearest to a point first; equal ones in the catalogue's order. */
   nearest(point) {
-    const scores = this.vectors.map((vector) => vector.reduce((sum, number, i) => sum + number * point[i], 0));
+    const scores = this.vectors.map((_, artist) => this.score(artist, point));
     return [...scores.keys()].sort((a, b) => scores[b] - scores[a] || a - b);
+  }
+}
+
+/** Where the words begin that are said of the nearest signature, as `catalogue/nearness.py` says them. */
+export class Nearness {
+  constructor(bytes) {
+    this.bounds = Object.entries(JSON.parse(new TextDecoder().decode(bytes)).bounds).map(([count, pair]) => [Number(count), pair]);
+  }
+
+  /** Null where nothing was learned of questions with so few pictures. */
+  word(score, pictures) {
+    const known = this.bounds.filter(([count]) => count <= pictures).sort(([a], [b]) => b - a);
+    if (!known.length) return null;
+    const [[, [low, high]]] = known;
+    return score < low ? NOBODY : score >= high ? NEAR : OPEN;
   }
 }
 
