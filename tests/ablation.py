@@ -2590,6 +2590,27 @@ ABLATIONS = (
         f"{_PAGE}::test_who_withdrew_is_gone_from_the_page_and_from_what_a_browser_keeps",
     ),
     Ablation(
+        "buyer's page: an animation is no picture",
+        "fedstyle_secure/platform/pages/buyer/pixels.js",
+        "  if (!isJpeg && (await isAnimated(file))) throw",
+        "  if (false) throw",
+        "tests/browser/test_buyer.py::test_what_cannot_be_asked_with_is_told_in_a_sentence",
+    ),
+    Ablation(
+        "nearness: learned with all who published",
+        "fedstyle_secure/platform/gateway/catalogue.py",
+        "                nearness = self._yardstick.learn(connection, model, listed)\n",
+        "                nearness = self._yardstick.learn(connection, model, listed[:1])\n",
+        "tests/platform/test_nearness.py::test_ner1_what_is_near_is_what_public_artists_tell_and_the_same_after_a_restart",
+    ),
+    Ablation(
+        "visit: a word is said by what the catalogue names",
+        "fedstyle_secure/runs/visiting.py",
+        "        if sha256(content).digest() != digest:\n            raise InputError(f\"the platform's file",
+        "        if False:\n            raise InputError(f\"the platform's file",
+        "tests/platform/test_nearness.py::test_a_visitor_uses_no_other_file_than_the_catalogue_names",
+    ),
+    Ablation(
         "pages: nothing inline runs",
         "fedstyle_secure/web/answers.py",
         '            "Content-Security-Policy": self.policy,\n',
