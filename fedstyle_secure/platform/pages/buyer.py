@@ -38,8 +38,8 @@ OFFLINE: Final = "offline.js"
 """The script that answers for the platform where there is no network."""
 MOST_PICTURES: Final = 5
 WORDS: Final = {
-    Word.NEAR: "Near: of strangers, one in ten comes so near.",
-    Word.OPEN: "Maybe: strangers come so near, and artists are so far from their own signatures.",
+    Word.NEAR: "Near: of strangers, one in ten comes as near.",
+    Word.OPEN: "Maybe: strangers come as near, and an artist's own works lie as far.",
     Word.NOBODY: "Nobody here paints like this. These are the nearest.",
 }
 """What is said of the first who is found (NER-2)."""
