@@ -11,11 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
+import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
+from protocols.primitives.field import ELEMENT_SIZE
+from protocols.primitives.signing import SIGNATURE_SIZE
 from protocols.speakonce import Server
-from protocols.speakonce.dealing import tree_over_boxes
+from protocols.speakonce.dealing import tree_over, tree_over_boxes
 from protocols.speakonce.messages import (
     ConsistencyCheckRequest,
     Delivery,
@@ -26,9 +29,13 @@ from protocols.speakonce.messages import (
     UnmaskingResponse,
 )
 from protocols.speakonce.params import WindowParams
+from protocols.wire import HEADER_SIZE
 
 from .cohort import VECTOR, timed
 from .speakonce import Window, open_window
+
+_SMALL_ANSWERS = 2 * (HEADER_SIZE + SIGNATURE_SIZE) + 4
+"""Bytes of a report that names nobody, and of a signature."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +52,7 @@ class WindowCosts:
         upload_bytes: Its size.
         member_ms_per_box: CPU time in which a member opens one box.
         member_down_bytes: A member's three requests.
-        member_up_bytes: Its three answers, if the ring's neighbors are absent as often as everybody.
+        member_up_bytes: Its three answers, if everybody is absent as often as everybody else.
     """
 
     clients: int
@@ -82,7 +89,7 @@ def one_speaker(clients: int, *, dropout: float, length: int) -> WindowCosts:
         upload_bytes=len(response),
         member_ms_per_box=open_ms,
         member_down_bytes=_bytes_down(params, delivery),
-        member_up_bytes=_bytes_up(params, round(dropout * params.degree)),
+        member_up_bytes=_bytes_up(params, dropout),
     )
 
 
@@ -164,9 +171,14 @@ def _bytes_down(params: WindowParams, delivery: Delivery) -> int:
     return sum(len(message.encode(params)) for message in (boxes, counted, signatures))
 
 
-def _bytes_up(params: WindowParams, absent: int) -> int:
-    """Shares of its own mask and of `absent` pairs, for everybody, with a proof as long as the tree is deep."""
-    proof = (bytes(32),) * ((absent + 1) * params.degree.bit_length())
-    release = Release(shares=(0,) * (absent + 1), proof=proof)
-    answer = UnmaskingResponse(releases=dict.fromkeys(range(params.clients), release), signature=bytes(64))
-    return len(answer.encode(params)) + 2 * (34 + 4 + 64)
+def _bytes_up(params: WindowParams, dropout: float) -> int:
+    """Shares of every survivor's own mask, and of those with neighbors who are absent, with their proofs."""
+    away = np.random.default_rng(0).random(params.clients) < dropout
+    survivors = frozenset(np.flatnonzero(~away).tolist())
+    tree = tree_over(bytes(ELEMENT_SIZE * (params.degree + 1)))
+    places = {owner: params.released(owner, survivors) for owner in sorted(survivors)}
+    releases = {
+        owner: Release(shares=(0,) * len(released), proof=tree.prove(released)) for owner, released in places.items()
+    }
+    answer = UnmaskingResponse(releases=releases, signature=bytes(SIGNATURE_SIZE))
+    return len(answer.encode(params)) + _SMALL_ANSWERS

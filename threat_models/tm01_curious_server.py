@@ -1,17 +1,19 @@
 """TM-1: the honest-but-curious server. It follows the protocol and computes with whatever it was sent.
 
-What it was sent includes an upload that came late: its sender counts as a dropout by then, so the mask key is
-reconstructed, and the self mask is all that is left on that upload (Bonawitz et al., CCS 2017, section 4.2).
+What it was sent includes an upload that came late: its sender counts as a dropout by then, so what its pairwise masks
+come from is reconstructed, and the self mask is all that is left on that upload (Bonawitz et al., CCS 2017, section
+4.2). That holds for five rounds and for windows, and both are attacked.
 """
 
+from collections.abc import Collection, Mapping
 from math import erfc, exp, gamma, sqrt
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from protocols import SessionParams, VectorSpec
-from protocols.audit import audit
+from protocols.audit import Transcript, audit
 from protocols.codec import unpack
 from protocols.masking import from_ring
 from protocols.secagg.messages import MaskedInputResponse
@@ -22,16 +24,34 @@ from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
 from .deployment import Deployment
 from .edits import Edit, off
 from .sessions import Session
+from .windows import ONCE
+from .windows.attacker import Attacker as WindowAttacker
+from .windows.lying_server import LyingServer
+from .windows.parties import window
 
 CLIENTS, LATE, BITS, BINS = 8, 7, 32, 64
+_BOUND = 2 ** (BITS - 1) // CLIENTS - 1
 _COORDINATES: Final = {Effort.FAST: 125_000, Effort.SLOW: 1_000_000}
+_Uploads: TypeAlias = Mapping[int, NDArray[np.unsignedinteger]]
+_MESSAGE: Final = "protocols.speakonce.client:_message"
 _MASK_INPUT: Final = "protocols.secagg.client:_mask_input"
 _EDITS: Final = {
     "self masks": (
         Edit(_MASK_INPUT, "masks = [self_mask(seed=state.self_mask_seed, graph=graph, index=index)]", "masks = []"),
     ),
     "pairwise masks": (Edit(_MASK_INPUT, "for peer in boxes\n", "for peer in ()\n"),),
+    f"{ONCE}self masks": (
+        Edit(_MESSAGE, "masks.append(self_mask(seed=state.self_mask_seed, graph=ring, index=index))", "pass"),
+    ),
+    f"{ONCE}pairwise masks": (
+        Edit(_MESSAGE, "for peer, secret in zip(peers, secrets, strict=True)\n", "for peer, secret in ()\n"),
+    ),
 }
+_DIMENSIONS, _CORRELATION, _UNIFORM = (
+    "dimensions that leak",
+    "correlation with the true vector, times sqrt(m)",
+    "p of a uniform upload",
+)
 
 CLAIM = Claim(
     number=1,
@@ -43,15 +63,25 @@ CLAIM = Claim(
     defenses={
         "self masks": "protocols/secagg/client.py, _mask_input: a mask whose seed is shared",
         "pairwise masks": "protocols/secagg/client.py, _mask_input: a mask with each neighbor whose box opened",
+        f"{ONCE}self masks": "protocols/speakonce/client.py, SPC-3",
+        f"{ONCE}pairwise masks": "protocols/speakonce/client.py, SPC-3: with every neighbor, whoever comes",
     },
-    power=(
-        Limit(figure="correlation with the true vector, times sqrt(m)", at_least=100),
-        Limit(figure="p of a uniform upload", at_most=1e-12),
+    power=tuple(
+        limit
+        for kind in ("", ONCE)
+        for limit in (
+            Limit(figure=f"{kind}{_CORRELATION}", at_least=100),
+            Limit(figure=f"{kind}{_UNIFORM}", at_most=1e-12),
+        )
     ),
-    protected=(
-        Limit(figure="dimensions that leak", at_least=1, at_most=1),
-        Limit(figure="correlation with the true vector, times sqrt(m)", at_most=4),
-        Limit(figure="p of a uniform upload", at_least=1e-6),
+    protected=tuple(
+        limit
+        for kind in ("", ONCE)
+        for limit in (
+            Limit(figure=f"{kind}{_DIMENSIONS}", at_least=1, at_most=1),
+            Limit(figure=f"{kind}{_CORRELATION}", at_most=4),
+            Limit(figure=f"{kind}{_UNIFORM}", at_least=1e-6),
+        )
     ),
     residual="the sum itself: see TM-7, TM-11 and TM-12 for what a sum can tell",
     tests=(
@@ -71,11 +101,23 @@ def defended(deployment: Deployment) -> bool:
 
 def attack(without: frozenset[str], effort: Effort) -> Figures:
     """Strip every upload of the masks that can be computed, then look for the vector in what is left."""
-    session = _session(_COORDINATES[effort])
+    coordinates = _COORDINATES[effort]
+    left_out = {
+        kind: [
+            name.removeprefix(kind).removesuffix(" masks") for name in without if name.startswith(ONCE) == bool(kind)
+        ]
+        for kind in ("", ONCE)
+    }
     with off(without, _EDITS):
-        transcript = session.play()
-    findings = audit([transcript])
-    attacker = Attacker([transcript], left_out=[name.removesuffix(" masks") for name in without])
+        rounds = _five_rounds(coordinates, left_out[""])
+        once = _one_message(coordinates, left_out[ONCE])
+    return {**rounds, **{f"{ONCE}{name}": figure for name, figure in once.items()}}
+
+
+def _five_rounds(coordinates: int, left_out: Collection[str]) -> Figures:
+    session = _session(coordinates)
+    transcript = session.play()
+    attacker = Attacker([transcript], left_out=left_out)
     stripped = {client: upload for (_, client), (upload,) in attacker.uploads.items()}
     raw = {
         exchange.index: unpack(
@@ -84,34 +126,55 @@ def attack(without: frozenset[str], effort: Effort) -> Figures:
         for exchange in transcript.exchanges
         if type(exchange.response) is bytes and exchange.response[0] == MaskedInputResponse.TAG
     }
+    return _figures(transcript, raw, stripped)
+
+
+def _one_message(coordinates: int, left_out: Collection[str]) -> Figures:
+    """The last client speaks when the window is over; the others' dealings of what it shares with them are released."""
+    params = window(CLIENTS, vectors=(_vector(coordinates),))
+    server = LyingServer(params, vectors=lambda index: {"update": _input(index, coordinates)})
+    on_time = [index for index in range(CLIENTS) if index != LATE]
+    server.speak(on_time).open_boxes(on_time)
+    server.ask(LATE, server.invitation)
+    server.release(server.sign(on_time, on_time), on_time)
+    attacker = WindowAttacker(params, server.exchanges, left_out=left_out)
+    return _figures(server.transcript, attacker.raw(), attacker.stripped())
+
+
+def _figures(transcript: Transcript, raw: _Uploads, stripped: _Uploads) -> Figures:
     seen = [(client, words) for uploads in (raw, stripped) for client, words in uploads.items()]
     return {
-        "dimensions that leak": findings.dimension,
-        "correlation with the true vector, times sqrt(m)": max(
-            _correlation(words, session.vectors[client]) for client, words in seen
-        ),
-        "p of a uniform upload": min(_uniformity(np.concatenate([*uploads.values()])) for uploads in (raw, stripped)),
+        _DIMENSIONS: audit([transcript]).dimension,
+        _CORRELATION: max(_correlation(words, _input(client, len(words))) for client, words in seen),
+        _UNIFORM: min(_uniformity(np.concatenate([*uploads.values()])) for uploads in (raw, stripped)),
         "coordinates": sum(len(words) for words in raw.values()),
     }
 
 
 def _session(coordinates: int) -> Session:
-    """Vectors as unlike noise as can be: blocks of the largest and the smallest number allowed."""
-    bound = 2 ** (BITS - 1) // CLIENTS - 1
     params = SessionParams(
         session=SESSION,
         iteration=ITERATION,
         server_key=SERVER_KEY,
         identities=roster(CLIENTS),
-        vectors=(VectorSpec(name="update", length=coordinates, modulus_bits=BITS, max_abs_input=bound),),
+        vectors=(_vector(coordinates),),
         degree=CLIENTS - 1,
         threshold=CLIENTS // 2,
         corrupt=0,
         min_survivors=CLIENTS // 2 + 1,
     )
-    places = np.arange(coordinates)
-    vectors = {index: np.where(places >> (index + 3) & 1, bound, -bound) for index in range(CLIENTS)}
+    vectors = {index: _input(index, coordinates) for index in range(CLIENTS)}
     return Session(params=params, vectors=vectors, seed=1, late=frozenset({LATE}))
+
+
+def _vector(coordinates: int) -> VectorSpec:
+    return VectorSpec(name="update", length=coordinates, modulus_bits=BITS, max_abs_input=_BOUND)
+
+
+def _input(index: int, coordinates: int) -> NDArray[np.int64]:
+    """As unlike noise as can be: blocks of the largest and the smallest number allowed."""
+    vector: NDArray[np.int64] = np.where(np.arange(coordinates) >> (index + 3) & 1, _BOUND, -_BOUND)
+    return vector
 
 
 def _shape(session: Session) -> tuple[int, int]:

@@ -2,11 +2,13 @@
 
 A sum over the whole cohort is then that one artist's update (Pasquini, Francati, Ateniese, CCS 2022): no mask is
 broken, none needs to be. Here the dead model's whitening projects everything to zero, which its architecture allows.
+Where artists speak once, the same is tried on their clients: the dead model's update is zero.
 """
 
 import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -21,21 +23,36 @@ from fedstyle_secure.errors import FedStyleError
 from fedstyle_secure.privacy.mechanism import Mechanism
 from fedstyle_secure.privacy.pipeline import protect
 from fedstyle_secure.privacy.quantization import dequantize
-from protocols import ProtocolError, Server, SessionParams
+from protocols import ProtocolError, SessionParams
+from protocols import Server as FiveRoundServer
 from protocols.secagg.messages import AdvertiseKeysRequest, MaskedInputResponse
+from protocols.speakonce import Server
+from protocols.speakonce.messages import SpeakRequest
 
 from .adversaries.defenses import LEAKS
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
 from .deployment import Deployment
-from .edits import off
+from .edits import Edit, off
 from .platform_key import SERVER_KEY
 from .scripted import scripted
 from .town import Federation, codebook, cosine, first_model
+from .windows import ONCE
+from .windows.parties import make_client, policy_for, vectors_of, window
 
 ARTISTS = 8
 _TARGETS: Final = {Effort.FAST: (0,), Effort.SLOW: tuple(range(ARTISTS))}
+_UPLOADS, _COSINE = "uploads of the target", "cosine of the sum and the target's update"
 _MODEL, _SESSION = "policy: model", "session bound to the model"
-_EDITS: Final = {ablation.name: ablation.edits for ablation in LEAKS}
+_EDITS: Final = {
+    **{ablation.name: ablation.edits for ablation in LEAKS},
+    f"{ONCE}{_SESSION}": (
+        Edit(
+            "protocols.speakonce.params:WindowParams._derive_session_id",
+            ' + self._encode_opening() + b"".join(self._digests)',
+            " + self._encode_opening()",
+        ),
+    ),
+}
 
 CLAIM = Claim(
     number=4,
@@ -48,13 +65,16 @@ CLAIM = Claim(
     defenses={
         _MODEL: "protocols/policy.py, ClientPolicy.check: the session's model is the one received",
         _SESSION: "protocols/params.py: the model is part of the session id, and so of every key",
+        f"{ONCE}{_SESSION}": "protocols/speakonce/params.py, WIN-1",
     },
-    power=(Limit(figure="cosine of the sum and the target's update", at_least=0.99),),
+    power=tuple(Limit(figure=f"{kind}{_COSINE}", at_least=0.99) for kind in ("", ONCE)),
     protected=(
-        Limit(figure="uploads of the target", at_most=0),
-        Limit(figure="cosine of the sum and the target's update", at_most=0.5),
+        Limit(figure=_UPLOADS, at_most=0),
+        Limit(figure=_COSINE, at_most=0.5),
+        Limit(figure=f"{ONCE}{_COSINE}", at_most=0.5),
     ),
-    residual="all artists may be given the same harmful model: see TM-11 and TM-12",
+    residual="all artists may be given the same harmful model: see TM-11 and TM-12. Who speaks once has nobody to ask "
+    "first: it uploads into a window that it shares with nobody, and pays for it; its masks never come off",
     tests=(
         "tests/threat_models/test_protocol_threats.py",
         "tests/protocols/secagg/test_evil_server.py::test_a_client_told_of_another_model_uploads_nothing",
@@ -71,7 +91,7 @@ def defended(deployment: Deployment) -> bool:
 
 def attack(without: frozenset[str], effort: Effort) -> Figures:
     """Ask for a sum about the target's model, about the dead one, and about each artist's own; keep the best."""
-    found = []
+    found, once = [], []
     with off(without, _EDITS):
         for target in _TARGETS[effort]:
             models = {number: first_model() if number == target else _dead() for number in range(ARTISTS)}
@@ -82,10 +102,15 @@ def attack(without: frozenset[str], effort: Effort) -> Figures:
             ):
                 with tempfile.TemporaryDirectory(prefix="threat-") as folder:
                     found.append(_ask(Path(folder), target, models, announced))
+                once.append(_ask_once(target, models, announced))
     return {
-        "uploads of the target": sum(delivered for delivered, _ in found),
-        "cosine of the sum and the target's update": max(similarity or 0.0 for _, similarity in found),
-        "sessions": len(found),
+        f"{kind}{name}": figure
+        for kind, asked in (("", found), (ONCE, once))
+        for name, figure in (
+            (_UPLOADS, sum(delivered for delivered, _ in asked)),
+            (_COSINE, max(similarity or 0.0 for _, similarity in asked)),
+            ("sessions", len(asked)),
+        )
     }
 
 
@@ -119,7 +144,7 @@ def _ask(
         announcement = Announcement(iteration=1, mechanism=mechanism, model=models[number])
         artist.receive_announcement(announcement.encode())
     invitations = {number: _params(federation, mechanism, model) for number, model in announced.items()}
-    server = Server(invitations[target])
+    server = FiveRoundServer(invitations[target])
     delivered = False
     requests: dict[int, bytes] = dict(server.start())
     requests = {number: AdvertiseKeysRequest(params=invitations[number]).encode() for number in requests}
@@ -141,6 +166,37 @@ def _ask(
         contribute(artist.features, models[target], mechanism, codebook(), artist.codeword), mechanism, scripted("own")
     )
     return delivered, abs(cosine(dequantize(total, mechanism), dequantize(own.values, mechanism)))
+
+
+def _ask_once(
+    target: int, models: Mapping[int, StyleModel], announced: Mapping[int, StyleModel]
+) -> tuple[bool, float | None]:
+    """The same of one window; an update is a client's vector, or zero under the dead model."""
+    windows = {number: window(ARTISTS, model_digest=model.digest) for number, model in announced.items()}
+    policies = {number: policy_for(windows[number], model_digest=model.digest) for number, model in models.items()}
+    own = vectors_of(windows[target], target)
+    inputs = {number: own if number == target else {name: 0 * own[name] for name in own} for number in models}
+    clients = {number: make_client(windows[number], number, seed=0) for number in models}
+    server, delivered = Server(windows[target]), False
+    requests = {number: SpeakRequest(params=windows[number]).encode() for number in server.start()}
+    try:
+        while requests:
+            for number, request in requests.items():
+                try:
+                    if request[0] == SpeakRequest.TAG:
+                        vectors = partial(inputs.__getitem__, number)
+                        response = clients[number].speak(request, policy=policies[number], vectors=vectors)
+                        delivered |= number == target
+                    else:
+                        response = clients[number].receive(request)
+                    server.receive(number, response)
+                except ProtocolError:
+                    continue
+            requests = dict(server.close_round())
+    except ProtocolError:
+        return delivered, None
+    (total,), (update,) = server.aggregate().values(), own.values()
+    return delivered, abs(cosine(total.astype(float), update.astype(float)))
 
 
 def _params(federation: Federation, mechanism: Mechanism, model: StyleModel) -> SessionParams:

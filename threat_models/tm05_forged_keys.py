@@ -2,12 +2,15 @@
 
 Three ways in: the server puts keys of its own under other artists' names; a corrupt artist advertises an X25519 key
 with which every agreed secret is the same; and an Ed25519 identity of small order is on the roster, for which anybody
-signs without a private key (Chalkias, Garillot, Nikolaenko, "Taming the many EdDSAs", SSR 2020).
+signs without a private key (Chalkias, Garillot, Nikolaenko, "Taming the many EdDSAs", SSR 2020). Where artists speak
+once, the keys are prekeys, and those of an earlier session whose private halves got out are a fourth way.
 """
 
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from itertools import count
-from typing import Final
+from typing import Final, TypeVar
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -15,8 +18,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from protocols import SessionParams, VectorSpec
 from protocols.codec import Domain
 from protocols.errors import ProtocolError
+from protocols.primitives.key_agreement import KeyPair
 from protocols.primitives.signing import SMALL_ORDER as WEAK_IDENTITIES
 from protocols.secagg.messages import AdvertiseKeysRequest, AdvertiseKeysResponse, Advertisement
+from protocols.speakonce import Prekeys, WindowParams
+from protocols.speakonce.messages import SpeakRequest
+from protocols.speakonce.statements import sign_prekeys
 
 from .adversaries import defenses
 from .adversaries.choices import Dice
@@ -40,6 +47,13 @@ from .adversaries.wire import Violation
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
 from .deployment import Deployment
 from .edits import Edit, off
+from .windows import ONCE
+from .windows.attacks import forge, replay
+from .windows.defenses import PREKEYS
+from .windows.hunt import LyingWindow
+from .windows.parties import make_client, policy_for, prekeys_of, vectors_of, window
+
+T = TypeVar("T", Advertisement, Prekeys)
 
 CLIENTS, VICTIM, CORRUPT = 5, 0, 4
 _SESSIONS: Final = {Effort.FAST: 40, Effort.SLOW: 400}
@@ -51,13 +65,27 @@ _EDITS: Final = {
     "refusal of weak identities": (
         Edit("protocols.primitives.signing:verify", "if identity in SMALL_ORDER:", "if False:"),
     ),
+    f"{ONCE}signed prekeys": (PREKEYS,),
+    f"{ONCE}refusal of weak keys": (
+        Edit("protocols.speakonce.statements:verify_prekeys", "check_public_key(prekeys.seal_key)", "pass"),
+        Edit("protocols.speakonce.statements:verify_prekeys", "check_public_key(prekeys.mask_key)", "pass"),
+        *defenses.AGREED_WEAK_KEYS,
+    ),
 }
+_FIGURES = (
+    "sessions broken by forged or weak keys",
+    "weak X25519 keys agreed with",
+    "weak Ed25519 identities believed",
+    f"{ONCE}sessions broken by forged or replayed prekeys",
+    f"{ONCE}weak X25519 keys agreed with",
+    f"{ONCE}weak Ed25519 identities believed",
+)
 
 CLAIM = Claim(
     number=5,
     title="forged and weak keys",
-    adversary="a server without a public key infrastructure to fear: it substitutes keys, and has a corrupt artist "
-    "advertise, or enrol with, keys of small order",
+    adversary="a server without a public key infrastructure to fear: it substitutes keys, shows old ones, "
+    "and has a corrupt artist advertise, or enrol with, keys of small order",
     assets="the masks, and with them every update",
     assumption="each artist pinned the others' identities through a channel that the server does not control",
     promise="no artist shares a secret under a key that no pinned identity signed, or that makes the secret a constant",
@@ -65,17 +93,11 @@ CLAIM = Claim(
         "signed advertisements": "protocols/secagg/client.py, _share_keys",
         "refusal of weak keys": "protocols/primitives/key_agreement.py, check_public_key: KEY-1",
         "refusal of weak identities": "protocols/primitives/signing.py, verify",
+        f"{ONCE}signed prekeys": "protocols/speakonce/client.py, SPC-2, SPT-1",
+        f"{ONCE}refusal of weak keys": "protocols/speakonce/statements.py, verify_prekeys; KEY-1",
     },
-    power=(
-        Limit(figure="sessions broken by forged or weak keys", at_least=1),
-        Limit(figure="weak X25519 keys agreed with", at_least=8),
-        Limit(figure="weak Ed25519 identities believed", at_least=8),
-    ),
-    protected=(
-        Limit(figure="sessions broken by forged or weak keys", at_most=0),
-        Limit(figure="weak X25519 keys agreed with", at_most=0),
-        Limit(figure="weak Ed25519 identities believed", at_most=0),
-    ),
+    power=tuple(Limit(figure=figure, at_least=1 if "sessions" in figure else 8) for figure in _FIGURES),
+    protected=tuple(Limit(figure=figure, at_most=0) for figure in _FIGURES),
     residual="whoever controls the channel through which identities are pinned is everybody; a stolen identity is its "
     "thief's until the roster changes",
     tests=(
@@ -95,15 +117,22 @@ def defended(deployment: Deployment) -> bool:
 
 def attack(without: frozenset[str], effort: Effort) -> Figures:
     """Forge in many sessions, and offer each weak encoding once."""
+    sessions = _SESSIONS[effort]
     with off(without, _EDITS):
-        return {
-            "sessions broken by forged or weak keys": sum(map(_is_broken, range(_SESSIONS[effort]))),
-            "sessions": _SESSIONS[effort],
-            "weak X25519 keys agreed with": sum(map(_agrees, WEAK_KEYS)),
-            "weak X25519 keys": len(WEAK_KEYS),
-            "weak Ed25519 identities believed": sum(map(_believes, sorted(WEAK_IDENTITIES))),
-            "weak Ed25519 identities": len(WEAK_IDENTITIES),
-        }
+        counts = (
+            sum(map(_is_broken, range(sessions))),
+            sum(map(_agrees, WEAK_KEYS)),
+            sum(map(_believes, sorted(WEAK_IDENTITIES))),
+            sum(map(_window_is_broken, range(sessions))),
+            sum(map(_speaks_under, WEAK_KEYS)),
+            sum(map(_speaks_to, sorted(WEAK_IDENTITIES))),
+        )
+    return {
+        **dict(zip(_FIGURES, counts, strict=True)),
+        "sessions of each kind": sessions,
+        "weak X25519 keys": len(WEAK_KEYS),
+        "weak Ed25519 identities": len(WEAK_IDENTITIES),
+    }
 
 
 def _is_broken(number: int) -> bool:
@@ -144,19 +173,69 @@ def _accepts(params: SessionParams, advertisement: Advertisement) -> bool:
 
 
 def _forge(params: SessionParams, weak: bytes) -> Advertisement:
-    """Tries commitments until a signature without a private key fits: R of small order, and S = 0."""
+    """Tries commitments until a signature without a private key fits."""
     puppet = Puppet(CORRUPT, randomness(0, CORRUPT), identity(CORRUPT))
     context = Domain.ADVERTISEMENT.bind(params.session_id, CORRUPT)
-    for trial, point in ((trial, point) for trial in count() for point in sorted(WEAK_IDENTITIES)):
-        bent = replace(puppet.advertise(params, commitment=digest(f"{trial}")), signature=point + bytes(32))
+    tried = (puppet.advertise(params, commitment=digest(f"{trial}")) for trial in count())
+    return _with_signature(weak, tried, lambda bent: context + bent.seal_key + bent.mask_key + bent.commitment)
+
+
+def _with_signature(weak: bytes, tried: Iterable[T], content: Callable[[T], bytes]) -> T:
+    """The first that a signature fits which anybody can make: R of small order, and S = 0."""
+    for bent, point in ((each, point) for each in tried for point in sorted(WEAK_IDENTITIES)):
+        signature = point + bytes(32)
         try:
-            Ed25519PublicKey.from_public_bytes(weak).verify(
-                bent.signature, context + bent.seal_key + bent.mask_key + bent.commitment
-            )
+            Ed25519PublicKey.from_public_bytes(weak).verify(signature, content(bent))
         except InvalidSignature:
             continue
-        return bent
+        return replace(bent, signature=signature)
     raise AssertionError("counting came to an end")
+
+
+# Prekeys
+
+
+def _window_is_broken(number: int) -> bool:
+    try:
+        LyingWindow((forge, replay)[number % 2], Dice(number)).play()
+    except Violation:
+        return True
+    return False
+
+
+def _speaks_under(key: bytes) -> bool:
+    """Whether an artist speaks when a corrupt one's mask prekey is this, signed by its pinned identity."""
+    prekeys = sign_prekeys(
+        identity(CORRUPT), server_key=SERVER_KEY, session=SESSION, seal_key=KeyPair(bytes(32)).public, mask_key=key
+    )
+    return _speaks(window(CLIENTS, prekeys=(*map(partial(prekeys_of, 0), range(CORRUPT)), prekeys)))
+
+
+def _speaks_to(weak: bytes) -> bool:
+    """Whether an artist speaks to somebody whose prekeys nobody with a private key signed."""
+    context = Domain.PREKEYS.value + SERVER_KEY + SESSION.to_bytes(8, "big")
+    tried = (prekeys_of(trial, CORRUPT) for trial in count())
+    prekeys = _with_signature(weak, tried, lambda bent: context + bent.seal_key + bent.mask_key)
+    return _speaks(
+        window(
+            CLIENTS,
+            identities=(*roster(CLIENTS)[:CORRUPT], weak),
+            prekeys=(*map(partial(prekeys_of, 0), range(CORRUPT)), prekeys),
+        )
+    )
+
+
+def _speaks(params: WindowParams) -> bool:
+    client = make_client(params, VICTIM, seed=0)
+    try:
+        client.speak(
+            SpeakRequest(params=params).encode(),
+            policy=policy_for(params),
+            vectors=lambda: vectors_of(params, VICTIM),
+        )
+    except ProtocolError:
+        return False
+    return True
 
 
 def _params(identities: tuple[bytes, ...]) -> SessionParams:

@@ -1,12 +1,15 @@
 """TM-6: sybils. Corrupt artists add no noise, and a server that works with them lets honest artists drop out.
 
 The noise that hides an artist is that of the honest survivors. So shares are sized for `min_survivors - corrupt`, and
-each client holds the session to these numbers; what remains with n - 1 sybils is printed as the worst case.
+each client holds the session to these numbers, whether it takes part in five rounds or speaks once; what remains with
+n - 1 sybils is printed as the worst case. Sybils in a committee, and rosters that shrink around them, are TM-3's.
 """
 
 import math
 import os
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache, partial
 from itertools import count
 from pathlib import Path
@@ -18,10 +21,21 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from dp_accounting import GaussianDpEvent
 from numpy.typing import NDArray
 
+from fedstyle_secure.aggregation.joining import join
 from fedstyle_secure.aggregation.letters import Purpose, answering
-from fedstyle_secure.aggregation.masking import IN_PROCESS, REFUSALS, Conditions, Enrolment, MaskedSession, Part, mask
+from fedstyle_secure.aggregation.masking import (
+    IN_PROCESS,
+    REFUSALS,
+    Conditions,
+    Enrolment,
+    Keeping,
+    MaskedSession,
+    Part,
+    mask,
+)
 from fedstyle_secure.aggregation.session import NO_LOG, Subject, session_params
 from fedstyle_secure.aggregation.summing import AggregationAborted, aggregate, ring_sum
+from fedstyle_secure.aggregation.windows import Frozen, KeysWanted, OwnBeacon, draw, freeze
 from fedstyle_secure.engines.memory import MemoryEngine, Unreachable
 from fedstyle_secure.errors import PrivacyError
 from fedstyle_secure.experiments.privacy_audit import Probe, claim_of, make_probe
@@ -32,6 +46,11 @@ from fedstyle_secure.privacy.mechanism import Mechanism, View, plan
 from fedstyle_secure.privacy.pipeline import protect
 from fedstyle_secure.privacy.sizing import Mode
 from fedstyle_secure.training.updates import Contributions, Layout, Segment, Support
+from protocols import ProtocolError
+from protocols.speakonce import CLIENT_RANDOM_BYTES
+from protocols.speakonce.client import make_prekeys
+from protocols.speakonce.committee import least_survivors
+from protocols.speakonce.messages import SpeakRequest
 
 from .adversaries.parties import crafted
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
@@ -39,6 +58,7 @@ from .deployment import Deployment
 from .edits import Edit, off
 from .platform_key import PLATFORM, SERVER_KEY
 from .town import Federation, make_announcement, make_mechanism
+from .windows import ONCE
 
 CLIENTS, CORRUPT, SURVIVORS, MIN_COHORT = 12, 3, 9, 5
 DELTA, CONFIDENCE = 1e-5, 0.9999
@@ -55,6 +75,9 @@ _EDITS: Final = {
         Edit("fedstyle_secure.artist.terms:Terms.check", "mechanism.corrupt >= self.corrupt", "True"),
     ),
 }
+_SUBJECT: Final = Subject(
+    iteration=1, model_digest=bytes(32), architecture_digest=bytes(32), anchors_digest=bytes(32), agreed=NO_LOG
+)
 _ACCOMPLICES = 2  # of a town's eight artists
 _SMALL, _MOST = 5, 4  # a cohort of a town's eight artists, and the accomplices in it
 _ANSWERS = 2  # of an artist whom the server then lets drop out: keys are exchanged by then
@@ -82,6 +105,7 @@ CLAIM = Claim(
         Limit(figure="c sybils: measured / claimed", at_least=0.5, at_most=1.0),
         Limit(figure="n - 1 sybils: measured / worst case", at_least=0.5, at_most=1.0),
         Limit(figure="survivors fewer than promised", at_most=0.0, unit="artists"),
+        Limit(figure=f"{ONCE}survivors fewer than promised", at_most=0.0, unit="artists"),
         Limit(figure="c sybils that are not announced: true / charged", at_most=1.0),
         Limit(figure="a small cohort of mostly accomplices: true / charged", at_most=1.0),
     ),
@@ -108,7 +132,7 @@ def attack(without: frozenset[str], effort: Effort) -> Figures:
     epsilons = {view: claim_of([promised], view=view, delta=DELTA).epsilon() for view in View}
     with off(without, _EDITS):
         release = _release()
-        survivors = _fewest_survivors(release)
+        survivors, survivors_once = _fewest_survivors(release), _fewest_in_a_window(release)
         unannounced = _true_over_charged(_ACCOMPLICES)
         mostly = _true_over_charged(_MOST, clients=_SMALL, min_survivors=_SMALL)
         some = _lower_bound(promised, release, View.AGGREGATE, survivors - CORRUPT, _TRIALS[effort])
@@ -121,6 +145,7 @@ def attack(without: frozenset[str], effort: Effort) -> Figures:
         "c sybils: measured / claimed": some / epsilons[View.AGGREGATE],
         "n - 1 sybils: measured / worst case": all_others / epsilons[View.WORST_CASE],
         "survivors fewer than promised": SURVIVORS - survivors,
+        f"{ONCE}survivors fewer than promised": SURVIVORS - survivors_once,
         "c sybils that are not announced: true / charged": unannounced,
         "a small cohort of mostly accomplices: true / charged": mostly,
     }
@@ -182,38 +207,54 @@ def _fewest_survivors(release: Mechanism) -> int:
     return SURVIVORS
 
 
+def _fewest_in_a_window(release: Mechanism) -> int:
+    """The smallest sum for which an artist speaks when a lying server opens a window."""
+    for survivors in range(least_survivors(CLIENTS, 0), SURVIVORS):
+        for corrupt in range(CORRUPT, -1, -1):
+            if survivors >= least_survivors(CLIENTS, corrupt) and _speaks(release, survivors, corrupt):
+                return survivors
+    if not _speaks(release, SURVIVORS, CORRUPT):
+        raise AssertionError("an honest window must be spoken in, or this attack shows nothing")
+    return SURVIVORS
+
+
+def _speaks(release: Mechanism, survivors: int, corrupt: int) -> bool:
+    """Whether an artist speaks in a window that announces these numbers, whatever the noise was made for."""
+    beacon, identities = OwnBeacon(os.urandom), _identities()
+    session = join(
+        _part(_keys()[0], release),
+        beacon=beacon,
+        random=os.urandom,
+        keeping=Keeping(key=bytes(32), keep=lambda _stage, _snapshot: None),
+    )
+    prekeys = {
+        identity: make_prekeys(
+            key, server_key=SERVER_KEY, session=1, random=os.urandom(CLIENT_RANDOM_BYTES)
+        ).prekeys.encode()
+        for identity, key in zip(identities, _keys(), strict=True)
+    }
+    prekeys[identities[0]] = session.receive(KeysWanted(session=1).encode())
+    honest = freeze(
+        identities, _SUBJECT, release, session=1, server_key=SERVER_KEY, prekeys=prekeys, end=int(time.time())
+    )
+    lying = replace(honest, min_survivors=survivors, corrupt=corrupt)
+    session.receive(Frozen(session=1, pulse=1, digest=lying.frozen_digest).encode())
+    try:
+        session.receive(SpeakRequest(params=draw(lying, beacon.pulse(1))).encode())
+    except ProtocolError:
+        return False
+    return True
+
+
 def _completes(release: Mechanism, survivors: int, corrupt: int) -> bool:
     """Whether a session completes that announces these numbers, whatever the noise and the digests were made for."""
     names = [f"artist {number}" for number in range(CLIENTS)]
-    identities = [key.public_key().public_bytes_raw() for key in _keys()]
-    subject = Subject(
-        iteration=1, model_digest=bytes(32), architecture_digest=bytes(32), anchors_digest=bytes(32), agreed=NO_LOG
-    )
-    honest = session_params(identities, subject, release, session=1, server_key=SERVER_KEY)
+    honest = session_params(_identities(), _SUBJECT, release, session=1, server_key=SERVER_KEY)
     threshold = (honest.degree + corrupt) // 2 + 1
     params = crafted(honest, min_survivors=survivors, corrupt=corrupt, threshold=threshold)
-    nothing = Contributions(np.zeros((0, release.length), dtype=np.float32), release.layout)
-    conditions = Conditions(
-        platform_key=SERVER_KEY,
-        architectures=frozenset({bytes(32)}),
-        corrupt=0,  # what the noise was sized for is enough to refuse the others
-        min_cohort=MIN_COHORT,
-        min_survivors=MIN_COHORT,
-        patience=IN_PROCESS,
-    )
     mailboxes: dict[str, Callable[[bytes], bytes]] = {}
     for number, (name, key) in enumerate(zip(names, _keys(), strict=True)):
-        session = mask(
-            Part(
-                protected=partial(protect, nothing, release, os.urandom),
-                mechanism=release,
-                subject=subject,
-                last_session=0,
-                enrolment=Enrolment(identity=key, roster=frozenset(identities)),
-                conditions=conditions,
-            ),
-            random=os.urandom,
-        )
+        session = mask(_part(key, release), random=os.urandom)
         answer = session.receive if number < survivors else _vanishing(session)
         mailboxes[name] = answering(answer, Purpose.SESSION, identity=key, server_key=SERVER_KEY)
     try:
@@ -223,6 +264,30 @@ def _completes(release: Mechanism, survivors: int, corrupt: int) -> bool:
         )
     except AggregationAborted:
         return False
+
+
+def _part(key: Ed25519PrivateKey, release: Mechanism) -> Part:
+    """What an artist brings who has nothing to hide but its noise."""
+    nothing = Contributions(np.zeros((0, release.length), dtype=np.float32), release.layout)
+    return Part(
+        protected=partial(protect, nothing, release, os.urandom),
+        mechanism=release,
+        subject=_SUBJECT,
+        last_session=0,
+        enrolment=Enrolment(identity=key, roster=frozenset(_identities())),
+        conditions=Conditions(
+            platform_key=SERVER_KEY,
+            architectures=frozenset({bytes(32)}),
+            corrupt=0,  # what the noise was sized for is enough to refuse the others
+            min_cohort=MIN_COHORT,
+            min_survivors=MIN_COHORT,
+            patience=IN_PROCESS,
+        ),
+    )
+
+
+def _identities() -> list[bytes]:
+    return [key.public_key().public_bytes_raw() for key in _keys()]
 
 
 def _vanishing(session: MaskedSession) -> Callable[[bytes], bytes]:

@@ -6,6 +6,9 @@ are said to have: so it sums over its target and as few others as it may, then o
 refuse X + Y + a, X + a and Y + a, of which any two differ in many. The server spends the artists' whole budget on such
 sums, and compares what is left with the portfolios of all artists, which it has, down to the last artwork (Lam et al.,
 ICML 2021). The noise is Gaussian and its width public: the likeliest portfolio is the best guess there is.
+
+Rosters and restarts are tried where artists speak once, too. What can be told from sums does not depend on how they
+were masked, so that is measured once.
 """
 
 import tempfile
@@ -20,9 +23,12 @@ from numpy.typing import NDArray
 
 from fedstyle_secure.aggregation.letters import Purpose
 from fedstyle_secure.aggregation.masking import REFUSALS
+from fedstyle_secure.aggregation.opening import open_window
 from fedstyle_secure.aggregation.session import NO_LOG, Subject, session_params
 from fedstyle_secure.aggregation.summing import Aggregate, AggregationAborted, aggregate
+from fedstyle_secure.aggregation.windows import AnyParams, OwnBeacon, Speaking
 from fedstyle_secure.announcement import Announcement
+from fedstyle_secure.engines.courier import FOREVER
 from fedstyle_secure.engines.memory import MemoryEngine, Unreachable
 from fedstyle_secure.errors import FedStyleError
 from fedstyle_secure.privacy.clipping import Unit
@@ -33,6 +39,7 @@ from fedstyle_secure.server.receipts import ReceiptDesk
 from fedstyle_secure.training.moments import outer_product_rows
 from fedstyle_secure.training.tensors import moments_segment
 from protocols.primitives.algebra import lightest, reduce
+from protocols.speakonce.messages import SpeakRequest
 
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
 from .deployment import Deployment
@@ -40,7 +47,8 @@ from .edits import Edit, off
 from .few_sums import DELTA, EPSILON, combined, left_over, likeliest, one_of, opened, upload
 from .platform_key import PLATFORM, SERVER_KEY
 from .scripted import scripted
-from .town import D, Federation, codebook, first_model, mailbox, style_features
+from .town import D, Federation, Mailbox, an_hour, codebook, first_model, mailbox, style_features
+from .windows import ONCE
 
 ARTISTS, SURVIVORS, MIN_COHORT = 8, 6, 5
 MANY = 24  # artists, whose cohort is cut in two
@@ -75,12 +83,15 @@ CLAIM = Claim(
     },
     power=(
         Limit(figure="artists singled out by rosters", at_most=1),
+        Limit(figure=f"{ONCE}artists singled out by rosters", at_most=1),
         Limit(figure="re-identified after dropouts", at_least=0.9),
         Limit(figure="re-identified by three cohorts", at_least=0.9),
     ),
     protected=(
         Limit(figure="artists singled out by rosters", at_least=MIN_COHORT),
         Limit(figure="sums of one iteration", at_most=1),
+        Limit(figure=f"{ONCE}artists singled out by rosters", at_least=MIN_COHORT),
+        Limit(figure=f"{ONCE}sums of one iteration", at_most=1),
         Limit(figure="re-identified after dropouts", at_most=2 / ARTISTS),
         Limit(figure="re-identified by three cohorts", at_most=2 / MANY),
     ),
@@ -115,14 +126,22 @@ def attack(without: frozenset[str], effort: Effort) -> Figures:
     """Try rosters and restarts, then dropouts, and name the artist behind each difference."""
     mode = Mode.NONE if _NOISE in without else Mode.DISTRIBUTED
     with off(without, _EDITS):
-        rosters = [_rosters_that_gave_sums(cohorts) for cohorts in (_LACKING_ONE, _NOBODY_IN_ALL)]
-        repeated = _sums_of_one_iteration()
+        asked = {
+            f"{kind}{name}": figure
+            for kind, once in (("", False), (ONCE, True))
+            for name, figure in (
+                (
+                    "artists singled out by rosters",
+                    min(_fewest_singled_out(_rosters_that_gave_sums(each, once=once)) for each in _ROSTERS),
+                ),
+                ("sums of one iteration", _sums_of_one_iteration(once=once)),
+            )
+        }
         dropouts = _is_left_out_by_dropouts()
         three = len(_rosters_that_gave_sums(_ANY_TWO_APART)) == len(_ANY_TWO_APART)
     trials = _TRIALS[effort]
     return {
-        "artists singled out by rosters": min(map(_fewest_singled_out, rosters)),
-        "sums of one iteration": repeated,
+        **asked,
         "re-identified after dropouts": _after_dropouts(mode, Unit.ARTIST, ARTISTS, trials) if dropouts else 0.0,
         "re-identified by three cohorts": _by_three_cohorts(mode, MANY, 2 * trials) if three else 0.0,
         "re-identified, noise per artwork": _after_dropouts(mode, Unit.ARTWORK, ARTISTS, trials),
@@ -138,10 +157,14 @@ class _Hall:
     Args:
         folder: For ledgers.
         artists: How many.
+        once: Whether they speak once.
     """
 
-    def __init__(self, folder: Path, artists: int = ARTISTS) -> None:
-        self.federation = Federation(folder=folder, unit=Unit.ARTIST, clients=artists, min_cohort=MIN_COHORT)
+    def __init__(self, folder: Path, artists: int = ARTISTS, *, once: bool = False) -> None:
+        self._beacon = OwnBeacon(scripted("beacon")) if once else None
+        self.federation = Federation(
+            folder=folder, unit=Unit.ARTIST, clients=artists, min_cohort=MIN_COHORT, beacon=self._beacon
+        )
         for artist in self.federation.artists.values():
             artist.terms = replace(artist.terms, max_uploads=1)  # as a run agrees (`runs.agreement`)
         self._sessions = 0
@@ -160,7 +183,9 @@ class _Hall:
                 artists[name].receive_announcement(announcement.encode())
             except FedStyleError:
                 continue
-            answer = _unreachable if number in gone else artists[name].receive_request
+            answer: Mailbox = artists[name].receive_request
+            if number in gone:
+                answer = _unreachable if self._beacon is None else _silent_in_the_window(answer)
             mailboxes[name] = mailbox(artists[name], answer, Purpose.SESSION)
         names = [self.federation.names[number] for number in cohort]
         engine = MemoryEngine(mailboxes, refusals=REFUSALS)
@@ -172,16 +197,40 @@ class _Hall:
             agreed=NO_LOG,
         )
         identities = [self.federation.identities[number] for number in cohort]
+        take = ReceiptDesk().take
+        self._sessions += 1
+        params: AnyParams
         try:
-            self._sessions += 1
-            params = session_params(identities, subject, mechanism, session=self._sessions, server_key=SERVER_KEY)
-            return aggregate(params, mechanism, engine, names, identity=PLATFORM, take=ReceiptDesk().take)
+            if self._beacon is None:
+                params = session_params(identities, subject, mechanism, session=self._sessions, server_key=SERVER_KEY)
+            else:
+                params = open_window(
+                    subject,
+                    mechanism,
+                    engine,
+                    dict(zip(names, identities, strict=True)),
+                    session=self._sessions,
+                    identity=PLATFORM,
+                    speaking=Speaking(beacon=self._beacon, opening=an_hour),
+                    take=take,
+                    window=FOREVER,
+                )
+            return aggregate(params, mechanism, engine, names, identity=PLATFORM, take=take)
         except AggregationAborted:
             return None
 
 
 def _unreachable(_request: bytes) -> bytes:
     raise Unreachable
+
+
+def _silent_in_the_window(answer: Mailbox) -> Mailbox:
+    """An artist who gives keys, and then does not speak."""
+
+    def mailbox(request: bytes) -> bytes:
+        return _unreachable(request) if request[0] == SpeakRequest.TAG else answer(request)
+
+    return mailbox
 
 
 def _release(releases: int, mode: Mode, unit: Unit, artists: int) -> Mechanism:
@@ -199,14 +248,15 @@ def _survivors(artists: int) -> int:
 _X, _Y, _A = (*range(6),), (*range(6, 12),), 12
 _LACKING_ONE: Final = tuple(tuple(i for i in range(ARTISTS) if i != left_out) for left_out in (None, *range(ARTISTS)))
 _NOBODY_IN_ALL: Final = ((*_X, *_Y), (*_X, _A), _Y)
+_ROSTERS: Final = (_LACKING_ONE, _NOBODY_IN_ALL)
 _ANY_TWO_APART: Final = ((*_X, *_Y, _A), (*_X, _A), (*_Y, _A))
 
 
-def _rosters_that_gave_sums(cohorts: Sequence[Sequence[int]]) -> list[frozenset[bytes]]:
+def _rosters_that_gave_sums(cohorts: Sequence[Sequence[int]], *, once: bool = False) -> list[frozenset[bytes]]:
     """Those of one iteration after the other in which the server gets a sum."""
     given = []
     with tempfile.TemporaryDirectory(prefix="threat-") as folder:
-        hall = _Hall(Path(folder), 1 + max(map(max, cohorts)))
+        hall = _Hall(Path(folder), 1 + max(map(max, cohorts)), once=once)
         for iteration, cohort in enumerate(cohorts, start=1):
             if hall.ask(iteration, cohort) is not None:
                 given.append(frozenset(hall.federation.identities[number] for number in cohort))
@@ -218,10 +268,10 @@ def _fewest_singled_out(rosters: Collection[frozenset[bytes]]) -> int:
     return len(lightest(reduce({int.from_bytes(identity): 1 for identity in roster} for roster in rosters)))
 
 
-def _sums_of_one_iteration() -> int:
+def _sums_of_one_iteration(*, once: bool) -> int:
     """Over everybody, and again over everybody but the first."""
     with tempfile.TemporaryDirectory(prefix="threat-") as folder:
-        hall = _Hall(Path(folder))
+        hall = _Hall(Path(folder), once=once)
         return sum(hall.ask(1, range(ARTISTS), gone) is not None for gone in ((), (0,)))
 
 

@@ -3,21 +3,26 @@
 A table with a row for each artist is no sum: masks hide nothing in it. The head is one, but each artist trains it
 towards a codeword of its own, and whoever is left out of the second of two sums leaves its gradient, and with it its
 codeword, in the difference. The attacker has every artwork and the model, so it knows what the gradient would be for
-each codeword.
+each codeword. The table is asked for where artists speak once, too; what is linked does not depend on how sums were
+masked.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache, partial
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fedstyle_secure.aggregation.joining import join
 from fedstyle_secure.aggregation.letters import Purpose, answering
-from fedstyle_secure.aggregation.masking import REFUSALS, Part, mask
+from fedstyle_secure.aggregation.masking import REFUSALS, Keeping, Part
+from fedstyle_secure.aggregation.opening import open_window
 from fedstyle_secure.aggregation.session import SupportError, session_params
 from fedstyle_secure.aggregation.summing import AggregationAborted, aggregate
+from fedstyle_secure.aggregation.windows import AnyParams, OwnBeacon, Speaking
 from fedstyle_secure.artist.rows import contribute
+from fedstyle_secure.engines.courier import FOREVER
 from fedstyle_secure.engines.memory import MemoryEngine
 from fedstyle_secure.privacy.clipping import Unit
 from fedstyle_secure.privacy.mechanism import Mechanism
@@ -35,6 +40,7 @@ from .scripted import scripted
 from .town import (
     D,
     H,
+    an_hour,
     codebook,
     cosine,
     first_model,
@@ -45,6 +51,7 @@ from .town import (
     public_key,
     style_features,
 )
+from .windows import ONCE
 
 ARTISTS, SURVIVORS = 8, 6
 CODEWORDS = len(codebook())
@@ -73,10 +80,12 @@ CLAIM = Claim(
     },
     power=(
         Limit(figure="artists whose row was read", at_least=ARTISTS),
+        Limit(figure=f"{ONCE}artists whose row was read", at_least=ARTISTS),
         Limit(figure="codewords linked", at_least=0.9),
     ),
     protected=(
         Limit(figure="artists whose row was read", at_most=0),
+        Limit(figure=f"{ONCE}artists whose row was read", at_most=0),
         Limit(figure="codewords linked", at_most=4 / CODEWORDS),
     ),
     residual="a codeword carries its artist's style, not artworks. Noise for a whole artist leaves the attacker "
@@ -98,9 +107,10 @@ def attack(without: frozenset[str], effort: Effort) -> Figures:
     """Ask for the table; then subtract two sums of head gradients and look for the codeword."""
     mode, trials = Mode.NONE if _NOISE in without else Mode.DISTRIBUTED, _TRIALS[effort]
     with off(without, _EDITS):
-        read = _rows_read()
+        read, read_once = _rows_read(None), _rows_read(OwnBeacon(scripted("beacon")))
     return {
         "artists whose row was read": read,
+        f"{ONCE}artists whose row was read": read_once,
         "codewords linked": _linked(mode, Unit.ARTIST, trials),
         "codewords linked, noise per artwork": _linked(mode, Unit.ARTWORK, trials),
         "trials": trials,
@@ -110,38 +120,59 @@ def attack(without: frozenset[str], effort: Effort) -> Figures:
 # The table
 
 
-def _rows_read() -> int:
-    """Artists whose row of the table comes out of a real session as they put it in."""
+def _rows_read(beacon: OwnBeacon | None) -> int:
+    """Artists whose row of the table comes out of a real session as they put it in; with a beacon they speak once."""
     table = Segment(name=TABLE, length=ARTISTS * WIDTH, support=Support.ARTIST, clip_norm=1.0, share=1.0)
     mechanism = _release(Mode.NONE, Unit.ARTIST, table)
     rows = {number: _own_row(number) for number in range(ARTISTS)}
-    names = [f"artist {number}" for number in rows]
-    mailboxes: dict[str, Callable[[bytes], bytes]] = {}
+    artists = {f"artist {number}": public_key(number) for number in rows}
     try:
-        for number, name in enumerate(names):
-            session = mask(
-                Part(
-                    protected=partial(
-                        protect, Contributions(rows[number], mechanism.layout), mechanism, scripted(f"table {number}")
-                    ),
-                    mechanism=mechanism,
-                    subject=make_subject(),
-                    last_session=0,
-                    enrolment=make_enrolment(number, artists=ARTISTS),
-                    conditions=make_terms(mode=Mode.NONE),
-                ),
-                random=scripted(f"keys {number}"),
-            )
-            mailboxes[name] = answering(
-                session.receive, Purpose.SESSION, identity=identity(number), server_key=SERVER_KEY
-            )
-        cohort = [public_key(number) for number in rows]
-        params = session_params(cohort, make_subject(), mechanism, session=1, server_key=SERVER_KEY)
-        summed = aggregate(params, mechanism, MemoryEngine(mailboxes, refusals=REFUSALS), names, identity=PLATFORM)
+        mailboxes = {name: _mailbox(number, rows[number], mechanism, beacon) for number, name in enumerate(artists)}
+        engine = MemoryEngine(mailboxes, refusals=REFUSALS)
+        params = _open(artists, mechanism, engine, beacon)
+        summed = aggregate(params, mechanism, engine, list(artists), identity=PLATFORM)
     except (SupportError, AggregationAborted):
         return 0
     found = summed.tensors[TABLE].reshape(ARTISTS, WIDTH)
     return sum(cosine(found[number], row.reshape(ARTISTS, WIDTH)[number]) > 0.99 for number, row in rows.items())
+
+
+def _mailbox(
+    number: int, rows: NDArray[np.float32], mechanism: Mechanism, beacon: OwnBeacon | None
+) -> Callable[[bytes], bytes]:
+    """An artist who brings these rows."""
+    session = join(
+        Part(
+            protected=partial(protect, Contributions(rows, mechanism.layout), mechanism, scripted(f"table {number}")),
+            mechanism=mechanism,
+            subject=make_subject(),
+            last_session=0,
+            enrolment=make_enrolment(number, artists=ARTISTS),
+            conditions=make_terms(mode=Mode.NONE),
+        ),
+        beacon=beacon,
+        random=scripted(f"keys {number}"),
+        keeping=Keeping(key=bytes(32), keep=lambda _stage, _snapshot: None),
+    )
+    return answering(session.receive, Purpose.SESSION, identity=identity(number), server_key=SERVER_KEY)
+
+
+def _open(
+    artists: Mapping[str, bytes], mechanism: Mechanism, engine: MemoryEngine, beacon: OwnBeacon | None
+) -> AnyParams:
+    if beacon is None:
+        return session_params([*artists.values()], make_subject(), mechanism, session=1, server_key=SERVER_KEY)
+    return open_window(
+        make_subject(),
+        mechanism,
+        engine,
+        artists,
+        session=1,
+        identity=PLATFORM,
+        speaking=Speaking(beacon=beacon, opening=an_hour),
+        take=lambda _mailbox, reply: reply,
+        window=FOREVER,
+    )
 
 
 def _own_row(number: int) -> NDArray[np.float32]:

@@ -2,8 +2,9 @@
 
 Corrupt clients bend a round or two of an honest server's session, and every number of clients falls silent in every
 round of cohorts of every small size. A sum that is wrong, or an honest client that is named, is what they are after: so
-they deal one honest client wrong shares together, which it releases in good faith. Or it is somebody on the wall, who
-adds seven to one coordinate of an honest client's masked input.
+they deal one honest client wrong shares together, which it releases in good faith. Where artists speak once, dealers
+commit to one secret and share another, and members release shares that they were not dealt. Or it is somebody on the
+wall, who adds seven to one coordinate of an honest client's masked input.
 """
 
 from typing import Final
@@ -14,20 +15,25 @@ from protocols import Server, SessionAborted, SessionParams, VectorSpec
 from protocols.errors import ProtocolError
 
 from .adversaries.defenses import EXACTNESS
-from .adversaries.hunt import hunt, lying_clients
+from .adversaries.hunt import ELSEWHERE, lying_clients, searched
 from .adversaries.parties import ITERATION, SERVER_KEY, SESSION, roster
 from .claim import Claim, Effort, Figures, Limit, Linddun, Stride
 from .deployment import Deployment
 from .edits import Edit, off
 from .sessions import ROUNDS, Session
 from .wall import forge_coordinates
+from .windows import ONCE
+from .windows.defenses import EXACTNESS as WINDOW_EXACTNESS
+from .windows.liars import LyingClients
 
 _SESSIONS: Final = {Effort.FAST: 100, Effort.SLOW: 1_000}
 _SIZES: Final = {Effort.FAST: (3, 5), Effort.SLOW: (3, 4, 5, 6, 8, 12)}
-_PATIENCE: Final = 60.0  # seconds in which a missing defense must be found
 _FORGED: Final = {Effort.FAST: 1, Effort.SLOW: 4}  # of a town's eight artists
 _SIGNED: Final = "the envelope's signature"
-_EDITS: Final = {ablation.name: ablation.edits for ablation in EXACTNESS} | {
+_WINDOWS: Final = {f"{ONCE}{ablation.name}": ablation for ablation in WINDOW_EXACTNESS}
+_EDITS: Final = {
+    **{ablation.name: ablation.edits for ablation in EXACTNESS},
+    **{name: ablation.edits for name, ablation in _WINDOWS.items()},
     _SIGNED: (
         Edit(
             "protocols.envelope:Envelope.open",
@@ -48,13 +54,16 @@ CLAIM = Claim(
     promise="the exact sum, or a clean end, never a silently wrong sum; whoever is named lied: who is beside more than "
     "c others in pairs of which one lied, and an owner whose secret c holders could not have spoiled",
     defenses={ablation.name: ablation.places for ablation in EXACTNESS}
+    | {name: ablation.places for name, ablation in _WINDOWS.items()}
     | {_SIGNED: "protocols.envelope, Envelope.open, ENV-1; aggregation/letters.py, LET-1: a forged reply is no reply"},
     power=(
         Limit(figure="wrong sums, or honest artists named", at_least=1),
+        Limit(figure=f"{ONCE}wrong sums, or honest artists named", at_least=1),
         Limit(figure="wrong sums of a forged coordinate", at_least=1),
     ),
     protected=(
         Limit(figure="wrong sums, or honest artists named", at_most=0),
+        Limit(figure=f"{ONCE}wrong sums, or honest artists named", at_most=0),
         Limit(figure="wrong sums of a forged coordinate", at_most=0),
         Limit(figure="vacuous", at_most=0),
     ),
@@ -65,6 +74,8 @@ CLAIM = Claim(
         "tests/protocols/secagg/test_dropouts.py",
         "tests/protocols/secagg/test_recovery.py",
         "tests/protocols/secagg/test_blame.py",
+        "tests/protocols/speakonce/test_recovery.py",
+        "tests/threat_models/test_windows.py",
         "tests/aggregation/test_aggregation.py::test_a_coordinate_that_was_forged_on_the_way_is_not_summed",
     ),
     linddun=(Linddun.NON_REPUDIATION,),
@@ -79,14 +90,10 @@ def defended(deployment: Deployment) -> bool:
 
 def attack(without: frozenset[str], effort: Effort) -> Figures:
     """Lie session after session until a sum is wrong, let clients vanish in every round, and forge on the wall."""
-    unsafe = bool(without - {_SIGNED})  # no letters in the hunt: it has nothing to find without their signatures
+    sessions = ELSEWHERE if without else _SESSIONS[effort]
     with off(without, _EDITS):
-        tally = hunt(
-            lying_clients,
-            sessions=10_000 if unsafe else _SESSIONS[effort],
-            seconds=_PATIENCE if unsafe else float("inf"),
-            may_crash=unsafe,
-        )
+        tally = searched(lying_clients, sessions, missing=bool(without & {each.name for each in EXACTNESS}))
+        windows = searched(LyingClients, sessions, missing=bool(without & _WINDOWS.keys()))
         outcomes = [
             _sum_is_right(clients, number, gone)
             for clients in _SIZES[effort]
@@ -99,11 +106,15 @@ def attack(without: frozenset[str], effort: Effort) -> Figures:
         "wrong sums, or honest artists named": wrong + (tally.violation is not None),
         "sessions with liars": tally.sessions,
         "exact sums with liars": tally.completed,
+        f"{ONCE}wrong sums, or honest artists named": windows.violation is not None,
+        f"{ONCE}sessions with liars": windows.sessions,
+        f"{ONCE}exact sums with liars": windows.completed,
         "sessions with dropouts": len(outcomes),
         "exact sums with dropouts": exact,
         "wrong sums of a forged coordinate": forged,
         "sums in spite of a forged coordinate": sums,
-        "vacuous": not without and (tally.completed < 0.05 * tally.sessions or not exact or not sums),
+        "vacuous": not without
+        and (any(each.completed < 0.05 * each.sessions for each in (tally, windows)) or not exact or not sums),
     }
 
 
