@@ -1,8 +1,7 @@
 """What a server tries in a window, one function each: it plays a session and leaves the judgment to the oracle."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
-from typing import Any
 
 from protocols.speakonce import Prekeys, WindowParams
 from protocols.speakonce.messages import SpeakRequest
@@ -243,7 +242,7 @@ def _with_two_evil(choose: Chooser) -> tuple[WindowParams, list[int]]:
     return honest, choose.some(away, 2, 2)
 
 
-def _steered(candidates: Any, evil: Collection[int]) -> WindowParams | None:
+def _steered(candidates: Iterable[WindowParams], evil: Collection[int]) -> WindowParams | None:
     return next((params for params in candidates if set(evil) <= set(params.committee)), None)
 
 
