@@ -120,6 +120,21 @@ def test_an_exchange_goes_there_and_back(street):
     assert street.asked == [("ann", "session", b"for ann"), ("bob", "session", b"for bob")]
 
 
+def test_syf9_a_reply_counts_once_however_often_its_file_is_seen(street):
+    """An artist that answers one request, then another: the second look finds both answers."""
+    requests, ann = {"ann/announcement": b"one", "ann/session": b"two"}, street.boxes["ann"]
+    street.ask(requests)
+    ann.sync()
+
+    def answer_the_next(_seconds):
+        name, request = next(iter(ann.unanswered()))
+        ann.answer(name, b"to " + request)
+        ann.sync()
+
+    replies = street.exchange(requests, pause=answer_the_next)
+    assert sorted(replies) == [("ann/announcement", b"to one"), ("ann/session", b"to two")]
+
+
 def test_nobody_is_online_at_the_same_time(street):
     """The platform asks and ends; artists come one after the other, days later; the platform comes back."""
     street.ask(REQUESTS)
@@ -189,6 +204,7 @@ class TestTheSharedFolder:
         street.attend("ann")
         assert not street.asked
         assert not street.boxes["ann"].has_news
+        assert not street.boxes["ann"].refused  # syft never saw it
 
     def test_syf2_the_folder_holds_cards_and_messages_and_nothing_else(self, street):
         street.ask(REQUESTS)
@@ -234,7 +250,8 @@ class TestTheSharedFolder:
         street.ask({"ann/session": b"for ann"})
         street.ask({"ann/announcement": b"more"}, "y")
         street.attend()  # it holds nothing up
-        assert street.exchange({"ann/announcement": b"more"}, "y") == [("ann/announcement", b"ann to more")]
+        replies = street.exchange({"ann/announcement": b"more"}, "y", pause=lambda _: pytest.fail("nothing came"))
+        assert replies == [("ann/announcement", b"ann to more")]
         reasons = {**street.boxes["ann"].refused, **street.visitor.refused}.values()
         assert reasons
         assert all(reason.startswith("not taken") for reason in reasons)
@@ -391,7 +408,7 @@ class TestRights:
             "requests/../syft.pub.yaml",
             "requests/syft.pub.yaml",
             "syft.pub.yaml",
-            "private/x",
+            "private/x.b64",
         ],
     )
     def test_syf8_a_visitor_writes_requests_and_nothing_else(self, street, path):
