@@ -89,7 +89,7 @@ def _label(
     artists: Sequence[str], points: Sequence[tuple[float, float]], size: float, width: float, height: float
 ) -> list[Html]:
     """Names beside their points wherever they cover neither each other nor another point."""
-    reach = size / 2 + 4
+    reach = size / 2 + 8  # a ring about a place that was found has room
     taken = [(x - size / 2, y - size / 2, x + size / 2, y + size / 2) for x, y in points]
     labels = []
     # The outermost first: they have room, and leave it to the crowd in the middle.

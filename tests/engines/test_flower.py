@@ -318,9 +318,11 @@ def test_fle2_what_is_too_long_is_refused_unread(federation, monkeypatch):
 
 
 def test_fle3_nobody_registers(federation):
+    keys = (federation.nodes[0].public_key, Credentials.make("nobody").public_key)
     with federation.engine(), federation.client(0) as client:
-        key = federation.nodes[0].public_key
-        assert refused(lambda: client.RegisterNode(RegisterNodeFleetRequest(public_key=key))) == 412
+        for key in keys:
+            request = RegisterNodeFleetRequest(public_key=key)
+            assert refused(lambda request=request: client.RegisterNode(request)) == 412
 
 
 @pytest.mark.parametrize(
