@@ -2847,11 +2847,11 @@ ABLATIONS = (
         needs="flwr",
     ),
     Ablation(
-        "flower: nobody registers",
+        "flower: nobody registers or unregisters",
         "fedstyle_secure/engines/flower/fleet.py",
         "    app.state.enable_supernode_auth = True ",
         "    app.state.enable_supernode_auth = False ",
-        f"{_FLOWER}::test_fle3_nobody_registers",
+        f"{_FLOWER}::test_fle3_nobody_registers_or_unregisters",
         needs="flwr",
     ),
     Ablation(

@@ -14,7 +14,12 @@ pytest.importorskip("flwr", reason="needs the extra `flower`, in an environment 
 import uvicorn
 from flwr.app import ConfigRecord, RecordDict
 from flwr.common.constant import NOOP_ACCOUNT_NAME, NOOP_FLWR_AID, SUPERLINK_NODE_ID
-from flwr.proto.fleet_pb2 import ActivateNodeRequest, PullMessagesRequest, RegisterNodeFleetRequest
+from flwr.proto.fleet_pb2 import (
+    ActivateNodeRequest,
+    PullMessagesRequest,
+    RegisterNodeFleetRequest,
+    UnregisterNodeFleetRequest,
+)
 from flwr.proto.node_pb2 import Node
 from flwr.supercore.constant import NOOP_FEDERATION_ID, TaskType
 from flwr.supercore.inflatable.inflatable_object import add_header_to_object_body
@@ -317,12 +322,12 @@ def test_fle2_what_is_too_long_is_refused_unread(federation, monkeypatch):
                 assert connection.getresponse().status == status
 
 
-def test_fle3_nobody_registers(federation):
-    keys = (federation.nodes[0].public_key, Credentials.make("nobody").public_key)
+def test_fle3_nobody_registers_or_unregisters(federation):
     with federation.engine(), federation.client(0) as client:
-        for key in keys:
-            request = RegisterNodeFleetRequest(public_key=key)
-            assert refused(lambda request=request: client.RegisterNode(request)) == 412
+        key = federation.nodes[0].public_key
+        assert refused(lambda: client.RegisterNode(RegisterNodeFleetRequest(public_key=key))) == 412
+        node_id = client.ActivateNode(ActivateNodeRequest(public_key=key, heartbeat_interval=30)).node_id
+        assert refused(lambda: client.UnregisterNode(UnregisterNodeFleetRequest(node_id=node_id))) == 412
 
 
 @pytest.mark.parametrize(
