@@ -657,6 +657,13 @@ ABLATIONS = (
         "tests/runs/test_search.py::test_str1_strangers_are_works_of_public_artists_and_of_nobody_else",
     ),
     Ablation(
+        "rehearsal: who fits a space is nobody's rival in it",
+        "fedstyle_secure/runs/rehearsal.py",
+        "        names = list(self.asking)\n",
+        "        names = list(self.signing)\n",
+        "tests/runs/test_rehearsal.py::test_reh4_whoever_fits_a_space_is_nobodys_rival_in_it",
+    ),
+    Ablation(
         "rehearsal: spaces are fitted on who does not act",
         "fedstyle_secure/runs/rehearsal.py",
         "        known = [self.stage.public[name].views[:, 0] for name in self.signing if name not in self.actors]\n",

@@ -4,6 +4,8 @@ REH-1  A rehearsal sees public artworks, sizes and planned noise, and nothing of
 REH-2  Public artists who play clients fit nothing in that play: spaces are fitted on the others, and where an encoder
        was made on all of them, the packaged one is heard in its place.
 REH-3  Training nothing is always among the choices where nobody pinned the number of iterations, and wins a tie.
+REH-4  Whoever fits a space is nobody's rival in it: those who play clients are found among themselves. A space treats
+       the artists that it was fitted on in its own way, and so would choose itself, or another.
 
 A rehearsal speaks for clients who are like the public artists: those who are drawn from the same folder. Of public art
 from elsewhere it would only tell how well that art knows itself, so there nothing is rehearsed and training goes on.
@@ -140,12 +142,12 @@ class _Play:
         return StyleModel(whitening=whitening, alignment=identity, head=head, residual=0.0, encoder="rehearsed")
 
     def score(self, start: StyleModel, budget: Budget, *, is_trained: bool) -> float:
-        """Mean reciprocal rank of actors among all public artists, by signatures as noisy as planned."""
+        """Mean reciprocal rank of actors among themselves, by signatures as noisy as planned (REH-4)."""
         model = self._train(start, budget) if is_trained else start
         works = 1.0 if budget.cohort.unit is Unit.ARTIST else np.mean([len(rows) for rows in self.signing.values()])
         space = signature_space(model, self._known, budget.signature_length(float(works)))
-        names = list(self.signing)
-        signed = [space.apply(model.embed(rows[:, 0])) for rows in self.signing.values()]
+        names = list(self.asking)
+        signed = [space.apply(model.embed(self.signing[name][:, 0])) for name in names]
         queries = np.concatenate([space.apply(model.embed(rows[:, 0])) for rows in self.asking.values()])
         truth = [names.index(name) for name, rows in self.asking.items() for _ in rows]
         sums = np.stack([self._clip(rows.sum(axis=0), budget) for rows in signed])

@@ -15,6 +15,7 @@ from fedstyle_secure.encoder.whitening import Space, Whitening
 from fedstyle_secure.errors import InputError
 from fedstyle_secure.runs import train as run
 from fedstyle_secure.runs.budget import Budget, plan_budget
+from fedstyle_secure.runs.evaluation import rank
 from fedstyle_secure.runs.rehearsal import FOLDS, LEAST_PUBLIC, Stage, rehearse
 from tests import stand_ins
 
@@ -70,6 +71,16 @@ def test_who_plays_a_client_fits_nothing_in_that_play(monkeypatch: pytest.Monkey
     ]
     assert sorted(absent) == sorted(public), "each plays a client once"
     assert len(known) == FOLDS * len(Space)
+
+
+def test_reh4_whoever_fits_a_space_is_nobodys_rival_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    rivals = []
+    monkeypatch.setattr(
+        "fedstyle_secure.runs.rehearsal.rank",
+        lambda queries, targets: rivals.append(len(targets)) or rank(queries, targets),
+    )
+    rehearse(stage(painters(7)), {0: budget(0), 1: budget(1)})
+    assert set(rivals) == {2, 3}, "seven artists in three plays"
 
 
 def test_training_nothing_wins_a_tie(monkeypatch: pytest.MonkeyPatch) -> None:
