@@ -22,10 +22,11 @@ class Mortal:
 
     Args:
         make: Entered in each life, and never left: opens what is on disk, and gives what answers.
-        watched: Parts of the names of files whose lines count.
+        watched: Parts of the names of files whose lines count; without any it lives faster, and is never killed so.
 
     Attributes:
         kill_at: Lines at which the next lives end; a life without one goes on.
+        kill_in: Part of the names of files whose lines count for that; "" for all that are watched.
         deaths: How many ended so.
         lines: Of this life, when it answered last.
         is_young: Whether the life that answered last was begun by that question.
@@ -34,6 +35,7 @@ class Mortal:
     def __init__(self, make: Making, watched: Sequence[str]) -> None:
         self._make, self._watched = make, watched
         self.kill_at: list[int] = []
+        self.kill_in = ""
         self.deaths = self.lines = 0
         self.is_young = False
         self._start()
@@ -70,7 +72,7 @@ class Mortal:
 
     def _start(self) -> None:
         self._pipe, other = _FORK.Pipe()
-        doom = self.kill_at.pop(0) if self.kill_at else 0
+        doom = (self.kill_in, self.kill_at.pop(0) if self.kill_at else 0)
         self._process = _FORK.Process(target=_live, args=(self._make, self._watched, other, doom), daemon=True)
         self._process.start()
         other.close()
@@ -82,20 +84,24 @@ class Mortal:
         self._start()
 
 
-def _live(make: Making, watched: Sequence[str], pipe: Connection, doom: int) -> None:
-    lines = 0
+def _live(make: Making, watched: Sequence[str], pipe: Connection, doom: tuple[str, int]) -> None:
+    lines = fatal = 0
+    place, last = doom
 
     def count(frame: FrameType, event: str, _argument: object) -> Any:
-        nonlocal lines
+        nonlocal lines, fatal
         if not any(part in frame.f_code.co_filename for part in watched):
             return None
-        lines += event == "line"
-        if 0 < doom <= lines:
+        if event == "line":
+            lines += 1
+            fatal += place in frame.f_code.co_filename
+        if 0 < last <= fatal:
             os.kill(os.getpid(), signal.SIGKILL)
         return count
 
-    threading.settrace(count)
-    sys.settrace(count)
+    if watched:
+        threading.settrace(count)
+        sys.settrace(count)
     with make() as answering:
         while True:
             question = pipe.recv()

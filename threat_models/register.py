@@ -72,13 +72,6 @@ class Waiting:
 
 WAITING = (
     Waiting(
-        number=19,
-        title="crashes",
-        adversary="kills the platform or an artist's agent at any point",
-        reason="not yet applicable: kills are tests so far, of whole platforms with their agents in every round "
-        "(tests/platform/test_live.py), and of an artist at 200 lines (tests/artist/test_kills.py)",
-    ),
-    Waiting(
         number=26,
         title="hostile pages",
         adversary="a page of another origin, or a name or a picture that is made to be shown on a page",
