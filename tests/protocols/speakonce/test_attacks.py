@@ -8,9 +8,7 @@ import pytest
 from protocols import AbortReason, FaultyServerError, ProtocolError, SessionAborted
 from protocols.audit.windows import read_window
 from protocols.speakonce import client as client_module
-from protocols.speakonce.messages import (
-    ConsistencyCheckRequest,
-)
+from protocols.speakonce.messages import ConsistencyCheckRequest, SpeakRequest
 from protocols.speakonce.params import WindowParams
 from threat_models.windows.lying_server import LyingServer
 from threat_models.windows.parties import window
@@ -63,6 +61,15 @@ def test_who_is_late_is_protected_although_its_mask_secrets_are_released():
     findings = wire.findings()
     assert findings.leaks == ({0: 1, 1: 1, 2: 1},)
     assert findings.holds
+
+
+def test_who_was_shown_another_window_of_the_same_roster_is_found_and_is_in_no_sum():
+    wire = LyingServer(window(4))
+    other = SpeakRequest(params=replace(wire.params, end=wire.params.end - 1)).encode()
+    assert wire.ask(0, other) is not None
+    findings = honest(wire.speak((1, 2, 3)).open_boxes(), (1, 2, 3)).findings()
+    assert not findings.holds
+    assert findings.leaks == ({1: 1, 2: 1, 3: 1},)
 
 
 # Two survivor sets

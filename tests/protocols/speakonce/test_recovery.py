@@ -78,7 +78,7 @@ def test_many_corrupted_shares_never_give_a_wrong_sum(village):
 
 @pytest.mark.slow
 def test_ten_thousand_corrupted_shares_never_give_a_wrong_sum(village):
-    assert check_corrupted(village, sessions=1500) > 10_000
+    assert check_corrupted(village, sessions=2000) > 10_000
 
 
 def check_corrupted(village, sessions):
