@@ -159,7 +159,7 @@ class _Gateway:
         with self._told.open("wb") as told:
             # A session of its own: Ctrl-C reaches this process alone, which then ends the other.
             self._process = subprocess.Popen(  # noqa: S603  (our own program)
-                [sys.executable, "-m", "fedstyle_secure.platform.alone", str(self._folder.path)],
+                [sys.executable, "-P", "-m", "fedstyle_secure.platform.alone", str(self._folder.path)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=told,
