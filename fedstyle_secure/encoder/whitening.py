@@ -16,8 +16,8 @@ POOLED_WEIGHT = 0.2
 SHRINKAGE = 0.3
 """Added to every variance, in units of the mean kept variance: keeps rare directions from being blown up."""
 
-RIDGE = 1.0
-"""Added to every variance within artists, in units of the mean over all features: few artworks show few directions."""
+RIDGE = 0.3
+"""Added to every variance within artists, in units of the mean variance: few artworks show few directions."""
 
 _SPANNED = 1e-9  # of the largest variance; what is smaller is rounding
 
@@ -28,7 +28,7 @@ class Space(StrEnum):
     PRINCIPAL = "principal"
     """`Whitening.fit`: principal components of all artworks."""
     WITHIN = "within"
-    """`Whitening.fit_within`: all raw directions, by how artworks of one hand vary in them."""
+    """`Whitening.fit_within`: all directions of the style statistics, by how artworks of one hand vary in them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -79,10 +79,11 @@ class Whitening:
 
     @classmethod
     def fit_within(cls, portfolios: Sequence[NDArray[np.float32]], *, pooled_size: int, dimensions: int) -> "Whitening":
-        """Scale all raw directions by how little artworks of one hand vary in them, and keep the largest ones.
+        """Scale all directions of style statistics by how little one hand varies in them, and keep the largest ones.
 
         Where public artists paint as the others do, this tells styles apart that principal components do not; where
-        public art is of another kind, what varies within its artists is not what varies within the others.
+        public art is of another kind, what varies within its artists is not what varies within the others. The pooled
+        embedding is left out: with it exact prototypes tell more, and signatures, which are short, less.
 
         Args:
             portfolios: Raw features of each public artist's artworks, float32 [artworks, features].
@@ -92,8 +93,9 @@ class Whitening:
         Raises:
             InputError: Fewer than two public artworks, no two different ones, or no artist with two different ones.
         """
-        center, scale = _standard(np.concatenate(portfolios), pooled_size)
-        rows = [(portfolio - center) * scale for portfolio in portfolios]
+        statistics = [portfolio[:, : portfolio.shape[1] - pooled_size] for portfolio in portfolios]
+        center, scale = _standard(np.concatenate(statistics), 0)
+        rows = [(portfolio - center) * scale for portfolio in statistics]
         values, vectors = _principal(np.concatenate([each - each.mean(axis=0) for each in rows]))
         variances = values / sum(len(each) - 1 for each in rows)
         ridge = RIDGE * variances.sum() / len(center)
@@ -108,7 +110,10 @@ class Whitening:
         whitened /= np.maximum(np.linalg.norm(whitened, axis=1, keepdims=True), 1e-12)
         kept = _principal(whitened)[1][:, :dimensions]
         projection = scale[:, None] * whiten(kept.T).T
-        return cls(center=center.astype(np.float32), projection=projection.astype(np.float32))
+        return cls(
+            center=np.pad(center, (0, pooled_size)).astype(np.float32),
+            projection=np.pad(projection, ((0, pooled_size), (0, 0))).astype(np.float32),
+        )
 
     @property
     def dimensions(self) -> int:

@@ -90,25 +90,28 @@ def test_a_zero_vector_stays_zero():
     assert not to_unit(np.zeros((2, 3), np.float32)).any()
 
 
+POOLED = 2
+
+
 def within(portfolios, **sizes):
-    return Whitening.fit_space(Space.WITHIN, portfolios, **({"pooled_size": 2, "dimensions": 30} | sizes))
+    return Whitening.fit_space(Space.WITHIN, portfolios, **({"pooled_size": POOLED, "dimensions": 30} | sizes))
 
 
 @pytest.mark.parametrize("features", [10, 80])
 def test_what_varies_within_artists_is_made_small_and_the_rest_is_kept(features):
-    """Written out, with a matrix of all features; few artworks or many."""
+    """Written out, with a matrix of all statistics; few artworks or many."""
     rng = np.random.default_rng(0)
     mixed = rng.normal(size=(features, features))
     portfolios = [
         ((rng.normal(size=features) + 0.5 * rng.normal(size=(6, features))) @ mixed).astype(np.float32)
         for _ in range(5)
     ]
-    rows = np.concatenate(portfolios).astype(np.float64)
-    scale = np.where(np.arange(features) < features - 2, 1, POOLED_WEIGHT) / (rows.std(0) + 1e-6)
-    standard = [(each - rows.mean(0)) * scale for each in portfolios]
+    statistics = features - POOLED
+    rows = np.concatenate(portfolios).astype(np.float64)[:, :statistics]
+    standard = [(each[:, :statistics] - rows.mean(0)) / (rows.std(0) + 1e-6) for each in portfolios]
     residuals = np.concatenate([each - each.mean(0) for each in standard])
     covariance = residuals.T @ residuals / (len(rows) - 5)
-    values, vectors = np.linalg.eigh(covariance + RIDGE * np.trace(covariance) / features * np.eye(features))
+    values, vectors = np.linalg.eigh(covariance + RIDGE * np.trace(covariance) / statistics * np.eye(statistics))
     whitened = np.concatenate(standard) @ (vectors / np.sqrt(values)) @ vectors.T
     expected = to_unit(whitened) @ to_unit(whitened).T
 

@@ -16,7 +16,7 @@ from fedstyle_secure.errors import InputError
 from fedstyle_secure.runs import train as run
 from fedstyle_secure.runs.budget import Budget, plan_budget
 from fedstyle_secure.runs.evaluation import rank
-from fedstyle_secure.runs.rehearsal import FOLDS, LEAST_PUBLIC, Stage, rehearse
+from fedstyle_secure.runs.rehearsal import FOLDS, LEAST_PUBLIC, MARGIN, Stage, rehearse
 from tests import stand_ins
 
 RAW, POOLED, D, OUTPUTS, CLIENTS = 24, 4, 12, 4, 20
@@ -44,7 +44,8 @@ def stage(public: Mapping[str, StyleFeatures], seed: int = 0) -> Stage:
 def test_every_choice_is_played_and_the_best_comes_first() -> None:
     played = rehearse(stage(painters(9)), {0: budget(0), 3: budget(3)})
     assert {(each.space, each.iterations) for each in played} == {(space, n) for space in Space for n in (0, 3)}
-    assert [each.mrr for each in played] == sorted((each.mrr for each in played), reverse=True)
+    missed = [(1 - each.mrr) * (1 - MARGIN * (each.space is Space.WITHIN)) for each in played]
+    assert missed == sorted(missed)
     assert all(0.2 < each.mrr <= 1 for each in played)
 
 
@@ -86,6 +87,18 @@ def test_reh4_whoever_fits_a_space_is_nobodys_rival_in_it(monkeypatch: pytest.Mo
 def test_training_nothing_wins_a_tie(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fedstyle_secure.runs.rehearsal._Play.score", lambda *_arguments, **_options: 0.5)
     assert rehearse(stage(painters(6)), {6: budget(6), 0: budget(0)})[0].iterations == 0
+
+
+@pytest.mark.parametrize(("ahead", "chosen"), [(0.4 * MARGIN, Space.WITHIN), (0.6 * MARGIN, Space.PRINCIPAL)])
+def test_a_space_within_artists_gives_way_to_more_than_chance(
+    monkeypatch: pytest.MonkeyPatch, ahead: float, chosen: Space
+) -> None:
+    monkeypatch.setattr("fedstyle_secure.runs.rehearsal._Play.model", lambda _play, space: space)
+    monkeypatch.setattr(
+        "fedstyle_secure.runs.rehearsal._Play.score",
+        lambda _play, space, *_, **__: 0.5 + ahead * (space is Space.PRINCIPAL),
+    )
+    assert rehearse(stage(painters(6)), {0: budget(0)})[0].space is chosen
 
 
 @pytest.mark.parametrize("unit", ["artwork", "artist"])
