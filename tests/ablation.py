@@ -2791,8 +2791,8 @@ ABLATIONS = (
     Ablation(
         "ray: no answer without a token",
         "fedstyle_secure/experiments/cluster.py",
-        '{"RAY_AUTH_MODE": "token", ',
-        "{",
+        '"RAY_AUTH_MODE": "token"',
+        '"RAY_AUTH_MODE": "disabled"',
         f"{_RAY}::test_ray1_ray3_a_task_whose_worker_dies_is_run_again_and_who_has_no_token_is_not_answered",
         needs="ray",
     ),
