@@ -8,8 +8,8 @@ import pytest
 
 from fedstyle_secure.catalogue.index import StyleIndex
 from fedstyle_secure.platform.settings import Settings
+from fedstyle_secure.runs import signing, visiting
 from fedstyle_secure.runs import train as run_module
-from fedstyle_secure.runs import visiting
 from fedstyle_secure.wire.pins import PublicPins
 from tests import stand_ins
 from tests.command_line import Call
@@ -21,6 +21,8 @@ def trained(art: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cli_log")
     with pytest.MonkeyPatch.context() as monkeypatch:
         stand_ins.install(monkeypatch)
+        # A platform publishes no public works, and so holds no strangers against a signature.
+        monkeypatch.setattr(signing, "choose_strangers", lambda works: works[:0])
         run_module.train(stand_ins.settings(art, folder / "run", iterations=1, public=3))
     return folder / "run"
 
