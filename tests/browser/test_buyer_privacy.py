@@ -90,7 +90,7 @@ def test_pag2_the_signed_catalogue_names_what_the_page_uses(chromium, gallery):
         contents = Manifest.open(manifest, platform_key=gallery.platform_key).contents
         named = {each.sha256.hex() for each in contents.page}
         newest = contents.collections[-1]
-        named |= {each.hex() for each in (newest.model, newest.space, newest.signatures)}
+        named |= {each.hex() for each in (newest.model, newest.space, newest.signatures, newest.nearness)}
         assert {each["sha256"] for each in facts["files"].values()} <= named
         for path in facts["kept"][1:]:
             content = page.evaluate(BYTES, path)
