@@ -39,10 +39,11 @@ class _Public:
 
 
 class Yardstick:
-    """Learns what is near; keeps what it computed of the model that it was asked about last."""
+    """Learns what is near; keeps what it learned of each model until something else is published of it."""
 
     def __init__(self) -> None:
         self._public: _Public | None = None
+        self._learned: dict[Model, tuple[Sequence[Listed], bytes]] = {}
 
     def learn(self, connection: Connection, model: Model, listed: Sequence[Listed]) -> bytes | None:
         """The file beside a collection of signatures; None where what it is learned of is not in the store.
@@ -52,6 +53,15 @@ class Yardstick:
             model: Whose signatures they are.
             listed: What is published of it.
         """
+        known = self._learned.get(model)
+        if known is not None and known[0] == listed:
+            return known[1]
+        found = self._learn(connection, model, listed)
+        if found is not None:
+            self._learned[model] = listed, found
+        return found
+
+    def _learn(self, connection: Connection, model: Model, listed: Sequence[Listed]) -> bytes | None:
         if self._public is None or self._public.model != model:
             self._public = _look(connection, model)
         public = self._public
