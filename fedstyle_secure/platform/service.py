@@ -121,16 +121,16 @@ def encoder_of(folder: PlatformFolder) -> str:
     """
     database = Database.open(folder.database_url(folder.settings()))
     try:
-        return _encoder(database)
+        return _encoder(database, str(folder.path))
     finally:
         database.close()
 
 
-def _encoder(database: Database) -> str:
+def _encoder(database: Database, where: str) -> str:
     with database.reading() as connection:
         space = read_space(connection)
     if space is None:
-        raise InputError("this platform has no foundation: `fedstyle platform init` makes a platform")
+        raise InputError(f"{where} has no foundation: `fedstyle platform init` makes a platform")
     return space.encoder
 
 
@@ -172,7 +172,7 @@ def _assemble(
             log_routes(logbook),
             training_routes(database),
             catalogue_routes(catalogue, pins),
-            buyer_routes(catalogue, pins, exported, encoder=partial(_encoder, database)),
+            buyer_routes(catalogue, pins, exported, encoder=partial(_encoder, database, pins.address)),
         ],
         database=database,
         reception=reception,
