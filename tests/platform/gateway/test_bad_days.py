@@ -6,7 +6,7 @@ import socket
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, closing, suppress
 
 import pytest
 from sqlalchemy import event
@@ -179,27 +179,32 @@ def test_too_much_of_one_artist_waits(tmp_path):
 
 
 def test_bodies_in_memory_are_bounded_together(door):
-    door.reception.memory.size = 300
-    door.reception.memory._patience = 0.5
     door.ask()
     data = answer(0)[1]
-    connections = []
-    for _ in range(3):
+    memory = door.reception.memory
+    memory.size, memory._patience = 2 * len(data), 0.5
+
+    def begin() -> http.client.HTTPSConnection:
         connection = door.connection()
         connection.putrequest("POST", Route.ANSWERS)
         connection.putheader("Content-Length", str(len(data)))
         connection.endheaders(data[:-1])
-        connections.append(connection)
-    time.sleep(0.3)
-    assert door.reception.memory.taken <= 300
-    refused = connections[-1].getresponse()
-    assert refused.status == 503
-    assert "too many large bodies" in decode_error(refused.read())
-    for connection in connections[:1]:
-        connection.send(data[-1:])
-        assert connection.getresponse().status == 200
-    for connection in connections:
-        connection.close()
+        return connection
+
+    with ExitStack() as stack:
+        let_in = []
+        for _ in range(2):
+            let_in.append(stack.enter_context(closing(begin())))
+            limit = time.monotonic() + 10
+            while memory.taken < len(let_in) * len(data) and time.monotonic() < limit:
+                time.sleep(0.01)
+        refused = stack.enter_context(closing(begin())).getresponse()
+        assert memory.taken == 2 * len(data)
+        assert refused.status == 503
+        assert "too many large bodies" in decode_error(refused.read())
+        for connection in let_in:
+            connection.send(data[-1:])
+            assert connection.getresponse().status == 200
 
 
 def test_an_error_of_its_own_shows_nothing(door, monkeypatch):
