@@ -18,8 +18,8 @@ from ..announcement import ACKNOWLEDGMENT
 
 CONTENT_TYPE: Final = "application/octet-stream"
 """Of every envelope."""
-POLL_SECONDS: Final = 25
-"""How long ``/v1/next`` waits at most for something to ask an artist; proxies cut what is silent for longer."""
+POLL_SECONDS: Final = 50
+"""How long ``/v1/next`` waits at most for something to ask an artist; many proxies cut what is silent for 60."""
 INSTANCE_BYTES: Final = 16
 """Random bytes that one start of an agent is told by: the body of its polls."""
 NOTED: Final = b"noted"
