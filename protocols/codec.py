@@ -8,6 +8,8 @@ COD-3  Every hash, signature and derived key starts with a `Domain`. A zero byte
 
 from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
+from itertools import pairwise
+from struct import Struct
 from typing import TypeAlias
 
 import numpy as np
@@ -17,6 +19,8 @@ from .errors import MalformedMessageError
 
 Words: TypeAlias = NDArray[np.unsignedinteger]
 """Elements of Z_{2^b}, one in each little-endian word of 8, 16, 32 or 64 bits; bits above b mean nothing."""
+Octets: TypeAlias = bytes | memoryview
+"""Bytes, or a view of bytes that lie elsewhere: a packed vector is copied as seldom as can be."""
 INDEX_WIDTH = 4
 """Bytes of a client index or a count on the wire."""
 
@@ -85,10 +89,15 @@ class Reader:
 
     def take(self, size: int) -> bytes:
         """Returns the next `size` bytes."""
-        if size > len(self._data) - self._offset:
-            raise self._malformed(f"needs {size} more bytes, has {len(self._data) - self._offset}")
-        start, self._offset = self._offset, self._offset + size
+        start = self._offset
+        self._skip(size)
         return self._data[start : self._offset]
+
+    def view(self, size: int) -> memoryview:
+        """Returns the next `size` bytes where they are: the message lives as long as the view does."""
+        start = self._offset
+        self._skip(size)
+        return memoryview(self._data)[start : self._offset]
 
     def uint(self, width: int) -> int:
         """Returns the next `width` bytes as an unsigned big-endian integer."""
@@ -106,10 +115,14 @@ class Reader:
 
     def table(self, limit: int, entry_size: int) -> dict[int, bytes]:
         """Reads a map from client indices below `limit` to entries of `entry_size` bytes, in index order."""
-        count = int.from_bytes(self._data[self._offset : self._offset + INDEX_WIDTH], "big")
-        if count * (INDEX_WIDTH + entry_size) > len(self._data) - self._offset:
+        count, row = self.uint(INDEX_WIDTH), Struct(f">I{entry_size}s")
+        if count * row.size > len(self._data) - self._offset:
             raise self._malformed(f"promises {count} entries and ends before")
-        return {index: self.take(entry_size) for index in self.increasing(limit)}
+        entries: dict[int, bytes] = dict(row.iter_unpack(self.take(count * row.size)))
+        indices = (-1, *entries, limit)
+        if len(entries) < count or any(a >= b for a, b in pairwise(indices)):
+            raise self._malformed(f"its {count} indices must increase and stay below {limit}")
+        return entries
 
     def increasing(self, limit: int) -> Iterator[int]:
         """Reads a count, then yields that many client indices below `limit`; the caller reads what follows each."""
@@ -125,6 +138,11 @@ class Reader:
         """Insists that the whole message has been read."""
         if self._offset != len(self._data):
             raise self._malformed(f"has {len(self._data) - self._offset} bytes left over")
+
+    def _skip(self, size: int) -> None:
+        if size > len(self._data) - self._offset:
+            raise self._malformed(f"needs {size} more bytes, has {len(self._data) - self._offset}")
+        self._offset += size
 
     def _malformed(self, problem: str) -> MalformedMessageError:
         return MalformedMessageError(f"{self._name}, offset {self._offset}: {problem}")
@@ -158,7 +176,7 @@ def packed_size(length: int, bits: int) -> int:
     return (length * bits + 7) // 8
 
 
-def pack(words: Words, bits: int) -> bytes:
+def pack(words: Words, bits: int) -> Octets:
     """Packs the low `bits` bits of each word, little-endian, coordinate after coordinate.
 
     Args:
@@ -166,11 +184,12 @@ def pack(words: Words, bits: int) -> bytes:
         bits: Modulus bits b.
 
     Returns:
-        `packed_size(m, bits)` bytes; unused bits of the last byte are zero.
+        `packed_size(m, bits)` bytes; unused bits of the last byte are zero. Where words have no bits to spare, these
+        are the words' own.
     """
     size = words.dtype.itemsize
     if bits == 8 * size:
-        return words.tobytes()
+        return words.view(np.uint8).data
     octets = words.view(np.uint8).reshape(-1, size)
     if bits % 8 == 0:
         low = np.dtype({"names": ["low"], "formats": [f"V{bits // 8}"], "itemsize": size})
@@ -182,7 +201,7 @@ def pack(words: Words, bits: int) -> bytes:
     )
 
 
-def check_packed(packed: bytes, length: int, bits: int) -> None:
+def check_packed(packed: Octets, length: int, bits: int) -> None:
     """Checks that `packed` is what `pack` makes of some vector.
 
     Raises:
@@ -195,7 +214,7 @@ def check_packed(packed: bytes, length: int, bits: int) -> None:
         raise MalformedMessageError("a packed vector has padding bits set")
 
 
-def unpack(packed: bytes, length: int, bits: int) -> Words:
+def unpack(packed: Octets, length: int, bits: int) -> Words:
     """Undoes `pack`.
 
     Returns:

@@ -14,7 +14,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from .codec import Domain, Words, pack, word_type
+from .codec import Domain, Octets, Words, pack, word_type
 from .errors import LocalProtocolError
 from .graph import Graph
 from .params import VectorSpec
@@ -152,7 +152,7 @@ def _fold_part(words: Words, added: Bundle, subtracted: Bundle) -> None:
 
 def mask_vectors(
     vectors: Vectors, specs: Sequence[VectorSpec], masks: Sequence[Mask], crew: Crew = ALONE
-) -> list[bytes]:
+) -> list[Octets]:
     """Masks a client's vectors, and packs them in the session's order.
 
     Raises:

@@ -4,11 +4,11 @@ Each protocol's `messages` says what that guarantees (MSG-1, MSG-2).
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Generic, Self, TypeVar
 
-from .codec import Reader
+from .codec import Octets, Reader
 from .errors import MalformedMessageError
 from .params import DIGEST_SIZE, PROTOCOL_VERSION, Terms
 
@@ -27,7 +27,7 @@ class Message(ABC, Generic[P]):
 
     def encode(self, params: P) -> bytes:
         """Returns the canonical encoding in the session of `params`."""
-        return bytes((self.TAG, PROTOCOL_VERSION)) + params.session_id + self._write()
+        return b"".join((bytes((self.TAG, PROTOCOL_VERSION)), params.session_id, *self._write()))
 
     @classmethod
     def decode(cls, data: bytes, params: P) -> Self:
@@ -42,7 +42,8 @@ class Message(ABC, Generic[P]):
         return message
 
     @abstractmethod
-    def _write(self) -> bytes: ...
+    def _write(self) -> Iterable[Octets]:
+        """Returns the fields in their order, each as it is encoded: vectors are copied once, into the message."""
 
     @classmethod
     @abstractmethod

@@ -10,12 +10,12 @@ MSG-3  The only message that grows with the vectors is MaskedInputResponse: modu
 MSG-4  Sets of clients travel in index order, each index once and below the number of clients.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import ClassVar, Self, TypeAlias, get_args
 
-from ..codec import INDEX_WIDTH, Domain, Reader, check_packed, encode_indices, encode_table
+from ..codec import INDEX_WIDTH, Domain, Octets, Reader, check_packed, encode_indices, encode_table
 from ..params import DIGEST_SIZE, PROTOCOL_VERSION, SessionParams
 from ..primitives.aead import TAG_SIZE
 from ..primitives.field import ELEMENT_SIZE, decode_element, encode_element
@@ -124,8 +124,8 @@ class AdvertiseKeysResponse(Message[SessionParams]):
     TAG: ClassVar[int] = 0x02
     advertisement: Advertisement
 
-    def _write(self) -> bytes:
-        return self.advertisement.encode()
+    def _write(self) -> Iterable[Octets]:
+        return (self.advertisement.encode(),)
 
     @classmethod
     def _read(cls, reader: Reader, params: SessionParams) -> Self:  # noqa: ARG003  (one signature for all)
@@ -145,9 +145,9 @@ class ShareKeysRequest(Message[SessionParams]):
     advertisements: Mapping[int, Advertisement]
     digests: Mapping[int, bytes]
 
-    def _write(self) -> bytes:
+    def _write(self) -> Iterable[Octets]:
         advertisements = encode_table({i: entry.encode() for i, entry in self.advertisements.items()})
-        return advertisements + encode_table(self.digests)
+        return advertisements, encode_table(self.digests)
 
     @classmethod
     def _read(cls, reader: Reader, params: SessionParams) -> Self:
@@ -165,8 +165,8 @@ class ShareKeysResponse(Message[SessionParams]):
     TAG: ClassVar[int] = 0x04
     boxes: Mapping[int, bytes]
 
-    def _write(self) -> bytes:
-        return encode_table(self.boxes)
+    def _write(self) -> Iterable[Octets]:
+        return (encode_table(self.boxes),)
 
     @classmethod
     def _read(cls, reader: Reader, params: SessionParams) -> Self:
@@ -180,8 +180,8 @@ class MaskedInputRequest(Message[SessionParams]):
     TAG: ClassVar[int] = 0x05
     boxes: Mapping[int, bytes]
 
-    def _write(self) -> bytes:
-        return encode_table(self.boxes)
+    def _write(self) -> Iterable[Octets]:
+        return (encode_table(self.boxes),)
 
     @classmethod
     def _read(cls, reader: Reader, params: SessionParams) -> Self:
@@ -201,7 +201,7 @@ class MaskedInputResponse(Message[SessionParams]):
     TAG: ClassVar[int] = 0x06
     unopened: frozenset[int]
     signature: bytes
-    packed: Sequence[bytes] = field(repr=False)
+    packed: Sequence[Octets] = field(repr=False)
 
     @staticmethod
     def opening_size(data: bytes) -> int:
@@ -209,15 +209,15 @@ class MaskedInputResponse(Message[SessionParams]):
         count = int.from_bytes(data[HEADER_SIZE : HEADER_SIZE + INDEX_WIDTH], "big")
         return HEADER_SIZE + INDEX_WIDTH * (1 + count) + SIGNATURE_SIZE
 
-    def _write(self) -> bytes:
-        return b"".join((encode_indices(self.unopened), self.signature, *self.packed))
+    def _write(self) -> Iterable[Octets]:
+        return encode_indices(self.unopened), self.signature, *self.packed
 
     @classmethod
     def _read(cls, reader: Reader, params: SessionParams) -> Self:
         unopened, signature = reader.indices(params.clients), reader.take(SIGNATURE_SIZE)
         packed = []
         for vector in params.vectors:
-            packed.append(reader.take(vector.packed_size))
+            packed.append(reader.view(vector.packed_size))
             check_packed(packed[-1], vector.length, vector.modulus_bits)
         return cls(unopened=unopened, signature=signature, packed=packed)
 
@@ -229,8 +229,8 @@ class ConsistencyCheckRequest(Message[SessionParams]):
     TAG: ClassVar[int] = 0x07
     survivors: frozenset[int]
 
-    def _write(self) -> bytes:
-        return encode_indices(self.survivors)
+    def _write(self) -> Iterable[Octets]:
+        return (encode_indices(self.survivors),)
 
     @classmethod
     def _read(cls, reader: Reader, params: SessionParams) -> Self:
@@ -244,8 +244,8 @@ class ConsistencyCheckResponse(Message[SessionParams]):
     TAG: ClassVar[int] = 0x08
     signature: bytes
 
-    def _write(self) -> bytes:
-        return self.signature
+    def _write(self) -> Iterable[Octets]:
+        return (self.signature,)
 
     @classmethod
     def _read(cls, reader: Reader, params: SessionParams) -> Self:  # noqa: ARG003  (one signature for all)
@@ -265,8 +265,8 @@ class UnmaskingRequest(Message[SessionParams]):
     TAG: ClassVar[int] = 0x09
     signatures: Mapping[int, bytes]
 
-    def _write(self) -> bytes:
-        return encode_table(self.signatures)
+    def _write(self) -> Iterable[Octets]:
+        return (encode_table(self.signatures),)
 
     @classmethod
     def _read(cls, reader: Reader, params: SessionParams) -> Self:
@@ -286,10 +286,9 @@ class UnmaskingResponse(Message[SessionParams]):
     self_mask_shares: Mapping[int, int] = field(repr=False)
     mask_key_shares: Mapping[int, int] = field(repr=False)
 
-    def _write(self) -> bytes:
+    def _write(self) -> Iterable[Octets]:
         tables = (self.self_mask_shares, self.mask_key_shares)
-        encoded = (encode_table({i: encode_element(share) for i, share in table.items()}) for table in tables)
-        return b"".join(encoded)
+        return (encode_table({i: encode_element(share) for i, share in table.items()}) for table in tables)
 
     @classmethod
     def _read(cls, reader: Reader, params: SessionParams) -> Self:

@@ -18,13 +18,12 @@ SPC-8  With a vault all of this outlives the process: the state after an answer,
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
-from hashlib import sha256
 from typing import Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ..answering import Answering
-from ..codec import Domain, encode_indices, encode_table
+from ..codec import Domain, Octets, encode_indices, encode_table
 from ..errors import (
     FaultyServerError,
     InvalidBoxError,
@@ -57,7 +56,7 @@ from .messages import (
 from .params import WindowParams
 from .policy import WindowPolicy
 from .snapshot import position_of, seal_state, unseal_state
-from .statements import attest, commit, sign_prekeys, verify, verify_prekeys
+from .statements import attest, commit, digest_of, sign_prekeys, verify, verify_prekeys
 from .states import (
     CLIENT_TRANSITIONS,
     Aborted,
@@ -237,7 +236,7 @@ class Client(Answering[ClientState, ClientState]):
         params = SpeakRequest.decode(data).params
         index = _check_window(state, params, policy, identity_of(self._identity), self._session)
 
-        def mask(masks: list[Mask]) -> list[bytes]:
+        def mask(masks: list[Mask]) -> list[Octets]:
             return mask_vectors(vectors(), params.vectors, masks, self._crew)
 
         response = _message(state, params, index, self._identity, mask)
@@ -313,7 +312,7 @@ def _message(
     params: WindowParams,
     index: int,
     identity: Ed25519PrivateKey,
-    mask: Callable[[list[Mask]], list[bytes]],
+    mask: Callable[[list[Mask]], list[Octets]],
 ) -> bytes:
     peers, ring = params.neighbors(index), params.ring
     secrets = [
@@ -334,8 +333,8 @@ def _message(
     roots = [tree_over(content).root for content in contents]
     packed = mask(masks)
     manifest = Manifest(
-        vectors_digest=sha256(b"".join(packed)).digest(),
-        secrets_digest=sha256(b"".join(commitments)).digest(),
+        vectors_digest=digest_of(packed),
+        secrets_digest=digest_of(commitments),
         boxes_root=tree_over_boxes(roots, boxes).root,
         signature=b"",
     )

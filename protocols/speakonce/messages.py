@@ -8,12 +8,12 @@ SPM-3  The only message that grows with the vectors is SpeakResponse: its fixed 
 SPM-4  Whatever a client says is signed by its identity, for this session: nobody can speak or be blamed in its place.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import ClassVar, Self, TypeAlias, get_args
 
-from ..codec import INDEX_WIDTH, Domain, Reader, check_packed, encode_indices, encode_table, uint
+from ..codec import INDEX_WIDTH, Domain, Octets, Reader, check_packed, encode_indices, encode_table, uint
 from ..params import DIGEST_SIZE, PROTOCOL_VERSION
 from ..primitives.aead import TAG_SIZE
 from ..primitives.field import ELEMENT_SIZE, decode_element, encode_element
@@ -103,17 +103,17 @@ class SpeakResponse(Message[WindowParams]):
     commitments: Sequence[bytes]
     roots: Sequence[bytes]
     boxes: Sequence[bytes]
-    packed: Sequence[bytes] = field(repr=False)
+    packed: Sequence[Octets] = field(repr=False)
 
-    def _write(self) -> bytes:
-        return b"".join((self.manifest.encode(), *self.commitments, *self.roots, *self.boxes, *self.packed))
+    def _write(self) -> Iterable[Octets]:
+        return self.manifest.encode(), *self.commitments, *self.roots, *self.boxes, *self.packed
 
     @classmethod
     def _read(cls, reader: Reader, params: WindowParams) -> Self:
         opening = cls._read_opening(reader, params)
         packed = []
         for vector in params.vectors:
-            packed.append(reader.take(vector.packed_size))
+            packed.append(reader.view(vector.packed_size))
             check_packed(packed[-1], vector.length, vector.modulus_bits)
         return replace(opening, packed=packed)
 
@@ -170,12 +170,12 @@ class OpenBoxesRequest(Message[WindowParams]):
     TAG: ClassVar[int] = 0x23
     deliveries: Mapping[int, Delivery]
 
-    def _write(self) -> bytes:
+    def _write(self) -> Iterable[Octets]:
         parts = [uint(len(self.deliveries), INDEX_WIDTH)]
         for sender, delivery in sorted(self.deliveries.items()):
             parts += uint(sender, INDEX_WIDTH), delivery.manifest.encode(), delivery.root
             parts += encode_array(delivery.proof), delivery.box
-        return b"".join(parts)
+        return parts
 
     @classmethod
     def _read(cls, reader: Reader, params: WindowParams) -> Self:
@@ -204,8 +204,8 @@ class OpenBoxesResponse(Message[WindowParams]):
     unopened: frozenset[int]
     signature: bytes
 
-    def _write(self) -> bytes:
-        return encode_indices(self.unopened) + self.signature
+    def _write(self) -> Iterable[Octets]:
+        return encode_indices(self.unopened), self.signature
 
     @classmethod
     def _read(cls, reader: Reader, params: WindowParams) -> Self:
@@ -219,8 +219,8 @@ class ConsistencyCheckRequest(Message[WindowParams]):
     TAG: ClassVar[int] = 0x25
     counted: Mapping[int, bytes]
 
-    def _write(self) -> bytes:
-        return encode_table(self.counted)
+    def _write(self) -> Iterable[Octets]:
+        return (encode_table(self.counted),)
 
     @classmethod
     def _read(cls, reader: Reader, params: WindowParams) -> Self:
@@ -234,8 +234,8 @@ class ConsistencyCheckResponse(Message[WindowParams]):
     TAG: ClassVar[int] = 0x26
     signature: bytes
 
-    def _write(self) -> bytes:
-        return self.signature
+    def _write(self) -> Iterable[Octets]:
+        return (self.signature,)
 
     @classmethod
     def _read(cls, reader: Reader, params: WindowParams) -> Self:  # noqa: ARG003  (one signature for all)
@@ -253,8 +253,8 @@ class UnmaskingRequest(Message[WindowParams]):
     TAG: ClassVar[int] = 0x27
     signatures: Mapping[int, bytes]
 
-    def _write(self) -> bytes:
-        return encode_table(self.signatures)
+    def _write(self) -> Iterable[Octets]:
+        return (encode_table(self.signatures),)
 
     @classmethod
     def _read(cls, reader: Reader, params: WindowParams) -> Self:
@@ -288,8 +288,8 @@ class UnmaskingResponse(Message[WindowParams]):
     releases: Mapping[int, Release]
     signature: bytes
 
-    def _write(self) -> bytes:
-        return encode_releases(self.releases) + self.signature
+    def _write(self) -> Iterable[Octets]:
+        return encode_releases(self.releases), self.signature
 
     @classmethod
     def _read(cls, reader: Reader, params: WindowParams) -> Self:

@@ -9,7 +9,6 @@ SPV-3  A survivor is whose message came in time and whose boxes a quorum of memb
 """
 
 from collections.abc import Callable, Mapping
-from hashlib import sha256
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +33,7 @@ from .messages import (
 )
 from .params import WindowParams
 from .recovery import unmask_sum
-from .statements import verify
+from .statements import digest_of, verify
 from .states import (
     SERVER_TRANSITIONS,
     Aborted,
@@ -163,7 +162,7 @@ def _take_message(params: WindowParams, state: CollectingInputs, index: int, res
     verify(params, Domain.MANIFEST, index, manifest.content, manifest.signature)
     require_first(index, range(params.clients), state.received)
     tree = tree_over_boxes(response.roots, response.boxes)
-    found = sha256(b"".join(response.packed)).digest(), sha256(b"".join(response.commitments)).digest(), tree.root
+    found = digest_of(response.packed), digest_of(response.commitments), tree.root
     if found != (manifest.vectors_digest, manifest.secrets_digest, manifest.boxes_root):
         raise FaultyClientError(index, "message: something else than its manifest says")
     for total, packed, vector in zip(state.accumulator, response.packed, params.vectors, strict=True):
@@ -235,7 +234,7 @@ def _close_reports(
 def _take_back(params: WindowParams, state: CollectingReports, index: int, data: bytes) -> None:
     """Takes a client's vectors out of the accumulator again."""
     packed = SpeakResponse.decode(data, params).packed
-    if sha256(b"".join(packed)).digest() != state.spoken[index].manifest.vectors_digest:
+    if digest_of(packed) != state.spoken[index].manifest.vectors_digest:
         raise SessionAborted(AbortReason.SPOILED_BOXES, f"client {index}'s, and recall gave another message")
     for total, each, vector in zip(state.accumulator, packed, params.vectors, strict=True):
         np.subtract(total, unpack(each, vector.length, vector.modulus_bits), out=total)

@@ -5,11 +5,12 @@ SPT-2  Every other statement is signed for its purpose, its session and its sign
 SPT-3  A secret is committed to with session, dealer and peer; 32 uniform bytes need no further blinding.
 """
 
+from collections.abc import Iterable
 from hashlib import sha256
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from ..codec import Domain, uint
+from ..codec import Domain, Octets, uint
 from ..primitives import signing
 from ..primitives.key_agreement import check_public_key
 from .params import Prekeys, WindowParams
@@ -54,6 +55,14 @@ def verify(params: WindowParams, purpose: Domain, index: int, content: bytes, si
         InvalidSignatureError: it did not.
     """
     signing.verify(params.identities[index], signature, purpose.bind(params.session_id, index), content)
+
+
+def digest_of(parts: Iterable[Octets]) -> bytes:
+    """Returns SHA-256 over parts of a message, one after the other, as its manifest names them; 32 bytes."""
+    hasher = sha256()
+    for part in parts:
+        hasher.update(part)
+    return hasher.digest()
 
 
 def _prekeys_context(server_key: bytes, session: int) -> bytes:

@@ -23,6 +23,7 @@ PURE = {
     "json",
     "math",
     "re",
+    "struct",
     "types",
     "typing",
 }

@@ -6,7 +6,6 @@ do not open, wrong shares, a second message, silence at any moment.
 """
 
 from dataclasses import replace
-from hashlib import sha256
 from typing import Any
 
 from protocols import FaultyClientError, ProtocolError, SessionAborted
@@ -19,7 +18,7 @@ from protocols.primitives.signing import SIGNATURE_SIZE
 from protocols.speakonce import Server, WindowParams
 from protocols.speakonce.dealing import deal, seal, tree_over, tree_over_boxes
 from protocols.speakonce.messages import OpenBoxesResponse, SpeakResponse, UnmaskingResponse, encode_releases
-from protocols.speakonce.statements import attest
+from protocols.speakonce.statements import attest, digest_of
 
 from ..adversaries.choices import Chooser
 from ..adversaries.parties import identity
@@ -178,7 +177,7 @@ def _signed(params: WindowParams, index: int, *, honest: SpeakResponse, **change
     message = replace(honest, **changes)
     manifest = replace(
         message.manifest,
-        vectors_digest=sha256(b"".join(message.packed)).digest(),
+        vectors_digest=digest_of(message.packed),
         boxes_root=tree_over_boxes(message.roots, message.boxes).root,
     )
     signature = attest(params, identity(index), Domain.MANIFEST, index, manifest.content)
