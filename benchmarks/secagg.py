@@ -9,6 +9,7 @@ limits are spread over as many threads, and their times are wall time.
 
 * A limit adds as many AES-256-CTR keystreams as there are masks to a vector of the ring's words, block by block; it
   agrees on no key, opens no box and packs nothing. Several sizes of block are tried, the fastest is the limit.
+* limit_mask_aes_128 is the same with the smaller key, in one thread; masks do not use it (docs/adr/0018).
 * What lies above a limit does not grow with the vector: a key agreement for each pairwise mask (28 microseconds; the
   client's are part of client_keys_and_shares), secrets from shares, boxes. So short vectors stay further from it.
 * client_mask is the whole of a client's third round: open the boxes, agree on masks, add them, pack. The repetitions
@@ -29,6 +30,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import cycle
 from types import ModuleType
 
@@ -57,22 +59,26 @@ from .speakonce import replay as replay_window
 _BLOCKS = (1 << 16, 1 << 17, 1 << 18)
 """Bytes of a block of the limit: what stays in a cache of the second level."""
 _REPETITIONS = 6
+AES_128, AES_256 = 16, 32
+"""Bytes of a key."""
 
 
-def limit(masks: int, length: int, modulus_bits: int, block: int, crew: Crew = ALONE) -> NDArray[np.unsignedinteger]:
-    """Adds `masks` AES-256-CTR keystreams to a vector of the ring's words, `block` bytes at a time.
+def limit(
+    masks: int, length: int, modulus_bits: int, block: int, crew: Crew = ALONE, *, key_size: int = AES_256
+) -> NDArray[np.unsignedinteger]:
+    """Adds `masks` AES-CTR keystreams to a vector of the ring's words, `block` bytes at a time.
 
     Each of the crew starts its part of the vector with its own keystreams.
     """
     words = np.zeros(length, word_type(modulus_bits))
     size = -(-length // crew.size)
     parts = (words[start : start + size] for start in range(0, length, size))
-    deque(crew.map(lambda part: _add_keystreams(part, masks, block), parts), maxlen=0)
+    deque(crew.map(lambda part: _add_keystreams(part, masks, block, key_size), parts), maxlen=0)
     return words
 
 
-def _add_keystreams(words: NDArray[np.unsignedinteger], masks: int, block: int) -> None:
-    ciphers = [Cipher(algorithms.AES256(bytes(32)), modes.CTR(bytes(16))).encryptor() for _ in range(masks)]
+def _add_keystreams(words: NDArray[np.unsignedinteger], masks: int, block: int, key_size: int) -> None:
+    ciphers = [Cipher(algorithms.AES(bytes(key_size)), modes.CTR(bytes(16))).encryptor() for _ in range(masks)]
     zeros, buffer = bytes(block), memoryview(bytearray(block))
     for start in range(0, len(words), block // words.itemsize):
         part = words[start : start + block // words.itemsize]
@@ -132,6 +138,16 @@ def limit_ms(cohort: Cohort, masks: int, block: int) -> float:
     return timed(limit, masks, spec.length, spec.modulus_bits, block, cohort.crew, crew=cohort.crew)[0]
 
 
+def aes_128_limit_ms(masks: int, length: int, modulus_bits: int) -> float:
+    """What the limit of a client's masks would be with AES-128, which they do not use (docs/adr/0018)."""
+    times = (
+        timed(partial(limit, key_size=AES_128), masks, length, modulus_bits, block)[0]
+        for _ in range(_REPETITIONS)
+        for block in _BLOCKS
+    )
+    return min(times)
+
+
 def replay(cohort: Cohort, responses: Sequence[Mapping[int, bytes]]) -> tuple[float, Server]:
     """Plays recorded responses to a fresh server, which encodes its requests one at a time, as if to send them.
 
@@ -166,6 +182,7 @@ def peak_of_server(cohort: Cohort, responses: Sequence[Mapping[int, bytes]]) -> 
 def measure(cohort: Cohort, dropouts: int) -> dict[str, float]:
     """One session, its limits beside it, and its server's work again and again."""
     params, recording = cohort.params, record(cohort, dropouts)
+    (spec,) = params.vectors
     server_masks, unmask_ms, server_limit_ms = recording.masks_left(params), [], []
     for repetition in range(_REPETITIONS):
         block = _BLOCKS[repetition % len(_BLOCKS)]
@@ -175,6 +192,7 @@ def measure(cohort: Cohort, dropouts: int) -> dict[str, float]:
     shares_ms = recording.client_ms[SHARE_KEYS]
     return {
         "limit_mask_ms": min(recording.limit_ms),
+        "limit_mask_aes_128_ms": aes_128_limit_ms(params.degree + 1, spec.length, spec.modulus_bits),
         "client_mask_ms": client_mask_ms,
         "client_mask_over_limit": client_mask_ms / min(recording.limit_ms),
         "client_keys_and_shares_ms": min(shares_ms[i] + recording.client_ms[ADVERTISE_KEYS][i] for i in shares_ms),
@@ -221,6 +239,7 @@ def measure_windows(options: argparse.Namespace) -> dict[str, float]:
     members = recorded.responses[1]
     return {
         "limit_mask_ms": min(limits),
+        "limit_mask_aes_128_ms": aes_128_limit_ms(params.degree + 1, options.length, options.modulus_bits),
         "client_mask_ms": client_mask_ms,
         "client_mask_over_limit": client_mask_ms / min(limits),
         "client_keys_and_shares_ms": min(recorded.shares_ms.values()),

@@ -10,6 +10,7 @@ from benchmarks.cohort import MASKED_INPUT, ROUNDS, Cohort, Session, invite_secu
 
 PROMISED = [
     "limit_mask_ms",
+    "limit_mask_aes_128_ms",
     "client_mask_ms",
     "client_mask_over_limit",
     "client_keys_and_shares_ms",
