@@ -78,6 +78,7 @@ _OPERATOR = "tests/desks/test_operator.py"
 
 _LOOPBACK = "tests/runs/test_loopback.py"
 _KEPT = "tests/engines/test_kept.py"
+_SHARDS = "tests/aggregation/test_shards.py"
 _SIMULATION = "tests/experiments/test_simulation.py"
 _RAY = "tests/experiments/test_ray.py"
 _FLOWER = "tests/engines/test_flower.py"
@@ -2769,7 +2770,7 @@ ABLATIONS = (
     ),
     Ablation(
         "simulation: a sum is its survivors'",
-        "fedstyle_secure/experiments/simulation.py",
+        "fedstyle_secure/experiments/shard.py",
         "    if (digest_of(total), uploads.count) != (summed.digest, summed.survivors):\n",
         "    if False:\n",
         f"{_SIMULATION}::test_sim1_another_sum_is_refused",
@@ -2783,10 +2784,45 @@ ABLATIONS = (
     ),
     Ablation(
         "simulation: an artist is on disk between two requests",
-        "fedstyle_secure/experiments/simulation.py",
+        "fedstyle_secure/experiments/shard.py",
         "        return session.receive(request)\n",
         "        self._held = session\n        return session.receive(request)\n",
         f"{_SIMULATION}::test_sim2_memory_does_not_grow_with_artists",
+    ),
+    Ablation(
+        "shards: cut by a beacon",
+        "fedstyle_secure/aggregation/shards.py",
+        "    seed = _PLACE + fixed + pulse\n",
+        "    seed = _PLACE + fixed\n",
+        f"{_SHARDS}::test_cut1_all_that_is_fixed_and_the_pulse_decide_together",
+    ),
+    Ablation(
+        "shards: roster and number fixed before",
+        "fedstyle_secure/aggregation/shards.py",
+        "    seed = _PLACE + fixed + pulse\n",
+        "    seed = _PLACE + pulse\n",
+        f"{_SHARDS}::test_cut1_all_that_is_fixed_and_the_pulse_decide_together",
+    ),
+    Ablation(
+        "shards: a pulse that nobody knew",
+        "fedstyle_secure/experiments/simulation.py",
+        "beacon.pulse(beacon.newest + 1)",
+        "beacon.pulse(beacon.newest)",
+        f"{_SIMULATION}::test_cut1_artists_are_cut_by_a_pulse_that_was_not_drawn_when_they_were_there",
+    ),
+    Ablation(
+        "shards: an artist enters none but its own",
+        "fedstyle_secure/experiments/shard.py",
+        "[next(cohort for cohort in cohorts if each in cohort) for each in own]",
+        "[frozenset(everybody) for each in own]",
+        f"{_SIMULATION}::test_cut1_an_artist_enters_no_cohort_but_its_own",
+    ),
+    Ablation(
+        "shards: what chance may bring together",
+        "fedstyle_secure/aggregation/shards.py",
+        "int((more <= -(SECURITY_BITS + 1)).argmax())",
+        "-(-corrupt // shards)",
+        f"{_SHARDS}::test_cut2_a_shard_may_hold_far_more_than_its_share",
     ),
     Ablation(
         "ray: no answer without a token",

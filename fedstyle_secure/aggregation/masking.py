@@ -25,7 +25,7 @@ from ..privacy.noise import NoisyUpdate
 from ..privacy.randomness import RandomBytes
 from ..privacy.releases import SessionMark
 from .session import UPDATE, Cohorts, Subject, check_support, update_spec
-from .windows import AnyParams
+from .windows import AnyParams, Opening
 
 REFUSALS: tuple[type[Exception], ...] = (ProtocolError,)
 """What a client raises instead of answering; an engine reports it as no reply."""
@@ -278,6 +278,11 @@ def vectors_of(part: Part) -> Callable[[], Mapping[str, NDArray[np.int64]]]:
         return {UPDATE: update.values}
 
     return vectors
+
+
+def half_a_day(session: int) -> Opening:
+    """A window that ends while artists are patient who are all in one process; a beacon's pulse for each session."""
+    return Opening(pulse=session, end=int(time.time()) + IN_PROCESS // 2)
 
 
 def _vault(keeping: Keeping) -> Vault:

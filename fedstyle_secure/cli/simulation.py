@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from ..aggregation.kinds import Protocol
 from ..allocator import keep_freed_memory
 from ..bounds import COORDINATES, DROP_RATE, JOBS, SIMULATED, SIMULATED_COHORT
 from .options import Json, Seed, number
@@ -16,6 +17,9 @@ def simulate(
     artists: Annotated[int, number("Artists, all together.", SIMULATED)],
     cohort: Annotated[int, number("Artists of a session.", SIMULATED_COHORT)] = 100,
     coordinates: Annotated[int, number("Coordinates of an upload; the default is a run's own.", COORDINATES)] = 1 << 17,
+    protocol: Annotated[
+        Protocol, typer.Option(help="Five rounds with everybody there, or one message in a window.")
+    ] = Protocol.SECAGG,
     drop_rate: Annotated[float, number("Fraction of artists that vanish in each session.", DROP_RATE)] = 0.05,
     engine: Annotated[str, typer.Option(help="local, or ray for a cluster (optional extra).")] = "local",
     jobs: Annotated[int | None, number("Processes (default: one for each processor).", JOBS)] = None,
@@ -31,6 +35,7 @@ def simulate(
         cohort=cohort,
         coordinates=coordinates,
         drop_rate=drop_rate,
+        protocol=protocol,
         seed=seed,
         engine=engine,
         jobs=jobs if jobs is not None else os.cpu_count() or 1,
@@ -49,7 +54,8 @@ def _table(found: dict[str, Any]) -> Table:
     table.add_row("sent", f"{each['bytes_up'] / 1e6:.3f} MB", f"{million['terabytes_up']:.3f} TB")
     table.add_row("received", f"{each['bytes_down'] / 1e6:.3f} MB", f"{million['terabytes_down']:.3f} TB")
     table.caption = (
-        f"{found['cohorts']:,} cohorts, each sum checked to the integer; {found['survivors']:,} artists in the sum; "
+        f"{found['cohorts']:,} cohorts, each sum checked to the integer, and each withstands "
+        f"{found['corrupt_in_a_cohort']:,} corrupt artists; {found['survivors']:,} artists in the sum; "
         f"{found['coordinates']:,} coordinates; at most {found['memory'] / 1e6:,.0f} MB in a process"
     )
     return table

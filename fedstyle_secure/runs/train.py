@@ -14,7 +14,7 @@ from contextlib import nullcontext
 from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
-from time import perf_counter, time
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -22,9 +22,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from safetensors.numpy import save_file
 
 from ..aggregation.letters import Purpose, answering
-from ..aggregation.masking import IN_PROCESS, REFUSALS, Enrolment
+from ..aggregation.masking import REFUSALS, Enrolment, half_a_day
 from ..aggregation.session import NO_LOG
-from ..aggregation.windows import Beacon, Opening, OwnBeacon, Speaking
+from ..aggregation.windows import Beacon, OwnBeacon, Speaking
 from ..artist.artist import Artist
 from ..artist.store import MemoryStore
 from ..artworks.artwork import Portfolio
@@ -379,7 +379,7 @@ def _iterate(
             on_session=dropouts.next_session,
             windows=Windows(announcement=window, round=window),
             transcripts=transcripts,
-            speaking=None if beacon is None else Speaking(beacon=beacon, opening=_half_a_day),
+            speaking=None if beacon is None else Speaking(beacon=beacon, opening=half_a_day),
         )
         with progress.stage("Training iterations", len(cohort.multipliers)) as advance:
             for outcome in loop:
@@ -388,11 +388,6 @@ def _iterate(
     training = sum(artist.training_seconds for artist in artists.values())
     prepared.seconds.update({"training": training, "aggregation": perf_counter() - begun - training})
     return Trained(start=start, outcomes=outcomes, artists=artists, engine=mailboxes)
-
-
-def _half_a_day(session: int) -> Opening:
-    """A window that ends while the artists of this process are patient."""
-    return Opening(pulse=session, end=int(time()) + IN_PROCESS // 2)
 
 
 def _mailbox(artist: Artist, answer: Callable[[bytes], bytes], purpose: Purpose) -> Callable[[bytes], bytes]:
