@@ -59,6 +59,35 @@ class _Note:
         )
 
 
+@dataclass(slots=True, kw_only=True)
+class _Kept:
+    """What is kept of a session (SPK-3), for its client to write to: a session that is left goes, with what it read.
+
+    Attributes:
+        keeping: Where it goes.
+        note: Beside the client's state.
+        ahead: Stage of what is being answered.
+        snapshot: The client's state.
+    """
+
+    keeping: Keeping
+    note: _Note
+    ahead: Stage = Stage.INVITED
+    snapshot: bytes = b""
+
+    @property
+    def vault(self) -> Vault:
+        return Vault(key=self.keeping.key, keep=self._keep_client)
+
+    def keep(self, note: _Note, snapshot: bytes) -> None:
+        self.keeping.keep(note.stage, snapshot + note.encode())
+        self.note, self.snapshot = note, snapshot
+
+    def _keep_client(self, snapshot: bytes) -> None:
+        stage = _STAGES.get(Position.of(snapshot).sequence, self.ahead)
+        self.keep(replace(self.note, stage=stage), snapshot)
+
+
 class SpokenSession:
     """One artist's side of one window: bytes in, bytes out, and a `ProtocolError` whenever the server is faulty.
 
@@ -74,11 +103,8 @@ class SpokenSession:
         self._part = part
         self._beacon = beacon
         self._random = random
-        self._keeping = keeping
         self._client: Client | None = None
-        self._note = _Note(stage=Stage.INVITED, deadline=0)
-        self._ahead = Stage.INVITED
-        self._snapshot = b""
+        self._kept = _Kept(keeping=keeping, note=_Note(stage=Stage.INVITED, deadline=0))
         self._number = part.last_session
         self._params: WindowParams | None = None
 
@@ -90,12 +116,12 @@ class SpokenSession:
             ProtocolError: It does not open, or is older than `part.last_session`.
         """
         session = cls(part, beacon=beacon, random=random, keeping=keeping)
-        session._snapshot, note = snapshot[:-_NOTE_BYTES], snapshot[-_NOTE_BYTES:]
-        session._note = _Note.decode(note)
+        session._kept.snapshot, note = snapshot[:-_NOTE_BYTES], snapshot[-_NOTE_BYTES:]
+        session._kept.note = _Note.decode(note)
         session._client = Client.restore(
-            session._snapshot,
+            session._kept.snapshot,
             identity=part.enrolment.identity,
-            vault=session._vault,
+            vault=session._kept.vault,
             at_least=Position(session=part.last_session),
         )
         session._number = session._client.position.session
@@ -110,12 +136,12 @@ class SpokenSession:
     @property
     def stage(self) -> Stage:
         """What this artist answered last."""
-        return self._note.stage
+        return self._kept.note.stage
 
     @property
     def keys_until(self) -> int:
         """Until when keys or shares live, in whole seconds of the artist's clock; 0 once there are none."""
-        return 0 if self._client is None or self._client.finished else self._note.deadline
+        return 0 if self._client is None or self._client.finished else self._kept.note.deadline
 
     @property
     def roster(self) -> frozenset[bytes]:
@@ -142,26 +168,14 @@ class SpokenSession:
                 return self._take_note(Frozen.decode(data))
         if data[:1] == bytes((SpeakRequest.TAG,)):
             return self._speak(data)
-        self._ahead = Stage.UNMASKED
+        self._kept.ahead = Stage.UNMASKED
         return self._working.receive(data)
 
     def expire(self) -> None:
         """Forget all keys and shares if this artist's patience is over (SPK-2)."""
-        if self._client is not None and not self._client.finished and self._part.clock() > self._note.deadline:
-            self._ahead = Stage.ABORTED
+        if self._client is not None and not self._client.finished and self._part.clock() > self._kept.note.deadline:
+            self._kept.ahead = Stage.ABORTED
             self._client.expire()
-
-    @property
-    def _vault(self) -> Vault:
-        return Vault(key=self._keeping.key, keep=self._keep_client)
-
-    def _keep_client(self, snapshot: bytes) -> None:
-        stage = _STAGES.get(Position.of(snapshot).sequence, self._ahead)
-        self._keep(replace(self._note, stage=stage), snapshot)
-
-    def _keep(self, note: _Note, snapshot: bytes) -> None:
-        self._keeping.keep(note.stage, snapshot + note.encode())
-        self._note, self._snapshot = note, snapshot
 
     @property
     def _working(self) -> Client:
@@ -177,37 +191,37 @@ class SpokenSession:
                     PolicyRule.SESSION, f"session {number} is not after {part.last_session}, the last one taken part in"
                 )
             self._number = number
-            self._note = _Note(stage=Stage.INVITED, deadline=int(part.clock()) + part.conditions.patience)
+            self._kept.note = _Note(stage=Stage.INVITED, deadline=int(part.clock()) + part.conditions.patience)
             self._client = Client(
                 identity=part.enrolment.identity,
                 server_key=part.conditions.platform_key,
                 session=number,
                 random=self._random(CLIENT_RANDOM_BYTES),
-                vault=self._vault,
+                vault=self._kept.vault,
             )
         elif number != self._number:
             raise FaultyServerError(f"keys for session {number} were asked of session {self._number}")
-        self._ahead = Stage.KEYS_ADVERTISED
+        self._kept.ahead = Stage.KEYS_ADVERTISED
         return self._client.publish()
 
     def _take_note(self, frozen: Frozen) -> bytes:
         if self._working.finished or self.stage is not Stage.KEYS_ADVERTISED or frozen.session != self._number:
             raise FaultyServerError("a frozen roster of a session for which no keys wait")
-        noted = replace(self._note, pulse=frozen.pulse, digest=frozen.digest)
-        if noted == self._note:
+        noted = replace(self._kept.note, pulse=frozen.pulse, digest=frozen.digest)
+        if noted == self._kept.note:
             return SEEN
-        if self._note.pulse:
+        if self._kept.note.pulse:
             raise PolicyViolationError(PolicyRule.FROZEN, "a second roster of one session")
         if frozen.pulse <= self._beacon.newest:
             raise PolicyViolationError(
                 PolicyRule.BEACON, f"pulse {frozen.pulse} was drawn before this artist saw what is frozen"
             )
-        self._keep(noted, self._snapshot)
+        self._kept.keep(noted, self._kept.snapshot)
         return SEEN
 
     def _speak(self, data: bytes) -> bytes:
         client = self._working
-        if not client.has_answered(data) and not self._note.pulse:
+        if not client.has_answered(data) and not self._kept.note.pulse:
             raise PolicyViolationError(PolicyRule.FROZEN, "a window was opened before its roster was frozen")
         params = SpeakRequest.decode(data).params
         if client.has_answered(data):
@@ -216,9 +230,9 @@ class SpokenSession:
         part = self._part
         policy = WindowPolicy(
             terms=policy_of(part, last_session=self._number - 1),
-            frozen_digest=self._note.digest,
-            beacon=self._beacon.pulse(self._note.pulse),
-            latest_end=self._note.deadline,
+            frozen_digest=self._kept.note.digest,
+            beacon=self._beacon.pulse(self._kept.note.pulse),
+            latest_end=self._kept.note.deadline,
         )
-        self._params, self._ahead = params, Stage.INPUT_MASKED
+        self._params, self._kept.ahead = params, Stage.INPUT_MASKED
         return client.speak(data, policy=policy, vectors=vectors_of(part))
