@@ -672,10 +672,31 @@ ABLATIONS = (
         "tests/runs/test_rehearsal.py::test_who_plays_a_client_fits_nothing_in_that_play",
     ),
     Ablation(
+        "rehearsal: the rules of signatures give way to more than chance",
+        "fedstyle_secure/runs/rehearsal.py",
+        "choice.length == LENGTHS[0], is_rule)",
+        "False, False)",
+        "tests/runs/test_rehearsal.py::test_reh5_rules_of_signatures_give_way_to_more_than_chance",
+    ),
+    Ablation(
+        "rehearsal: what is pinned is not compared",
+        "fedstyle_secure/runs/choosing.py",
+        "    counts = (0, settings.updates) if settings.iterations is None else (settings.iterations,)\n",
+        "    counts = (0, settings.updates)\n",
+        "tests/runs/test_rehearsal.py::test_what_is_pinned_is_not_chosen",
+    ),
+    Ablation(
+        "rehearsal: a plan looks at public artworks alone",
+        "fedstyle_secure/runs/choosing.py",
+        "    public, pooled_size = hear(settings, dataset.public, progress)\n",
+        "    public, pooled_size = hear(settings, [*dataset.public, *dataset.training], progress)\n",
+        "tests/cli/test_budget.py::test_a_plan_rehearses_on_public_artists_and_looks_at_no_clients_artwork",
+    ),
+    Ablation(
         "rehearsal: an encoder made on public artists is not heard",
         "fedstyle_secure/runs/train.py",
-        "    if settings.encoder not in MADE:\n        return prepared.public",
-        "    if True:\n        return prepared.public",
+        "    if settings.encoder in MADE:\n        public, pooled_size = hear(",
+        "    if False:\n        public, pooled_size = hear(",
         "tests/runs/test_rehearsal.py::test_an_encoder_that_was_made_on_public_artists_is_not_heard",
     ),
     Ablation(

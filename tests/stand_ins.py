@@ -10,6 +10,7 @@ from fedstyle_secure.artworks.atelier import write_atelier
 from fedstyle_secure.config import Settings
 from fedstyle_secure.encoder.spec import BackboneSpec
 from fedstyle_secure.experiments import bench
+from fedstyle_secure.runs import choosing
 from fedstyle_secure.runs import search as seek
 from fedstyle_secure.runs import train as run
 
@@ -37,7 +38,7 @@ class Eye:
 
 def install(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let runs and searches look with an `Eye`, and leave out the report, which has its own tests."""
-    for module in (run, bench, seek):
+    for module in (run, choosing, bench, seek):
         monkeypatch.setattr(module, "open_encoder", Eye)
     monkeypatch.setattr(run, "make_page", lambda *_, **__: "<html></html>")
 
@@ -48,7 +49,7 @@ def forbid_looking(monkeypatch: pytest.MonkeyPatch) -> None:
     def trip(*_arguments: object, **_options: object) -> None:
         raise AssertionError("features were extracted")
 
-    monkeypatch.setattr(run, "extract", trip)
+    monkeypatch.setattr(choosing, "extract", trip)
 
 
 def listing(folder: Path) -> dict[str, bytes | None]:

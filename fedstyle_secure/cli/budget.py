@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -12,6 +13,7 @@ from rich.text import Text
 
 from ..bounds import ARTWORKS, COHORT
 from ..config import Settings
+from ..errors import InputError
 from ..privacy.mechanism import View
 from ..privacy.promises import Promises
 from .options import Json, number, with_settings
@@ -32,8 +34,20 @@ _PLANNED: Final = (
     "min_cohort",
     "max_artworks",
     "sign",
+    "space",
     "signature_share",
     "signature_length",
+    "public",
+    "all_agreed",
+    "hold_out",
+    "encoder",
+    "weights",
+    "device",
+    "features_cache",
+    "views",
+    "nested",
+    "min_artworks",
+    "seed",
 )
 _VIEWS = (View.AGGREGATE, View.LOCAL, View.WORST_CASE)
 
@@ -42,15 +56,31 @@ _VIEWS = (View.AGGREGATE, View.LOCAL, View.WORST_CASE)
 # A plan needs neither artworks nor a run's folder, so its file may leave them out.
 @with_settings(*_PLANNED, artworks="artworks", out="run")
 def plan_budget(
-    artists: Annotated[int, number("Artists of the cohort; public ones do not count.", COHORT)],
-    artworks: Annotated[int, number("Training artworks of each artist: a public guess.", ARTWORKS)],
     settings: Settings,
+    artists: Annotated[int | None, number("Artists of the cohort; public ones do not count.", COHORT)] = None,
+    artworks: Annotated[int | None, number("Training artworks of each artist: a public guess.", ARTWORKS)] = None,
+    rehearse: Annotated[
+        Path | None,
+        typer.Option(help="Folder of a run's artworks: play on its public artists what the run would choose from."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Say what a run would promise and how much noise that takes. Nothing runs, and no artwork is needed."""
-    from ..runs.budget_tables import tabulate
+    """Say what a run would promise and how much noise that takes. Nothing is trained, charged or published.
 
-    plan = tabulate(settings, artists=artists, artworks=artworks, progress=screen)
+    Give either --artists and --artworks, or the folder of a run to --rehearse, whose clients' artworks are counted.
+    """
+    from ..runs.budget_tables import tabulate
+    from ..runs.choosing import rehearse_folder
+
+    if rehearse is None:
+        if artists is None or artworks is None:
+            raise InputError("a plan needs --artists and --artworks, or a run's artworks to --rehearse")
+        plan = tabulate(settings, artists=artists, artworks=artworks, progress=screen)
+    elif artists is not None or artworks is not None:
+        raise InputError("give either --artists and --artworks or --rehearse, which counts them")
+    else:
+        chosen, artists, artworks = rehearse_folder(replace(settings, artworks=rehearse), screen)
+        plan = tabulate(chosen.settings, artists=artists, artworks=artworks, rehearsal=chosen.played, progress=screen)
     if as_json:
         screen.json(plan)
         return
@@ -82,6 +112,8 @@ def show_budget(
 def _plan_screen(plan: Mapping[str, Any]) -> Iterator[RenderableType]:
     """A plan, as `budget_tables.tabulate` gives it."""
     privacy = plan["privacy"]
+    if plan["rehearsal"]:
+        yield _rehearsal_table(plan["rehearsal"])
     yield from _releases_tables(plan)
     yield _iterations_table(plan)
     table = views_table(privacy, privacy["epsilon"])
@@ -89,9 +121,11 @@ def _plan_screen(plan: Mapping[str, Any]) -> Iterator[RenderableType]:
     yield table
     yield from _sentences(privacy["promises"])
     if (named := plan["named"]) is not None:
+        whole = plan["named_untrained"]
         yield Text(
             "What the signature costs: of 100 candidates for one of your artworks, whoever knows all your others names "
             f"the right one in at most {math.ceil(100 * named)} of 100 tries; a guess would in 1."
+            + (f" If a rehearsal leaves it the whole budget, in {math.ceil(100 * whole)}." if whole is not None else "")
         )
 
 
@@ -112,9 +146,16 @@ def _spending_screen(spending: Mapping[str, Any]) -> Iterator[RenderableType]:
 
 def _rehearsal_table(played: Sequence[Mapping[str, Any]]) -> Table:
     """What a run compared on its public artists, before anything private was touched."""
-    table = screen.table("style space", "iterations", "MRR", title="Rehearsed on public artists, the chosen first")
+    table = screen.table(
+        "style space", "iterations", "share", "length", "MRR", title="Rehearsed on public artists, the chosen first"
+    )
     for choice in played:
-        table.add_row(choice["space"], f"{choice['iterations'] or 'none'}", f"{choice['mrr']:.3f}")
+        cells = (f"{choice['iterations'] or 'none'}", f"{choice['share']:g}", f"{choice['length']:g}")
+        table.add_row(choice["space"], *cells, f"{choice['mrr']:.3f}")
+    table.caption = (
+        "share: of mu squared, for signatures; length: of signatures, as a part of what their noise is worth. Of what "
+        "comes near each other the space within artists and the rules, the first share and length 1, are preferred"
+    )
     return table
 
 

@@ -11,7 +11,7 @@ from dp_accounting import DpEvent
 from ..aggregation.session import NO_LOG, Subject, check_support, fewest_survivors, session_params
 from ..artist.artist import PROTOTYPE, SIGNATURE
 from ..config import Settings
-from ..encoder.signature_space import signature_length
+from ..encoder.signature_space import LEAST_DIMENSIONS, MAX_DIMENSIONS, signature_length
 from ..errors import InputError, PrivacyError
 from ..privacy.accounting import all_gaussian, gaussian_mu, is_within, plan_multipliers, quick_epsilon
 from ..privacy.mechanism import Mechanism, View, plan
@@ -58,9 +58,17 @@ class Budget:
         """The release of one signature, after training: one artist alone as well."""
         return self._alone(SIGNATURE, dimensions, self.signature_multiplier or 0.0)
 
-    def signature_length(self, artworks: float) -> int:
-        """How many numbers a signature should have, if an artist sums so many artworks in the mean."""
-        return self.length or signature_length(self.signature_multiplier or 0.0, artworks)
+    def signature_length(self, artworks: float, part: float = 1.0) -> int:
+        """How many numbers a signature should have.
+
+        Args:
+            artworks: How many an artist sums in the mean.
+            part: Of what its noise is worth; a number that was pinned stays.
+        """
+        if self.length is not None:
+            return self.length
+        worth = part * signature_length(self.signature_multiplier or 0.0, artworks)
+        return round(min(max(worth, LEAST_DIMENSIONS), MAX_DIMENSIONS))
 
     def _alone(self, name: str, dimensions: int, noise_multiplier: float) -> Mechanism:
         segment = Segment(name=name, length=dimensions, support=Support.ARTIST, clip_norm=1.0, share=1.0)

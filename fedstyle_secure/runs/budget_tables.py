@@ -21,8 +21,9 @@ from ..privacy.promises import Promises
 from ..privacy.sizing import Mode
 from ..server.cohort import CohortPlan
 from ..training.tensors import HEAD, MOMENTS
-from .budget import Budget, plan_budget
+from .budget import Budget, plan_budget, untrained_budget
 from .progress import Progress, Silent
+from .rehearsal import Played
 from .spending import finite
 from .train import DIMENSIONS, OUTPUTS
 
@@ -44,6 +45,7 @@ def tabulate(
     artworks: int,
     dimensions: int = DIMENSIONS,
     outputs: int = OUTPUTS,
+    rehearsal: Sequence[Played] = (),
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Plan a run as the run would, and say what that comes to.
@@ -57,6 +59,7 @@ def tabulate(
         artworks: Training artworks of each artist, as a public guess.
         dimensions: d of the style space; a run with little public art may have fewer.
         outputs: h of the head.
+        rehearsal: What was compared before these settings were chosen.
         progress: Where to show how far it is.
 
     Returns:
@@ -97,6 +100,7 @@ def tabulate(
                 }
             )
             advance(1)
+    is_open = settings.sign and settings.iterations is None and not rehearsal
     summed = artworks if settings.unit is Unit.ARTWORK else 1
     mechanisms = budget.mechanisms(dimensions=dimensions, outputs=outputs, artworks=summed)
     return {
@@ -107,7 +111,9 @@ def tabulate(
         "max_artworks": settings.max_artworks,
         "sign": settings.sign,
         "privacy": _privacy(settings, budget, mechanisms),
+        "rehearsal": [asdict(each) for each in rehearsal],
         "named": _named(budget),
+        "named_untrained": _named(untrained_budget(settings, artists)) if is_open else None,
         "releases": _releases(mechanisms, artworks),
         "upload_bytes": sum(map(_upload_bytes, mechanisms)),
         "iterations": compared,

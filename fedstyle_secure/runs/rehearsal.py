@@ -1,4 +1,4 @@
-"""Before anything private is touched, a run is played on its public artists: which style space, and whether to train.
+"""Before anything private is touched, a run is played on its public artists: style space, training, signatures.
 
 REH-1  A rehearsal sees public artworks, sizes and planned noise, and nothing of a client: it costs no privacy.
 REH-2  Public artists who play clients fit nothing in that play: spaces are fitted on the others, and where an encoder
@@ -6,6 +6,8 @@ REH-2  Public artists who play clients fit nothing in that play: spaces are fitt
 REH-3  Training nothing is always among the choices where nobody pinned the number of iterations, and wins a tie.
 REH-4  Whoever fits a space is nobody's rival in it: those who play clients are found among themselves. A space treats
        the artists that it was fitted on in its own way, and so would choose itself, or another.
+REH-5  A share or a length of signatures other than the rule's is chosen only where it misses a tenth less: a dozen
+       public artists tell no closer choices apart, and what is best of many draws of noise is noise.
 
 A rehearsal speaks for clients who are like the public artists: those who are drawn from the same folder. Of public art
 from elsewhere it would only tell how well that art knows itself, so there nothing is rehearsed and training goes on.
@@ -21,6 +23,7 @@ from numpy.typing import NDArray
 from ..aggregation.summing import Aggregate
 from ..encoder.features import StyleFeatures
 from ..encoder.model import StyleModel
+from ..encoder.signature_space import SignatureSpace
 from ..encoder.styles import signature_space
 from ..encoder.whitening import Space, Whitening, to_unit
 from ..privacy.clipping import Unit
@@ -28,7 +31,7 @@ from ..privacy.shrinkage import kept_fraction
 from ..server.alignment import Alignment
 from ..training.moments import Prototype, outer_product_rows, packed_length
 from ..training.tensors import MOMENTS
-from .budget import Budget
+from .budget import SIGNATURE_SHARE, Budget
 from .evaluation import rank, score
 
 LEAST_PUBLIC = 6
@@ -38,8 +41,14 @@ FOLDS, DRAWS, ASKED = 3, 8, 0.3
 """Every public artist plays a client once in so many plays, each with so many draws of noise; it asks with a share."""
 
 MARGIN = 0.1
-"""By this part of what it misses may the space within artists miss more than the other one: so little is chance, and
-plays fit it on fewer artists than the run will."""
+"""By this part of what it misses may what is preferred miss more: so little is chance. Preferred are the space within
+artists, which plays fit on fewer artists than the run will, and what is the rule for signatures."""
+
+SHARES = (SIGNATURE_SHARE, 0.35)
+"""Of mu squared for signatures beside training, the rule first; more than half is the artist's own word (TM-15)."""
+
+LENGTHS = (1.0, 0.5, 2.0)
+"""Of signatures, as parts of what their noise is worth, the rule first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,11 +58,15 @@ class Played:
     Attributes:
         space: Of the whitening.
         iterations: Model updates; 0 for none.
+        share: A signature's of mu squared; 1 without training.
+        length: A signature's, as a part of what its noise is worth or of what was pinned.
         mrr: Mean of 1 / position of the own artist, over all plays.
     """
 
     space: Space
     iterations: int
+    share: float
+    length: float
     mrr: float
 
 
@@ -69,6 +82,7 @@ class Stage:
         clients: Of the run itself, for whose number the noise is planned.
         seed: Of folds, splits and noise; these are public artworks, and nobody is protected by it.
         spaces: Those to choose from.
+        lengths: The same.
     """
 
     public: Mapping[str, StyleFeatures]
@@ -78,35 +92,50 @@ class Stage:
     clients: int
     seed: int
     spaces: Sequence[Space] = tuple(Space)
+    lengths: Sequence[float] = LENGTHS
 
 
-def rehearse(stage: Stage, budgets: Mapping[int, Budget]) -> list[Played]:
-    """Play every choice of space and number of iterations, best first, MARGIN considered (REH-3).
+def rehearse(stage: Stage, budgets: Mapping[tuple[int, float], Budget]) -> list[Played]:
+    """Play every choice, best first, MARGIN considered (REH-3, REH-5).
 
     Args:
         stage: The public artists.
-        budgets: By number of iterations, what each would promise.
+        budgets: By number of iterations and share of signatures, what each would promise; of shares, the rule first.
     """
     rng = np.random.Generator(np.random.PCG64(stage.seed))
     shuffled = [list(stage.public)[index] for index in rng.permutation(len(stage.public))]
-    found: dict[tuple[int, Space], list[float]] = {
-        (count, space): [] for count in sorted(budgets) for space in reversed(stage.spaces)
+    found: dict[tuple[int, float, Space, float], list[float]] = {
+        (count, share, space, length): []
+        for count, share in sorted(budgets, key=lambda each: each[0])
+        for space in reversed(stage.spaces)
+        for length in stage.lengths
     }
     for fold in range(FOLDS):
         actors = frozenset(shuffled[fold::FOLDS])
         play = _Play.of(stage, actors, rng)
         for space in stage.spaces:
             start = play.model(space)
-            for count, budget in budgets.items():
-                found[count, space].append(play.score(start, budget, is_trained=count > 0))
+            for (count, share), budget in budgets.items():
+                for length, mrr in play.scores(start, budget, is_trained=count > 0).items():
+                    found[count, share, space, length].append(mrr)
     choices = [
-        Played(space=space, iterations=count, mrr=float(np.mean(scores))) for (count, space), scores in found.items()
+        Played(iterations=count, share=share, space=space, length=length, mrr=float(np.mean(scores)))
+        for (count, share, space, length), scores in found.items()
     ]
-    return sorted(choices, key=_missed)
+    rule = next(iter(share for count, share in budgets if count), None)
+    return sorted(choices, key=lambda choice: _missed(choice, rule))
 
 
-def _missed(choice: Played) -> float:
-    return (1 - choice.mrr) * (1 - MARGIN if choice.space is Space.WITHIN else 1)
+def _missed(choice: Played, rule: float | None) -> float:
+    """What a choice misses, less what it may miss more than others.
+
+    Args:
+        choice: What was played.
+        rule: The share of signatures beside training that is preferred.
+    """
+    is_rule = not choice.iterations or choice.share == rule
+    preferred = (choice.space is Space.WITHIN, choice.length == LENGTHS[0], is_rule)
+    return (1 - choice.mrr) * (1 - MARGIN) ** sum(preferred)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -149,20 +178,27 @@ class _Play:
         identity = np.eye(d, dtype=np.float32)
         return StyleModel(whitening=whitening, alignment=identity, head=head, residual=0.0, encoder="rehearsed")
 
-    def score(self, start: StyleModel, budget: Budget, *, is_trained: bool) -> float:
-        """Mean reciprocal rank of actors among themselves, by signatures as noisy as planned (REH-4)."""
+    def scores(self, start: StyleModel, budget: Budget, *, is_trained: bool) -> dict[float, float]:
+        """By length: mean reciprocal rank of actors among themselves, by signatures as noisy as planned (REH-4)."""
         model = self._train(start, budget) if is_trained else start
         works = 1.0 if budget.cohort.unit is Unit.ARTIST else np.mean([len(rows) for rows in self.signing.values()])
-        space = signature_space(model, self._known, budget.signature_length(float(works)))
+        counts = {length: budget.signature_length(float(works), length) for length in self.stage.lengths}
+        directions = signature_space(model, self._known, max(counts.values())).projection
         names = list(self.asking)
-        signed = [space.apply(model.embed(self.signing[name][:, 0])) for name in names]
-        queries = np.concatenate([space.apply(model.embed(rows[:, 0])) for rows in self.asking.values()])
+        signed = [model.embed(self.signing[name][:, 0]) for name in names]
+        asked = np.concatenate([model.embed(rows[:, 0]) for rows in self.asking.values()])
         truth = [names.index(name) for name, rows in self.asking.items() for _ in rows]
-        sums = np.stack([self._clip(rows.sum(axis=0), budget) for rows in signed])
-        noise = (budget.signature_multiplier or 0.0) * self.rng.normal(size=(DRAWS, *sums.shape))
-        return float(
-            np.mean([score(rank(queries, to_unit((sums + each).astype(np.float32))), truth).mrr for each in noise])
-        )
+
+        def find(count: int) -> float:
+            space = SignatureSpace(directions[:, :count])
+            queries = space.apply(asked)
+            sums = np.stack([self._clip(space.apply(rows).sum(axis=0), budget) for rows in signed])
+            noise = (budget.signature_multiplier or 0.0) * self.rng.normal(size=(DRAWS, *sums.shape))
+            return float(
+                np.mean([score(rank(queries, to_unit((sums + each).astype(np.float32))), truth).mrr for each in noise])
+            )
+
+        return {length: find(count) for length, count in counts.items()}
 
     @property
     def _known(self) -> list[NDArray[np.float32]]:

@@ -59,12 +59,8 @@ class Prepared:
 
     @property
     def expected_artworks(self) -> float:
-        """How many artworks an artist signs with if it has as many as public ones have, of which some are held out."""
-        settings = self.settings
-        if settings.unit is Unit.ARTIST:
-            return 1.0
-        each = np.mean([len(features) for features in self.public.values()])
-        return min(float(each) * (1 - settings.hold_out), settings.max_artworks)
+        """How many artworks an artist may sign with."""
+        return expected_artworks(self.settings, self.public)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -121,6 +117,14 @@ class Trained:
         refusals = self.engine.refusals
         artists = {mailbox.rpartition("/")[0] for mailbox in refusals}
         return f"; {len(artists)} artists refused, the first because {next(iter(refusals.values()))}" if artists else ""
+
+
+def expected_artworks(settings: Settings, public: Mapping[str, StyleFeatures]) -> float:
+    """How many artworks an artist signs with if it has as many as public ones have, of which some are held out."""
+    if settings.unit is Unit.ARTIST:
+        return 1.0
+    each = np.mean([len(features) for features in public.values()])
+    return min(float(each) * (1 - settings.hold_out), settings.max_artworks)
 
 
 @contextmanager

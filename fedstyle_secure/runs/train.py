@@ -33,17 +33,16 @@ from ..catalogue.nearness import NEARNESS_FILE
 from ..config import Protocol, Settings
 from ..encoder.encoder import Encoder, title_of
 from ..encoder.feature_cache import FeatureCache
-from ..encoder.features import StyleFeatures, extract
+from ..encoder.features import StyleFeatures
 from ..encoder.folders import make_private, user_cache
 from ..encoder.layers import Weights
 from ..encoder.model import StyleModel
 from ..encoder.opening import open_encoder, open_weights
-from ..encoder.spec import MADE, SMALL, BackboneSpec
+from ..encoder.spec import MADE, SMALL
 from ..encoder.whitening import Space, Whitening
 from ..engines.memory import MemoryEngine
 from ..engines.opening import window_of
 from ..errors import FedStyleError
-from ..names import told_apart
 from ..privacy.ledger import Ledger
 from ..privacy.releases import Release
 from ..report import make_page
@@ -54,6 +53,8 @@ from ..training.codebook import OUTPUTS as OUTPUTS  # noqa: PLC0414  (whoever pl
 from ..training.codebook import Codebook, new_codebook
 from .agreement import agree
 from .budget import plan_budget
+from .choosing import DIMENSIONS as DIMENSIONS  # noqa: PLC0414  (and that)
+from .choosing import can_rehearse, choose, declaration, extract_each, hear
 from .dataset import Dataset, derive_seed, read_dataset
 from .dropouts import Dropouts
 from .facts import derive
@@ -70,13 +71,9 @@ from .ledgers import claimed_ledgers
 from .nearness import learn_nearness
 from .opening import Parties, ensure_engine, open_engine
 from .progress import Progress, Silent
-from .rehearsal import LEAST_PUBLIC, Stage, rehearse
 from .signing import sign
 from .stages import Prepared, Trained, stopwatch
 from .summary import summarize
-
-DIMENSIONS = 468
-"""Of the style space: its moments, and a gradient of the head with OUTPUTS, together just fill 2^17 coordinates."""
 
 RESIDUAL = 0.25
 """Weight of the head's output beside the aligned features."""
@@ -136,8 +133,7 @@ def _prepare(
     """Plan, name who is public, encode; whatever cannot work is refused before the long work begins."""
     clients = len(dataset.training)
     budget = plan_budget(settings, clients=clients, dimensions=DIMENSIONS, outputs=OUTPUTS, spent=spent)
-    names = told_apart([portfolio.artist for portfolio in dataset.public])
-    progress.tell(f"declared public, protected by nothing: {', '.join(names)}; everyone else is a client")
+    progress.tell(declaration(dataset.public))
     seconds: dict[str, float] = {}
     with stopwatch(seconds, "features"):
         encoder = choose_encoder(settings, dataset.public, folder, progress)
@@ -161,50 +157,25 @@ def _prepare(
 
 
 def rehearsed(prepared: Prepared, progress: Progress, *, spent: Collection[Sequence[Release]] = ()) -> Prepared:
-    """With the style space and the number of iterations that served public artists best, where nobody gave them."""
-    settings, clients = prepared.settings, len(prepared.training)
-    if settings.public_art is not None or not settings.sign or len(prepared.public) < LEAST_PUBLIC:
+    """With what served public artists best, wherever the settings leave it open."""
+    settings = prepared.settings
+    if not can_rehearse(settings, len(prepared.public)):
         settings = replace(settings, iterations=settings.updates)
         return replace(prepared, settings=settings, space=settings.space or Space.PRINCIPAL)
-    counts = (0, settings.updates) if settings.iterations is None else (settings.iterations,)
-    budgets = {
-        count: plan_budget(
-            replace(settings, iterations=count), clients=clients, dimensions=DIMENSIONS, outputs=OUTPUTS, spent=spent
+    public, pooled_size = prepared.public, prepared.pooled_size
+    if settings.encoder in MADE:
+        public, pooled_size = hear(settings, prepared.dataset.public, progress)
+    with stopwatch(prepared.seconds, "rehearsal"):
+        chosen = choose(
+            settings, public, pooled_size=pooled_size, clients=len(prepared.training), spent=spent, progress=progress
         )
-        for count in counts
-    }
-    heard, pooled_size = _heard(prepared, progress)
-    stage = Stage(
-        public=heard,
-        pooled_size=pooled_size,
-        dimensions=DIMENSIONS,
-        outputs=OUTPUTS,
-        clients=clients,
-        seed=derive_seed(settings.seed, "rehearsal"),
-        spaces=tuple(Space) if settings.space is None else (settings.space,),
-    )
-    with stopwatch(prepared.seconds, "rehearsal"), progress.stage("Rehearsing on public artists", None):
-        played = rehearse(stage, budgets)
-    best = played[0]
-    chosen = f"{best.iterations} iterations" if best.iterations else "no training, the whole budget for signatures"
-    progress.tell(f"rehearsed on public artists, the {best.space} space: {chosen}")
     return replace(
         prepared,
-        settings=replace(settings, iterations=best.iterations),
-        budget=budgets[best.iterations],
-        space=best.space,
-        rehearsal=[asdict(each) for each in played],
+        settings=chosen.settings,
+        budget=chosen.budget,
+        space=chosen.space,
+        rehearsal=[asdict(each) for each in chosen.played],
     )
-
-
-def _heard(prepared: Prepared, progress: Progress) -> tuple[Mapping[str, StyleFeatures], int]:
-    """Public artists' features, by an encoder that was not made on them, and how many are its pooled ones (REH-2)."""
-    settings, public = prepared.settings, prepared.dataset.public
-    if settings.encoder not in MADE:
-        return prepared.public, prepared.pooled_size
-    encoder, cache = open_encoder(BackboneSpec(), settings.device), FeatureCache(settings.features_cache)
-    with progress.stage(title_of(encoder), sum(len(portfolio.artworks) for portfolio in public)) as advance:
-        return _extract_each(public, encoder, views=settings.views, cache=cache, advance=advance), encoder.pooled_size
 
 
 def choose_encoder(settings: Settings, public: Sequence[Portfolio], folder: Path, progress: Progress) -> Encoder:
@@ -247,23 +218,9 @@ def _extract_all(
     total = sum(len(portfolio.artworks) for portfolios, _ in roles for portfolio in portfolios)
     with progress.stage(title_of(encoder), total) as advance:
         return tuple(
-            _extract_each(portfolios, encoder, views=settings.views if augmented else 0, cache=cache, advance=advance)
+            extract_each(portfolios, encoder, views=settings.views if augmented else 0, cache=cache, advance=advance)
             for portfolios, augmented in roles
         )
-
-
-def _extract_each(
-    portfolios: Sequence[Portfolio],
-    encoder: Encoder,
-    *,
-    views: int,
-    cache: FeatureCache,
-    advance: Callable[[int], None],
-) -> dict[str, StyleFeatures]:
-    return {
-        portfolio.artist: extract(portfolio.artworks, encoder, views=views, cache=cache, on_progress=advance)
-        for portfolio in portfolios
-    }
 
 
 def first_model(prepared: Prepared) -> StyleModel:

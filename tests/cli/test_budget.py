@@ -9,8 +9,11 @@ from fedstyle_secure.config import Settings
 from fedstyle_secure.encoder.signature_space import MAX_DIMENSIONS
 from fedstyle_secure.encoder.whitening import Space
 from fedstyle_secure.privacy.mechanism import View
+from fedstyle_secure.runs import choosing
 from fedstyle_secure.runs import train as run
 from fedstyle_secure.runs.budget import plan_budget
+from fedstyle_secure.runs.dataset import read_dataset
+from fedstyle_secure.runs.rehearsal import LENGTHS, SHARES
 from tests import stand_ins
 
 
@@ -70,7 +73,7 @@ def test_what_was_spent_is_what_the_run_says(call, finished):
 
 def test_what_was_compared_before_is_shown(call, tmp_path, monkeypatch):
     stand_ins.install(monkeypatch)
-    monkeypatch.setattr(run, "LEAST_PUBLIC", 3)
+    monkeypatch.setattr(choosing, "LEAST_PUBLIC", 3)
     art = stand_ins.paint(tmp_path / "art")
     run.train(stand_ins.settings(art, tmp_path / "run", public=3, iterations=None))
     code, out, _ = call("budget", "show", tmp_path / "run")
@@ -79,6 +82,66 @@ def test_what_was_compared_before_is_shown(call, tmp_path, monkeypatch):
     code, out, _ = call("budget", "show", tmp_path / "run", "--json")
     played = json.loads(out)["rehearsal"]
     assert {(each["space"], each["iterations"]) for each in played} == {(space, n) for space in Space for n in (0, 6)}
+
+
+def test_a_plan_rehearses_on_public_artists_and_looks_at_no_clients_artwork(call, tmp_path, monkeypatch):
+    stand_ins.install(monkeypatch)
+    monkeypatch.setattr(choosing, "LEAST_PUBLIC", 3)
+    heard, extract = [], choosing.extract
+
+    def listen(artworks, *given, **options):
+        heard.extend(artworks)
+        return extract(artworks, *given, **options)
+
+    monkeypatch.setattr(choosing, "extract", listen)
+    art = stand_ins.paint(tmp_path / "art")
+    arguments = ("--rehearse", art, "--public", 3, "--all-agreed", "--views", 1, "--seed", 4)
+    code, out, err = call("budget", "plan", *arguments, "--json")
+    assert code == 0, err
+    plan = json.loads(out)
+    assert {(each["space"], each["iterations"], each["share"], each["length"]) for each in plan["rehearsal"]} == {
+        (space, *split, length)
+        for space in Space
+        for split in ((0, 1.0), *((6, share) for share in SHARES))
+        for length in LENGTHS
+    }
+    dataset = read_dataset(Settings(artworks=art, out=tmp_path / "run", public=3, all_agreed=True, seed=4))
+    public = {artwork.digest for portfolio in dataset.public for artwork in portfolio.artworks}
+    assert {artwork.digest for artwork in heard} == public
+    assert plan["privacy"]["clients"] == len(dataset.training)
+    chosen = plan["rehearsal"][0]
+    assert len(plan["releases"]) == (1 if not chosen["iterations"] else 4)
+    assert plan["named_untrained"] is None
+    summary = run.train(stand_ins.settings(art, tmp_path / "run", public=3, iterations=None, max_artworks=500, seed=4))
+    assert summary["rehearsal"] == plan["rehearsal"], "as the run itself"
+    code, out, _ = call("budget", "plan", *arguments)
+    assert (code, "Rehearsed on public artists" in out) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ((), "needs --artists and --artworks, or a run's artworks to --rehearse"),
+        (("--artists", 20), "needs --artists and --artworks"),
+        (("--rehearse", "art", "--artists", 20), "give either --artists and --artworks or --rehearse"),
+        (("--rehearse", "art", "--public", 3, "--all-agreed"), "fewer than 6 public artists (here 3)"),
+    ],
+)
+def test_a_plan_of_nothing_is_refused(arguments, problem, call, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    stand_ins.forbid_looking(monkeypatch)
+    if "--public" in arguments:
+        stand_ins.paint(tmp_path / "art")
+    code, _, err = call("budget", "plan", *arguments)
+    assert (code, problem in " ".join(err.split())) == (2, True), err
+
+
+def test_a_plan_says_what_the_signature_costs_if_nothing_is_trained(call):
+    plan = ("budget", "plan", "--artists", 20, "--artworks", 30)
+    sentence = "in at most 13 of 100 tries; a guess would in 1. If a rehearsal leaves it the whole budget, in 26."
+    assert sentence in " ".join(call(*plan)[1].split())
+    assert "If a rehearsal" not in call(*plan, "--iterations", 6)[1]
+    assert "in at most 26 of 100 tries" in " ".join(call(*plan, "--iterations", 0)[1].split())
 
 
 def test_a_ledger_that_lost_its_last_line_is_named(call, finished, tmp_path):

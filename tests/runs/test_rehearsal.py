@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,11 @@ from fedstyle_secure.encoder.features import StyleFeatures
 from fedstyle_secure.encoder.spec import MADE, BackboneSpec
 from fedstyle_secure.encoder.whitening import Space, Whitening
 from fedstyle_secure.errors import InputError
+from fedstyle_secure.runs import choosing
 from fedstyle_secure.runs import train as run
 from fedstyle_secure.runs.budget import Budget, plan_budget
 from fedstyle_secure.runs.evaluation import rank
-from fedstyle_secure.runs.rehearsal import FOLDS, LEAST_PUBLIC, MARGIN, Stage, rehearse
+from fedstyle_secure.runs.rehearsal import FOLDS, LEAST_PUBLIC, LENGTHS, MARGIN, SHARES, Played, Stage, rehearse
 from tests import stand_ins
 
 RAW, POOLED, D, OUTPUTS, CLIENTS = 24, 4, 12, 4, 20
@@ -32,6 +34,11 @@ def painters(count: int, *, seed: int = 0, artworks: int = 8) -> dict[str, Style
     }
 
 
+def budgets(*counts: int, **changes: object) -> dict[tuple[int, float], Budget]:
+    """One for each number of iterations, with the rule's share."""
+    return {(count, SHARES[0] if count else 1.0): budget(count, **changes) for count in counts}
+
+
 def budget(iterations: int, **changes: object) -> Budget:
     settings = Settings(artworks=Path("art"), out=Path("run"), iterations=iterations, **changes)
     return plan_budget(settings, clients=CLIENTS, dimensions=D, outputs=OUTPUTS)
@@ -42,15 +49,19 @@ def stage(public: Mapping[str, StyleFeatures], seed: int = 0) -> Stage:
 
 
 def test_every_choice_is_played_and_the_best_comes_first() -> None:
-    played = rehearse(stage(painters(9)), {0: budget(0), 3: budget(3)})
-    assert {(each.space, each.iterations) for each in played} == {(space, n) for space in Space for n in (0, 3)}
-    missed = [(1 - each.mrr) * (1 - MARGIN * (each.space is Space.WITHIN)) for each in played]
+    plans = budgets(0, 3) | {(3, SHARES[1]): budget(3, signature_share=SHARES[1])}
+    played = rehearse(stage(painters(9)), plans)
+    assert {(each.space, each.iterations, each.share, each.length) for each in played} == {
+        (space, *split, length) for space in Space for split in plans for length in LENGTHS
+    }
+    preferred = [(each.space is Space.WITHIN) + (each.length == 1) + (each.share != SHARES[1]) for each in played]
+    missed = [(1 - each.mrr) * (1 - MARGIN) ** count for each, count in zip(played, preferred, strict=True)]
     assert missed == sorted(missed)
     assert all(0.2 < each.mrr <= 1 for each in played)
 
 
 def test_a_rehearsal_is_repeatable() -> None:
-    first, again, other = (rehearse(stage(painters(6), seed), {0: budget(0, epsilon=0.5)}) for seed in (1, 1, 2))
+    first, again, other = (rehearse(stage(painters(6), seed), budgets(0, epsilon=0.5)) for seed in (1, 1, 2))
     assert first == again != other
 
 
@@ -63,7 +74,7 @@ def test_who_plays_a_client_fits_nothing_in_that_play(monkeypatch: pytest.Monkey
 
     fit = Whitening.fit_space
     monkeypatch.setattr(Whitening, "fit_space", note)
-    rehearse(stage(public), {0: budget(0)})
+    rehearse(stage(public), budgets(0))
     absent = [
         name
         for name, features in public.items()
@@ -80,13 +91,13 @@ def test_reh4_whoever_fits_a_space_is_nobodys_rival_in_it(monkeypatch: pytest.Mo
         "fedstyle_secure.runs.rehearsal.rank",
         lambda queries, targets: rivals.append(len(targets)) or rank(queries, targets),
     )
-    rehearse(stage(painters(7)), {0: budget(0), 1: budget(1)})
+    rehearse(stage(painters(7)), budgets(0, 1))
     assert set(rivals) == {2, 3}, "seven artists in three plays"
 
 
 def test_training_nothing_wins_a_tie(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fedstyle_secure.runs.rehearsal._Play.score", lambda *_arguments, **_options: 0.5)
-    assert rehearse(stage(painters(6)), {6: budget(6), 0: budget(0)})[0].iterations == 0
+    monkeypatch.setattr("fedstyle_secure.runs.rehearsal._Play.scores", lambda *_, **__: dict.fromkeys(LENGTHS, 0.5))
+    assert rehearse(stage(painters(6)), budgets(6, 0))[0].iterations == 0
 
 
 @pytest.mark.parametrize(("ahead", "chosen"), [(0.4 * MARGIN, Space.WITHIN), (0.6 * MARGIN, Space.PRINCIPAL)])
@@ -95,22 +106,56 @@ def test_a_space_within_artists_gives_way_to_more_than_chance(
 ) -> None:
     monkeypatch.setattr("fedstyle_secure.runs.rehearsal._Play.model", lambda _play, space: space)
     monkeypatch.setattr(
-        "fedstyle_secure.runs.rehearsal._Play.score",
-        lambda _play, space, *_, **__: 0.5 + ahead * (space is Space.PRINCIPAL),
+        "fedstyle_secure.runs.rehearsal._Play.scores",
+        lambda _play, space, *_, **__: dict.fromkeys(LENGTHS, 0.5 + ahead * (space is Space.PRINCIPAL)),
     )
-    assert rehearse(stage(painters(6)), {0: budget(0)})[0].space is chosen
+    assert rehearse(stage(painters(6)), budgets(0))[0].space is chosen
+
+
+@pytest.mark.parametrize(("ahead", "chosen"), [(0.4 * MARGIN, (SHARES[0], 1.0)), (0.6 * MARGIN, (SHARES[1], 0.5))])
+def test_reh5_rules_of_signatures_give_way_to_more_than_chance(
+    monkeypatch: pytest.MonkeyPatch, ahead: float, chosen: tuple[float, float]
+) -> None:
+    short, half = 0.5, budget(3).signature_multiplier
+    monkeypatch.setattr(
+        "fedstyle_secure.runs.rehearsal._Play.scores",
+        lambda _play, _start, plan, **__: {
+            length: 0.5 + ahead * (length == short) + ahead * (plan.signature_multiplier != half) for length in LENGTHS
+        },
+    )
+    plans = {(3, share): budget(3, signature_share=share) for share in SHARES}
+    best = rehearse(stage(painters(6)), plans)[0]
+    assert (best.share, best.length) == chosen
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_shorter_signature_and_a_smaller_share_are_what_the_run_publishes(
+    art: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def prefer(stage: Stage, plans: Mapping[tuple[int, float], Budget]) -> list[Played]:
+        best = next(each for each in rehearse(stage, plans) if each.share == SHARES[1])
+        return [replace(best, length=0.25)]
+
+    monkeypatch.setattr(choosing, "LEAST_PUBLIC", 3)
+    monkeypatch.setattr(choosing, "rehearse", prefer)
+    monkeypatch.setattr("fedstyle_secure.runs.budget.LEAST_DIMENSIONS", 1)
+    summary = run.train(stand_ins.settings(art, tmp_path / "run", public=3, iterations=None))
+    settings = summary["settings"]
+    assert (settings["iterations"], settings["signature_share"]) == (6, SHARES[1])
+    assert StyleIndex.load(tmp_path / "run" / "catalogue").space.dimensions == settings["signature_length"] == 6
+    assert summary["privacy"]["epsilon"]["aggregate"] == pytest.approx(8.0, rel=0.02)
 
 
 @pytest.mark.parametrize("unit", ["artwork", "artist"])
 @pytest.mark.parametrize("privacy", ["none", "local", "distributed"])
 def test_whatever_is_promised_can_be_played(unit: str, privacy: str) -> None:
     changes = {"unit": unit, "privacy": privacy}
-    played = rehearse(stage(painters(6)), {n: budget(n, **changes) for n in (0, 1)})
+    played = rehearse(stage(painters(6)), budgets(0, 1, **changes))
     assert all(np.isfinite(each.mrr) for each in played)
 
 
 def test_more_noise_finds_fewer() -> None:
-    clear, noisy = (rehearse(stage(painters(9)), {0: budget(0, epsilon=epsilon)})[0].mrr for epsilon in (30.0, 0.05))
+    clear, noisy = (rehearse(stage(painters(9)), budgets(0, epsilon=epsilon))[0].mrr for epsilon in (30.0, 0.05))
     assert clear > noisy + 0.2
 
 
@@ -135,8 +180,8 @@ def test_a_run_rehearses_on_public_artists_alone_and_keeps_what_it_chose(
     art: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = []
-    monkeypatch.setattr(run, "LEAST_PUBLIC", 3)
-    monkeypatch.setattr(run, "rehearse", lambda stage, budgets: seen.append(stage) or rehearse(stage, budgets))
+    monkeypatch.setattr(choosing, "LEAST_PUBLIC", 3)
+    monkeypatch.setattr(choosing, "rehearse", lambda stage, budgets: seen.append(stage) or rehearse(stage, budgets))
     summary = run.train(stand_ins.settings(art, tmp_path / "run", public=3, iterations=None))
     assert [list(each.public) for each in seen] == [summary["public_artists"]]
     assert (
@@ -156,9 +201,9 @@ def test_an_encoder_that_was_made_on_public_artists_is_not_heard(
             return np.round(super().encode(image))
 
     seen = []
-    monkeypatch.setattr(run, "LEAST_PUBLIC", 3)
+    monkeypatch.setattr(choosing, "LEAST_PUBLIC", 3)
     monkeypatch.setattr(run, "choose_encoder", lambda *_: Coarse(BackboneSpec(name=encoder)))
-    monkeypatch.setattr(run, "rehearse", lambda stage, budgets: seen.append(stage) or rehearse(stage, budgets))
+    monkeypatch.setattr(choosing, "rehearse", lambda stage, budgets: seen.append(stage) or rehearse(stage, budgets))
     summary = run.train(stand_ins.settings(art, tmp_path / "run", public=3, encoder=encoder))
     assert [list(each.public) for each in seen] == [summary["public_artists"]]
     assert not any((each.views == np.round(each.views)).all() for each in seen[0].public.values())
@@ -168,8 +213,8 @@ def test_an_encoder_that_was_made_on_public_artists_is_not_heard(
 def test_public_art_from_elsewhere_says_nothing_of_the_clients(
     art: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run, "rehearse", lambda *_: pytest.fail("rehearsed"))
-    monkeypatch.setattr(run, "LEAST_PUBLIC", 1)
+    monkeypatch.setattr(choosing, "rehearse", lambda *_: pytest.fail("rehearsed"))
+    monkeypatch.setattr(choosing, "LEAST_PUBLIC", 1)
     changes = {"public": None, "public_art": tmp_path / "shared"}
     (tmp_path / "shared").mkdir()
     for number, folder in enumerate(sorted(art.iterdir())[:3]):
@@ -184,7 +229,7 @@ def test_public_art_from_elsewhere_says_nothing_of_the_clients(
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("least", [3, 4])
 def test_what_is_pinned_is_not_chosen(least: int, art: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "LEAST_PUBLIC", least)
+    monkeypatch.setattr(choosing, "LEAST_PUBLIC", least)
     pinned = {"space": Space.WITHIN, "iterations": 1, "signature_share": 0.75, "signature_length": 7}
     summary = run.train(stand_ins.settings(art, tmp_path / "run", public=3, **pinned))
     assert summary["space"] == Space.WITHIN
