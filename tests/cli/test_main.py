@@ -246,7 +246,7 @@ def read(terminal: int) -> bytes:
 
 
 @pytest.mark.usefixtures("quick")
-@pytest.mark.parametrize("place", ["extract", "first_model", "run", "sign", "summarize", "make_page"])
+@pytest.mark.parametrize("place", ["extract_each", "first_model", "run", "sign", "summarize", "make_page"])
 def test_an_interrupt_anywhere_leaves_nothing(
     place: str, art: Path, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -263,7 +263,7 @@ def test_an_interrupt_anywhere_leaves_nothing(
 
 @pytest.mark.usefixtures("quick")
 def test_a_request_to_terminate_leaves_nothing(art: Path, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run_module, "extract", lambda *_, **__: os.kill(os.getpid(), signal.SIGTERM))
+    monkeypatch.setattr(run_module, "extract_each", lambda *_, **__: os.kill(os.getpid(), signal.SIGTERM))
     before = listing(art.parent)
     ended = call("train", "--artworks", "art", "--out", "new/run", *QUICK)
     assert (ended.code, ended.out) == (143, "")

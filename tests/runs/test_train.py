@@ -25,6 +25,7 @@ from fedstyle_secure.privacy.clipping import Unit
 from fedstyle_secure.privacy.ledger import Ledger
 from fedstyle_secure.privacy.mechanism import View
 from fedstyle_secure.privacy.sizing import Mode
+from fedstyle_secure.runs import choosing
 from fedstyle_secure.runs import train as run
 from fedstyle_secure.runs.progress import Silent
 from fedstyle_secure.training.codebook import Codebook
@@ -159,7 +160,7 @@ def test_who_is_public_is_told_before_anything_is_encoded(
     def look(*_arguments: object, **_options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(run, "extract", look)
+    monkeypatch.setattr(choosing, "extract", look)
     settings = stand_ins.settings(art, tmp_path / "run", public=("ADA-amber",), all_agreed=False)
     with pytest.raises(KeyboardInterrupt):
         run.train(settings, progress=Listener())
@@ -169,7 +170,7 @@ def test_who_is_public_is_told_before_anything_is_encoded(
 def test_nothing_private_is_in_a_run(art: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seeds = [bytes([number]) * 8 + b"identity private key...." for number in range(8)]
     keys, raw, codewords = iter([b"the platform's own key..........", *seeds]), [], []
-    draw, extract = Codebook.draw, run.extract
+    draw, extract = Codebook.draw, choosing.extract
 
     def look(*arguments: object, **options: object) -> StyleFeatures:
         raw.append(extract(*arguments, **options))
@@ -179,7 +180,7 @@ def test_nothing_private_is_in_a_run(art: Path, tmp_path: Path, monkeypatch: pyt
         codewords.append((codebook, draw(codebook, random)))
         return codewords[-1][1]
 
-    monkeypatch.setattr(run, "extract", look)
+    monkeypatch.setattr(choosing, "extract", look)
     monkeypatch.setattr(Codebook, "draw", draw_and_tell)
     monkeypatch.setattr(
         run,
