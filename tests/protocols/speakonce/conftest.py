@@ -1,92 +1,43 @@
-"""A committee and its clients over an in-memory wire, deterministic to the last byte, for tests to bend one thing."""
+"""A committee and its clients over an in-memory wire, deterministic to the last byte, for tests to bend one thing.
+
+Who takes part is `threat_models.windows.parties`; what is added here is all that crosses the wire, round by round.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
-from hashlib import sha256, shake_256
 
 import numpy as np
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from protocols import ClientPolicy, FaultyServerError, VectorSpec
+from protocols import FaultyServerError, VectorSpec
 from protocols.held import Held
-from protocols.speakonce.client import CLIENT_RANDOM_BYTES, Client
-from protocols.speakonce.committee import least_survivors
-from protocols.speakonce.params import Prekeys, WindowParams
+from protocols.speakonce.client import Client
+from protocols.speakonce.params import WindowParams
 from protocols.speakonce.policy import WindowPolicy
 from protocols.speakonce.server import Server
+from threat_models.adversaries.parties import SERVER_KEY, SESSION, identity
+from threat_models.windows.parties import policy_for, randomness, window
 
-SESSION = 3
+SEED = 0
 ROUNDS = 4
 
 
-def digest(name: str) -> bytes:
-    return sha256(name.encode()).digest()
-
-
-@cache
-def identity(index: int) -> Ed25519PrivateKey:
-    return Ed25519PrivateKey.from_private_bytes(digest(f"identity {index}"))
-
-
-@cache
-def public(index: int) -> bytes:
-    return identity(index).public_key().public_bytes_raw()
-
-
 def make_client(index: int, **changes) -> Client:
-    random = shake_256(b"random %d" % index).digest(CLIENT_RANDOM_BYTES)
-    defaults = {"identity": identity(index), "server_key": digest("server"), "session": SESSION, "random": random}
+    random = randomness(SEED, index)
+    defaults = {"identity": identity(index), "server_key": SERVER_KEY, "session": SESSION, "random": random}
     return Client(**(defaults | changes))
-
-
-@cache
-def published(index: int) -> Prekeys:
-    return Prekeys.decode(make_client(index).publish())
 
 
 def make_params(clients: int = 4, **changes) -> WindowParams:
     """Everyone is a neighbor and a member, nobody corrupt; fields of `VectorSpec` may be given too."""
     vector = {"name": "update", "length": 6, "modulus_bits": 32, "max_abs_input": 15}
     vector |= {name: changes.pop(name) for name in tuple(changes) if name in vector}
-    members = changes.get("members", clients)
-    degree, corrupt = changes.get("degree", clients - 1), changes.get("corrupt", 0)
-    defaults = {
-        "session": SESSION,
-        "iteration": 7,
-        "server_key": digest("server"),
-        "identities": tuple(public(index) for index in range(clients)),
-        "prekeys": tuple(published(index) for index in range(clients)),
-        "vectors": (VectorSpec(**vector),),
-        "degree": degree,
-        "floor": 0 if degree == clients - 1 else 1,
-        "members": members,
-        "quorum": (members + corrupt) // 2 + 1,
-        "corrupt": corrupt,
-        "min_survivors": least_survivors(clients, corrupt),
-        "beacon": digest("beacon"),
-        "end": 1000,
-        "model_digest": digest("model"),
-    }
-    return WindowParams(**(defaults | changes))
+    return window(clients, seed=SEED, **({"vectors": (VectorSpec(**vector),)} | changes))
 
 
 def make_policy(params: WindowParams, **changes) -> WindowPolicy:
-    terms = {
-        "roster": frozenset(params.identities),
-        "min_cohort": 2,
-        "min_survivors": 2,
-        "min_corrupt": 0,
-        "server_key": digest("server"),
-        "iteration": 7,
-        "last_session": SESSION - 1,
-        "vectors": params.vectors,
-        "model_digest": digest("model"),
-    }
-    terms |= {name: changes.pop(name) for name in tuple(changes) if name in {*terms, "security_bits"}}
-    pinned = {"frozen_digest": params.frozen_digest, "beacon": params.beacon, "latest_end": params.end}
-    return WindowPolicy(terms=ClientPolicy(**terms), **(pinned | changes))
+    """What a client insists on that would agree to smaller windows, too."""
+    return policy_for(params, **({"min_cohort": 2, "min_survivors": 2, "min_corrupt": 0} | changes))
 
 
 def make_vectors(params: WindowParams, index: int) -> dict[str, np.ndarray]:
@@ -126,8 +77,9 @@ class Cohort:
         client = self.clients[index]
         if number:
             return client.receive(request)
-        policy = make_policy(self.params, **({"security_bits": 1} | policy))
-        return client.speak(request, policy=policy, vectors=lambda: make_vectors(self.params, index))
+        return client.speak(
+            request, policy=make_policy(self.params, **policy), vectors=lambda: make_vectors(self.params, index)
+        )
 
     def run(
         self,
@@ -175,15 +127,11 @@ class Cohort:
 class Village:
     """Everything above under one name, because test modules cannot import from this file."""
 
-    session = SESSION
     identity = staticmethod(identity)
-    public = staticmethod(public)
-    digest = staticmethod(digest)
     params = staticmethod(make_params)
     policy = staticmethod(make_policy)
     vectors = staticmethod(make_vectors)
     client = staticmethod(make_client)
-    published = staticmethod(published)
 
     @staticmethod
     def cohort(clients: int = 4, **changes) -> Cohort:

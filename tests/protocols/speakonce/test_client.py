@@ -23,6 +23,7 @@ from protocols.speakonce.messages import (
 from protocols.speakonce.params import Prekeys
 from protocols.speakonce.policy import WindowPolicy
 from protocols.speakonce.statements import sign_prekeys
+from threat_models.adversaries.parties import SERVER_KEY, SESSION
 
 # Before it speaks
 
@@ -34,7 +35,7 @@ from protocols.speakonce.statements import sign_prekeys
         ({"beacon": bytes(32)}, PolicyRule.BEACON),
         ({"latest_end": 999}, PolicyRule.WINDOW),
         ({"security_bits": 80, "min_corrupt": 0}, None),
-        ({"last_session": 3}, PolicyRule.SESSION),
+        ({"last_session": SESSION}, PolicyRule.SESSION),
         ({"server_key": bytes(32)}, PolicyRule.SERVER),
         ({"model_digest": bytes(32)}, PolicyRule.MODEL),
         ({"min_cohort": 5}, PolicyRule.MIN_COHORT),
@@ -73,7 +74,7 @@ def test_who_is_not_on_the_roster_does_not_speak(village):
     params = village.params(4)
     client = village.client(9)
     with pytest.raises(PolicyViolationError, match="not on the roster"):
-        client.speak(SpeakRequest(params=params).encode(), policy=village.policy(params, security_bits=1), vectors=dict)
+        client.speak(SpeakRequest(params=params).encode(), policy=village.policy(params), vectors=dict)
 
 
 def replaced(village, index, prekeys):
@@ -84,17 +85,15 @@ def replaced(village, index, prekeys):
 def speaks(village, params, index=0):
     client = village.client(index)
     request = SpeakRequest(params=params).encode()
-    return client.speak(
-        request, policy=village.policy(params, security_bits=1), vectors=lambda: village.vectors(params, index)
-    )
+    return client.speak(request, policy=village.policy(params), vectors=lambda: village.vectors(params, index))
 
 
 def forged(village, index, session=None, signer=None, **keys):
     fresh = {"seal_key": KeyPair(b"s" * 32).public, "mask_key": KeyPair(b"m" * 32).public}
     return sign_prekeys(
         village.identity(index if signer is None else signer),
-        server_key=village.digest("server"),
-        session=session or village.session,
+        server_key=SERVER_KEY,
+        session=session or SESSION,
         **(fresh | keys),
     )
 
@@ -121,7 +120,7 @@ def test_prekeys_of_another_session_are_not_spoken_with(village):
     with pytest.raises(FaultyServerError, match="another session"):
         client.speak(
             SpeakRequest(params=params).encode(),
-            policy=village.policy(params, security_bits=1, last_session=3),
+            policy=village.policy(params, last_session=3),
             vectors=dict,
         )
 
@@ -165,7 +164,7 @@ def test_vectors_are_asked_for_last_and_their_failure_reaches_the_caller(village
 
     request = SpeakRequest(params=params).encode()
     with pytest.raises(RuntimeError, match="ledger"):
-        client.speak(request, policy=village.policy(params, security_bits=1), vectors=refuse)
+        client.speak(request, policy=village.policy(params), vectors=refuse)
     assert client.finished
 
 
