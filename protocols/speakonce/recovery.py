@@ -56,6 +56,7 @@ class _Secrets:
     def __init__(self, params: WindowParams, state: CollectingShares) -> None:
         self._params = params
         self._state = state
+        self._position = {member: place for place, member in enumerate(params.committee, start=1)}
         self._weights: dict[tuple[int, ...], list[int]] = {}  # nearly always the same members: the first who answered
         self.liars: set[int] = set()
 
@@ -63,22 +64,21 @@ class _Secrets:
         """Yields every mask that is in the sum, with its sign there."""
         params, ring = self._params, self._params.ring
         for owner in sorted(self._state.counted):
-            peers = (*params.neighbors(owner), owner)
+            peers, releases = (*params.neighbors(owner), owner), self._releases(owner)
             for number, place in enumerate(params.released(owner, self._state.counted.keys())):
-                secret = self._secret(owner, number, place, peers[place])
+                secret = self._secret(owner, number, place, peers[place], releases)
                 if peers[place] == owner:
                     yield self_mask(seed=secret, graph=ring, index=owner)
                 else:
                     yield mask_of_pair(secret=secret, graph=ring, index=owner, peer=peers[place])
 
-    def _secret(self, owner: int, number: int, place: int, peer: int) -> bytes:
+    def _secret(self, owner: int, number: int, place: int, peer: int, releases: dict[int, Release]) -> bytes:
         """Recovers the owner's secret at `place`, of which each release holds the share with this number."""
         commitment = self._state.spoken[owner].commitments[place]
-        releases = self._releases(owner)
         secret = self._combine(releases, number)
         if secret is None or commit(self._params, owner, peer, secret) != commitment:
             self._convict(owner, releases)
-            secret = self._combine(self._releases(owner), number)
+            secret = self._combine(releases, number)
             if secret is None or commit(self._params, owner, peer, secret) != commitment:
                 detail = f"client {owner} dealt shares of another secret than it committed to"
                 raise SessionAborted(AbortReason.INCONSISTENT_SHARES, detail, frozenset({*self.liars, owner}))
@@ -86,16 +86,18 @@ class _Secrets:
 
     def _releases(self, owner: int) -> dict[int, Release]:
         """What was released out of the owner's boxes, by position of the member, without those of liars."""
-        members = self._params.committee
         releases = {
-            members.index(member) + 1: response.releases[owner]
+            self._position[member]: response.releases[owner]
             for member, response in sorted(self._state.received.items())
             if owner in response.releases and member not in self.liars
         }
+        self._check_enough(owner, releases)
+        return releases
+
+    def _check_enough(self, owner: int, releases: Mapping[int, Release]) -> None:
         if len(releases) < self._params.threshold:
             detail = f"{len(releases)} of client {owner}'s secrets, at least {self._params.threshold} are needed"
             raise SessionAborted(AbortReason.TOO_FEW_UNMASKINGS, detail, frozenset(self.liars))
-        return releases
 
     def _combine(self, releases: Mapping[int, Release], number: int) -> bytes | None:
         first = tuple(islice(releases, self._params.threshold))
@@ -107,11 +109,14 @@ class _Secrets:
         except InvalidShareError:
             return None  # wrong shares may combine to no 32 bytes
 
-    def _convict(self, owner: int, releases: Mapping[int, Release]) -> None:
-        """Calls a liar whoever released shares of the owner's secrets that are not on the root it was dealt under."""
+    def _convict(self, owner: int, releases: dict[int, Release]) -> None:
+        """Calls a liar whoever released shares of the owner's secrets that are not on the root it was dealt under.
+
+        What liars released is taken out.
+        """
         params = self._params
         places = params.released(owner, self._state.counted.keys())
-        for position, release in releases.items():
+        for position, release in tuple(releases.items()):
             leaves = {
                 place: leaf_of_share(encode_element(share)) for place, share in zip(places, release.shares, strict=True)
             }
@@ -120,3 +125,5 @@ class _Secrets:
                 merkle.verify(leaves, params.degree + 1, release.proof, root, Domain.DEALT_NODE.value)
             except InvalidProofError:
                 self.liars.add(params.committee[position - 1])
+                del releases[position]
+        self._check_enough(owner, releases)
