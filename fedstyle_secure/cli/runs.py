@@ -80,7 +80,9 @@ def growth(
     seeds: Annotated[int, number("Runs of each size with other artists, as far as they reach.", REPETITIONS)] = 3,
     artworks: Annotated[int, number("Pictures of an artist; a third are held out as queries.", PICTURES)] = 12,
     views: Annotated[int, number("Augmented views of each training picture.", VIEWS)] = 1,
-    iterations: Annotated[int, number("Model updates.", ITERATIONS)] = 6,
+    iterations: Annotated[
+        int | None, number("Model updates (default: 6, or none where a rehearsal finds that better).", ITERATIONS)
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Measure what an epsilon costs as the cohort grows, on artists of one atelier, through real masked sessions."""
@@ -103,14 +105,18 @@ def growth(
         screen.json(results)
         return
     table = screen.table(title="Accuracy@1 as the cohort grows")
-    for heading in ("artists", "epsilon", "no training", "trained", "cost", "MB up", "seconds"):
+    for heading in ("artists", "epsilon", "no training", "accuracy", "trained", "cost", "MB up", "seconds"):
         table.add_column(heading, justify="right")
     for row in results["rows"]:
         shares = [f"{row[name]:.3f}" for name in ("no_training", "accuracy_at_1")]
         cost = "" if row["epsilon"] is None else f"{100 * row['cost']:+.1f}"
         effort = [f"{row['bytes_up'] / 1e6:.2f}", f"{row['seconds_per_artist']:.2f}"]
-        table.add_row(f"{row['artists']:,}", _bound(row["epsilon"]), *shares, cost, *effort)
-    table.caption = "cost: points lost to privacy. MB up, seconds: of each artist, in a whole run"
+        trained = f"{row['trained']} of {row['seeds']}"
+        table.add_row(f"{row['artists']:,}", _bound(row["epsilon"]), *shares, trained, cost, *effort)
+    table.caption = (
+        "trained: how many runs did, the others found in a rehearsal that it does not pay. cost: points lost to "
+        "privacy. MB up, seconds: of each artist, in a whole run"
+    )
     screen.show(table)
     for answer in results["answers"]:
         screen.show(Text(answer["sentence"]))

@@ -5,14 +5,15 @@ epsilon goes to the training here and nothing is signed, because a signature's n
 shrink. Accuracies are those of exact prototypes, which only an experimenter has.
 
 GRO-1  A finished cell is on disk whole and is never run twice; whatever stops the experiment loses one cell at most.
-GRO-2  A cost is a difference between runs of one cohort with the same codewords and queries: noise is all that differs.
+GRO-2  A cost is a difference between runs of one cohort with the same codewords and queries: noise is all that differs,
+       and whether a rehearsal with it on public painters (runs/rehearsal.py) found training worth anything.
 """
 
 import json
 import math
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,18 +23,20 @@ from ..config import Settings, Split
 from ..encoder.encoder import Encoder
 from ..encoder.opening import open_encoder
 from ..encoder.spec import BackboneSpec
+from ..engines.memory import MemoryEngine
 from ..errors import FedStyleError, InputError
 from ..privacy.mechanism import View
 from ..privacy.sizing import Mode
 from ..report.growth import write_growth
 from ..runs.budget import plan_budget
-from ..runs.dataset import Dataset
+from ..runs.dataset import Dataset, derive_seed
 from ..runs.ledgers import scratch_ledgers
 from ..runs.progress import Progress, Silent
+from ..runs.rehearsal import LENGTHS, Played, Stage, rehearse
 from ..runs.spending import finite
-from ..runs.stages import Prepared
+from ..runs.stages import Prepared, Trained, stopwatch
 from ..runs.summary import evaluate
-from ..runs.train import DIMENSIONS, OUTPUTS, walk
+from ..runs.train import DIMENSIONS, OUTPUTS, first_model, walk
 from ..training.codebook import new_codebook
 from ..writing import write_whole
 from .studio import Painter, Studio, StudioPlan
@@ -61,7 +64,7 @@ class GrowthPlan:
         seeds: Runs of each size, no artist in two of them; fewer where the largest cohort has not so many artists.
         artworks: Pictures of an artist, a third of which are held out as queries.
         views: Augmented views of each training picture.
-        iterations: Model updates.
+        iterations: Model updates; None for the usual number, or none where a rehearsal finds that better.
     """
 
     out: Path
@@ -70,7 +73,7 @@ class GrowthPlan:
     seeds: int = 3
     artworks: int = 12
     views: int = 1
-    iterations: int = 6
+    iterations: int | None = None
 
     def __post_init__(self) -> None:
         if not self.artists or not self.epsilons or self.seeds < 1:
@@ -184,6 +187,7 @@ def tabulate(measured: Sequence[dict[str, Any]]) -> dict[str, Any]:
                     "artists": artists,
                     "epsilon": epsilon,
                     "seeds": len(group),
+                    "trained": sum(cell["iterations"] > 0 for cell in group),
                     "chance": 1 / artists,
                     **{
                         name: _mean([cell[name] for cell in group])
@@ -253,7 +257,8 @@ def _studio_plan(plan: GrowthPlan, encoder: str) -> StudioPlan:
 
 def _read_or_run(plan: GrowthPlan, cell: Cell, studio: Studio, encoder: Encoder) -> dict[str, Any]:
     """A finished cell from disk, or a new one that is on disk when this returns (GRO-1)."""
-    path = plan.out / CELLS_FOLDER / f"{cell.name}-iterations-{plan.iterations}.json"
+    iterations = "rehearsed" if plan.iterations is None else plan.iterations
+    path = plan.out / CELLS_FOLDER / f"{cell.name}-iterations-{iterations}.json"
     if path.exists():
         try:
             found: dict[str, Any] = json.loads(path.read_bytes())
@@ -267,9 +272,10 @@ def _read_or_run(plan: GrowthPlan, cell: Cell, studio: Studio, encoder: Encoder)
 
 def _run(plan: GrowthPlan, cell: Cell, studio: Studio, encoder: Encoder) -> dict[str, Any]:
     """One whole training through masked sessions, and what it came to."""
-    settings = plan.settings(cell)
     public = [studio.painter(number) for number in range(PUBLIC)]
     clients = [studio.painter(PUBLIC + cell.first + number) for number in range(cell.artists)]
+    most = max(len(painter.training) for painter in clients)
+    settings = replace(plan.settings(cell), max_artworks=most)
     prepared = Prepared(
         settings=settings,
         dataset=Dataset(public=(), training=(), held_out=(), warnings=()),  # no picture is left, only features
@@ -281,24 +287,72 @@ def _run(plan: GrowthPlan, cell: Cell, studio: Studio, encoder: Encoder) -> dict
         encoder=encoder.name,
         pooled_size=encoder.pooled_size,
     )
+    played = _rehearse(prepared) if plan.iterations is None else ()
+    measured: dict[str, Any] = {
+        "epsilon": finite(cell.epsilon),
+        "iterations": played[0].iterations if played else settings.updates,
+        "rehearsal": [asdict(choice) for choice in played],
+        "queries": sum(len(painter.held_out) for painter in clients),
+    }
+    measured |= (_train if measured["iterations"] else _train_nothing)(prepared)
+    return asdict(cell) | measured | {"seconds_per_artist": sum(prepared.seconds.values()) / cell.artists}
+
+
+def _rehearse(prepared: Prepared) -> list[Played]:
+    """Whether training served public painters, found by exact prototypes, with the noise that is planned here.
+
+    The style space stays, which cells are compared in.
+    """
+    settings = prepared.settings
+    stage = Stage(
+        public=prepared.public,
+        pooled_size=prepared.pooled_size,
+        dimensions=DIMENSIONS,
+        outputs=OUTPUTS,
+        clients=len(prepared.training),
+        artworks=settings.max_artworks,
+        seed=derive_seed(settings.seed, "rehearsal"),
+        spaces=(prepared.space,),
+        lengths=LENGTHS[:1],
+    )
+    with stopwatch(prepared.seconds, "rehearsal"):
+        return rehearse(stage, {(count, 0.0): prepared.budget for count in (0, settings.updates)})
+
+
+def _train_nothing(prepared: Prepared) -> dict[str, Any]:
+    """What a cohort has that sends and spends nothing."""
+    start = first_model(prepared)
+    scores: dict[str, Any] = evaluate(
+        prepared, Trained(start=start, outcomes=(), artists={}, engine=MemoryEngine({})), None
+    )
+    accuracy = scores["no_training"]["accuracy_at_1"]
+    return {
+        "views": dict.fromkeys(map(str, View), 0.0),
+        "accuracy_at_1": accuracy,
+        "no_training": accuracy,
+        "bytes_up": 0.0,
+        "bytes_down": 0.0,
+        "modulus_bits": 0,
+        "warnings": [],
+    }
+
+
+def _train(prepared: Prepared) -> dict[str, Any]:
+    """Through masked sessions, charged to ledgers that are thrown away."""
     with tempfile.TemporaryDirectory(prefix="fedstyle-growth-") as scratch:
         trained, _ = walk(prepared, scratch_ledgers(prepared, Path(scratch)), None, Silent())
         warnings = trained.check()
         scores: dict[str, Any] = evaluate(prepared, trained, None)
         ledger = trained.fullest_ledger
         spent = {view.value: ledger.epsilon(view) for view in View}
-    engine, mechanism = trained.engine, trained.outcomes[0].mechanism
-    return asdict(cell) | {
-        "epsilon": finite(cell.epsilon),
+    engine, artists = trained.engine, len(prepared.training)
+    return {
         "views": {view: finite(value) for view, value in spent.items()},
         "accuracy_at_1": scores["retrieval"]["accuracy_at_1"],
         "no_training": scores["no_training"]["accuracy_at_1"],
-        "queries": sum(len(painter.held_out) for painter in clients),
-        "bytes_up": sum(engine.bytes_from.values()) / cell.artists,
-        "bytes_down": sum(engine.bytes_to.values()) / cell.artists,
-        "seconds_per_artist": sum(prepared.seconds.values()) / cell.artists,
-        "seconds": {name: round(value, 3) for name, value in prepared.seconds.items()},
-        "modulus_bits": mechanism.modulus_bits,
+        "bytes_up": sum(engine.bytes_from.values()) / artists,
+        "bytes_down": sum(engine.bytes_to.values()) / artists,
+        "modulus_bits": trained.outcomes[0].mechanism.modulus_bits,
         "warnings": warnings,
     }
 

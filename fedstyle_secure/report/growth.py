@@ -92,6 +92,7 @@ def render_growth(results: Mapping[str, Any]) -> Html:
             ("artists", "no training", *(_epsilon(entry) for entry in _at(rows, sizes[0]))),
             [_accuracy_row(size, _at(rows, size)) for size in sizes],
         ),
+        paragraph(_untrained(rows)),
         paragraph(
             "All of epsilon goes to the training here, and nothing is signed: a signature's noise is its artist's own, "
             "so what a signature costs does not shrink with the cohort.",
@@ -202,6 +203,15 @@ def _at(rows: Sequence[Mapping[str, Any]], artists: int) -> list[Mapping[str, An
 
 def _epsilon(entry: Mapping[str, Any]) -> str:
     return "no noise" if entry["epsilon"] is None else f"ε = {bound(entry['epsilon'])}"
+
+
+def _untrained(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Where nothing was trained, in a sentence."""
+    left = [entry for entry in rows if entry["trained"] < entry["seeds"]]
+    if not left:
+        return "Every run trained."
+    cells = ", ".join(f"{entry['artists']:,} at {_epsilon(entry)}" for entry in left)
+    return f"A rehearsal on public painters found that some or all runs had better train nothing: {cells} artists."
 
 
 def _accuracy_row(size: int, entries: Sequence[Mapping[str, Any]]) -> Html:

@@ -87,6 +87,7 @@ def choose(
         dimensions=DIMENSIONS,
         outputs=OUTPUTS,
         clients=clients,
+        artworks=settings.max_artworks,
         seed=derive_seed(settings.seed, "rehearsal"),
         spaces=tuple(Space) if settings.space is None else (settings.space,),
         lengths=LENGTHS if settings.signature_length is None else LENGTHS[:1],

@@ -80,6 +80,7 @@ class Stage:
         dimensions: d of the style space, at most.
         outputs: h of the head, which is not played: what it adds to signatures is nothing.
         clients: Of the run itself, for whose number the noise is planned.
+        artworks: Of a client, at most, and so of whoever plays one.
         seed: Of folds, splits and noise; these are public artworks, and nobody is protected by it.
         spaces: Those to choose from.
         lengths: The same.
@@ -90,6 +91,7 @@ class Stage:
     dimensions: int
     outputs: int
     clients: int
+    artworks: int
     seed: int
     spaces: Sequence[Space] = tuple(Space)
     lengths: Sequence[float] = LENGTHS
@@ -164,6 +166,7 @@ class _Play:
             count = max(1, round(ASKED * len(order)))
             signing[name] = features.views[order[count:]]
             if name in actors:
+                signing[name] = signing[name][: stage.artworks]
                 asking[name] = features.views[order[:count]]
         return cls(stage=stage, actors=actors, signing=signing, asking=asking, rng=rng)
 
@@ -181,7 +184,7 @@ class _Play:
     def scores(self, start: StyleModel, budget: Budget, *, is_trained: bool) -> dict[float, float]:
         """By length: mean reciprocal rank of actors among themselves, by signatures as noisy as planned (REH-4)."""
         model = self._train(start, budget) if is_trained else start
-        works = 1.0 if budget.cohort.unit is Unit.ARTIST else np.mean([len(rows) for rows in self.signing.values()])
+        works = 1.0 if budget.cohort.unit is Unit.ARTIST else np.mean([len(self.signing[name]) for name in self.asking])
         counts = {length: budget.signature_length(float(works), length) for length in self.stage.lengths}
         directions = signature_space(model, self._known, max(counts.values())).projection
         names = list(self.asking)

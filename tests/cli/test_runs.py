@@ -69,6 +69,8 @@ def test_growth_is_measured_on_the_command_line(tmp_path: Path, call: Call, monk
         "artists": 25,
         "no_training": 0.5,
         "accuracy_at_1": 0.6,
+        "trained": 2,
+        "seeds": 3,
         "cost": 0.02,
         "bytes_up": 1e6,
         "seconds_per_artist": 1,
@@ -86,6 +88,7 @@ def test_growth_is_measured_on_the_command_line(tmp_path: Path, call: Call, monk
     code, out, _ = call("experiment", "growth", "--out", tmp_path / "out", "--artists", "25,50", "--epsilons", "1,inf")
     assert code == 0
     assert "+2.0" in out
+    assert "2 of 3" in out
     assert "It takes more." in out
     assert list(asked[0].artists) == [25, 50]
     code, out, _ = call("experiment", "growth", "--out", tmp_path / "out", "--json")

@@ -10,6 +10,7 @@ import pytest
 from fedstyle_secure.errors import FedStyleError, InputError, PrivacyError
 from fedstyle_secure.experiments import growth, studio
 from fedstyle_secure.experiments.growth import GrowthPlan, measure_growth, needed_artists
+from fedstyle_secure.runs.rehearsal import Played, Stage, rehearse
 from tests import stand_ins
 from tests.stand_ins import listing
 
@@ -92,6 +93,28 @@ def test_a_cell_is_a_real_private_run_of_other_artists_where_there_are_any(encod
     page = (tmp_path / "out" / "report.html").read_text()
     assert results["answers"][0]["sentence"] in page
     assert "fedstyle experiment growth" in page
+
+
+def test_a_cohort_that_had_better_train_nothing_sends_and_loses_nothing(
+    encoded: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[Stage] = []
+
+    def rank_choices(stage: Stage, budgets: object) -> list[Played]:
+        heard.append(stage)
+        return sorted(rehearse(stage, budgets), key=lambda choice: choice.iterations)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(growth, "rehearse", rank_choices)
+    results = measure_growth(plan(tmp_path / "out", artists=[5], epsilons=[8.0], seeds=1, iterations=None))
+    assert encoded
+    assert all(list(stage.public) == list(heard[0].public) for stage in heard)
+    assert {stage.artworks for stage in heard} == {2}, "as many as a client trains on"
+    for cell, row in zip(results["cells"], results["rows"][::-1], strict=True):
+        assert cell["accuracy_at_1"] == cell["no_training"] > 0
+        assert (cell["bytes_up"], cell["views"]["aggregate"]) == (0, 0)
+        assert [choice["iterations"] for choice in cell["rehearsal"]] == [0, 6]
+        assert (row["trained"], row["gain"]) == (0, 0)
+    assert "had better train nothing" in (tmp_path / "out" / "report.html").read_text()
 
 
 def test_features_of_another_plan_are_refused(encoded: list[str], tmp_path: Path) -> None:

@@ -45,7 +45,9 @@ def budget(iterations: int, **changes: object) -> Budget:
 
 
 def stage(public: Mapping[str, StyleFeatures], seed: int = 0) -> Stage:
-    return Stage(public=public, pooled_size=POOLED, dimensions=D, outputs=OUTPUTS, clients=CLIENTS, seed=seed)
+    return Stage(
+        public=public, pooled_size=POOLED, dimensions=D, outputs=OUTPUTS, clients=CLIENTS, artworks=500, seed=seed
+    )
 
 
 def test_every_choice_is_played_and_the_best_comes_first() -> None:
@@ -152,6 +154,14 @@ def test_whatever_is_promised_can_be_played(unit: str, privacy: str) -> None:
     changes = {"unit": unit, "privacy": privacy}
     played = rehearse(stage(painters(6)), budgets(0, 1, **changes))
     assert all(np.isfinite(each.mrr) for each in played)
+
+
+def test_who_plays_a_client_has_no_more_artworks_than_a_client_may() -> None:
+    few, many = (
+        rehearse(replace(stage(painters(9, artworks=60)), artworks=count), budgets(0, epsilon=1.0))[0].mrr
+        for count in (2, 42)
+    )
+    assert many > few + 0.1
 
 
 def test_more_noise_finds_fewer() -> None:
