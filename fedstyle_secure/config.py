@@ -56,6 +56,9 @@ class Settings:
         "Artists who agreed that their artworks are protected by nothing; or how many, with --all-agreed.",
     ] = None
     public_art: Annotated[Path | None, "A folder of public artists instead of --public."] = None
+    showcase: Annotated[
+        Path | None, "Folders of works that clients show already, by artist: they join signatures and cost nothing."
+    ] = None
     all_agreed: Annotated[bool, "Every artist agreed to be drawn by lot as a public one: nobody is by silence."] = False
     split: Annotated[
         Split, "Hold out queries by artist, at random, or by content: the same subjects for all, from an index."

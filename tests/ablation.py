@@ -658,6 +658,21 @@ ABLATIONS = (
         "tests/runs/test_search.py::test_str1_strangers_are_works_of_public_artists_and_of_nobody_else",
     ),
     Ablation(
+        "showcases: shown works join after the noise",
+        "fedstyle_secure/artist/artist.py",
+        "        embeddings = one_by_one(embed, self.features.views[:, 0])\n",
+        "        shown = [] if self.showcase is None else [self.showcase.views[:, 0]]\n"
+        "        embeddings = one_by_one(embed, np.concatenate([self.features.views[:, 0], *shown]))\n",
+        "tests/artist/test_showcase.py::test_shc1_no_shown_work_is_in_what_is_clipped_noised_and_charged",
+    ),
+    Ablation(
+        "showcases: a work that is shown is in no private data set",
+        "fedstyle_secure/runs/dataset.py",
+        "if of is None)",
+        "if True)",
+        "tests/runs/test_dataset.py::test_shc2_a_work_that_is_shown_is_in_no_private_data_set",
+    ),
+    Ablation(
         "rehearsal: who fits a space is nobody's rival in it",
         "fedstyle_secure/runs/rehearsal.py",
         "        names = list(self.asking)\n",

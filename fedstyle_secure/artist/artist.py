@@ -59,6 +59,7 @@ from ..training.moments import Prototype
 from ..training.updates import Contributions, one_by_one
 from .memory import Memory
 from .rows import contribute
+from .showcase import with_showcase
 from .store import Store, StoreError
 from .terms import Terms
 
@@ -86,6 +87,7 @@ class Artist:
         store: What the artist remembers.
         random: Source of secret random bytes.
         whitening: Pinned at enrolment, or else that of the first announcement agreed to; None before.
+        showcase: Raw features of works that this artist shows already and that are none of its artworks here; public.
         beacon: Where this artist reads the beacon if it speaks once; None if it takes part in sessions of five rounds.
             Its own choice, as its terms are (JOI-1).
         clock: Tells the time in seconds, from a moment that a restart does not change.
@@ -106,6 +108,7 @@ class Artist:
     store: Store = field(repr=False)
     random: RandomBytes = field(repr=False)
     whitening: Whitening | None = field(default=None, repr=False)
+    showcase: StyleFeatures | None = field(default=None, repr=False)
     beacon: Beacon | None = field(default=None, repr=False)
     clock: Callable[[], float] = field(default=time.time, repr=False)
     training_seconds: float = field(default=0.0, init=False, repr=False)
@@ -343,7 +346,7 @@ class Artist:
         *,
         publication: str = "",
     ) -> NDArray[np.float32]:
-        """Release a private mean of this artist's embeddings, in the clear, for the catalogue.
+        """Release a private mean of this artist's embeddings, in the clear, for the catalogue; beside what it shows.
 
         Args:
             embed: Maps raw features [1, features] to the signature space, float32 [1, d]; called after the charge, for
@@ -360,7 +363,11 @@ class Artist:
         kept = self._memory.signature(publication) if publication else None
         if kept is not None:
             return kept
-        signature = to_unit(self._release_alone(SIGNATURE, embed, mechanism).astype(np.float32))
+        released = self._release_alone(SIGNATURE, embed, mechanism)
+        if self.showcase is not None:
+            shown = one_by_one(embed, self.showcase.views[:, 0])
+            released = with_showcase(released, mechanism.sigma_share / mechanism.scale, shown)
+        signature = to_unit(released.astype(np.float32))
         self._memory.keep_signature(signature, publication, SIGNATURE)
         return signature
 

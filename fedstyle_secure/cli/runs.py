@@ -1,7 +1,8 @@
 """Commands that look at runs from other sides: who comes and goes, what grows, what style is and what it is not."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.text import Text
@@ -27,13 +28,16 @@ def add_artist(
         float | None,
         number("Limit on all that is ever released of these works (default: the last one, or the run's).", EPSILON),
     ] = None,
+    showcase: Annotated[
+        Path | None, typer.Option(help="Works that the artist shows already: they join the signature and cost nothing.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Sign a new artist without any training: encode, charge a ledger of the artist's own, publish a signature."""
     from ..runs.members import join
 
     keep_freed_memory()
-    joined = join(run, artist_folder, name=name, limit=epsilon, progress=screen)
+    joined = join(run, artist_folder, name=name, limit=epsilon, showcase=showcase, progress=screen)
     screen.warn_left_out(joined["left_out"])
     if as_json:
         screen.json(joined)
@@ -42,10 +46,17 @@ def add_artist(
     cost = "without any protection" if spent is None else f"at epsilon {spent:.2f} of {joined['limit']:g} in all views"
     screen.show(
         plain(
-            f"{joined['artist']} joined with {joined['artworks']} artworks, {cost}; the catalogue has "
+            f"{joined['artist']} joined with {joined['artworks']} artworks{_shown(joined)}, {cost}; the catalogue has "
             f"{joined['catalogue']} artists. Ledger: {joined['ledger']}"
         ),
     )
+
+
+def _shown(joined: Mapping[str, Any]) -> str:
+    if not joined["shown"]:
+        return ""
+    both = f", {joined['in_both']} of them left out of the artworks" if joined["in_both"] else ""
+    return f" beside {joined['shown']} that are shown already{both}"
 
 
 @catalogue_app.command("remove")

@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..artist.showcase import with_showcase
 from ..catalogue.index import StyleIndex
 from ..catalogue.search import REFERENCES, gather, search
 from ..catalogue.signature import Signature
+from ..encoder.features import StyleFeatures
 from ..encoder.model import StyleModel
 from ..encoder.styles import signature_space
 from ..encoder.whitening import to_unit
@@ -73,10 +75,16 @@ def untrained_catalogue(prepared: Prepared, start: StyleModel) -> StyleIndex:
     space = signature_space(start, [features.views for features in prepared.public.values()], length)
     mechanism = budget.signature_mechanism(space.dimensions)
 
-    def vector(raw: NDArray[np.float32]) -> NDArray[np.float32]:
-        rows = one_by_one(lambda artwork: space.apply(start.embed(artwork)), raw)
-        noisy = protect(Contributions(rows, mechanism.layout), mechanism, os.urandom)
-        return to_unit(dequantize(noisy.values, mechanism).astype(np.float32))
+    def embed(features: StyleFeatures) -> NDArray[np.float32]:
+        return one_by_one(lambda artwork: space.apply(start.embed(artwork)), features.views[:, 0])
 
-    signatures = (Signature(name, vector(features.views[:, 0])) for name, features in prepared.training.items())
+    def vector(name: str) -> NDArray[np.float32]:
+        rows = embed(prepared.training[name])
+        noisy = protect(Contributions(rows, mechanism.layout), mechanism, os.urandom)
+        released = dequantize(noisy.values, mechanism)
+        if name in prepared.showcase:
+            released = with_showcase(released, mechanism.sigma_share / mechanism.scale, embed(prepared.showcase[name]))
+        return to_unit(released.astype(np.float32))
+
+    signatures = (Signature(name, vector(name)) for name in prepared.training)
     return catalogue(prepared, start, space, signatures)

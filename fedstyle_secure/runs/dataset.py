@@ -6,14 +6,19 @@ SET-2  What is protected begins after this: an artist's data set is what is left
        are decided by keyed hashes, artist by artist and artwork by artwork, so that one artwork more in a folder is at
        most one more in its artist's data set, and changes no other artist's, unless several hold it (GATE-4); at the
        bound it may take the place of one.
+SHC-2  A work that an artist shows is in no private data set: of a picture, or a copy of it, that lies in both, the
+       showcase has it, and what was left is counted, split and charged without it.
 """
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
+from ..artist.showcase import LEAST_SHOWN
 from ..artworks.artwork import Gallery, LeftOut, Portfolio
-from ..artworks.reader import read_portfolios
+from ..artworks.copies import find_copies
+from ..artworks.reader import read_portfolio, read_portfolios
 from ..artworks.splits import split_by_artist, split_by_content
 from ..config import Settings, Split
 from ..errors import InputError
@@ -31,6 +36,7 @@ class Dataset:
         warnings: Sentences for the user.
         left_out: Pictures that are there and have no role.
         clients: All artworks of each client, in the same order: those that have one budget.
+        showcase: What clients show already, of those who show anything.
     """
 
     public: Sequence[Portfolio]
@@ -39,6 +45,7 @@ class Dataset:
     warnings: Sequence[str]
     left_out: Sequence[LeftOut] = ()
     clients: Sequence[Portfolio] = ()
+    showcase: Sequence[Portfolio] = ()
 
 
 def read_dataset(settings: Settings, on_progress: Callable[[int, int], None] | None = None) -> Dataset:
@@ -47,7 +54,64 @@ def read_dataset(settings: Settings, on_progress: Callable[[int, int], None] | N
     Raises:
         InputError: The folders do not hold what a run needs.
     """
-    return divide(settings, *read_galleries(settings, on_progress))
+    gallery, shared = read_galleries(settings, on_progress)
+    if settings.showcase is None:
+        return divide(settings, gallery, shared)
+    shown = _read_showcases(settings.showcase, nested=settings.nested)
+    portfolios, left_out = [], list(gallery.left_out)
+    for portfolio in gallery.portfolios:
+        kept, taken = apart_from(portfolio, shown.get(fold(portfolio.artist)), min_artworks=settings.min_artworks)
+        portfolios.append(kept)
+        if taken:
+            left_out.append(LeftOut(portfolio.artist, f"{taken} of its pictures are in its showcase, which has them"))
+    dataset = divide(settings, replace(gallery, portfolios=tuple(portfolios), left_out=tuple(left_out)), shared)
+    clients = {fold(portfolio.artist): portfolio.artist for portfolio in dataset.training}
+    for name, portfolio in shown.items():
+        if name not in clients:
+            raise InputError(
+                f"{settings.showcase} holds a showcase of {portfolio.artist!r}, who is none of the clients: name its "
+                "folder as the artist's own, or remove it"
+            )
+    return replace(dataset, showcase=[Portfolio(clients[name], each.artworks) for name, each in shown.items()])
+
+
+def read_showcase(folder: Path, *, nested: bool = False) -> Portfolio:
+    """What one artist shows already.
+
+    Raises:
+        InputError: The folder cannot be used, or holds too few pictures.
+    """
+    return read_portfolio(folder, min_artworks=LEAST_SHOWN, nested=nested).portfolios[0]
+
+
+def _read_showcases(folder: Path, *, nested: bool) -> dict[str, Portfolio]:
+    """By the artist's name, folded."""
+    try:
+        folders = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    except OSError as error:
+        raise InputError(f"cannot read the showcases in {folder}: {error.strerror}") from error
+    if not folders:
+        raise InputError(f"{folder} holds no showcase: give a folder with one folder for each artist who shows works")
+    return {fold(path.name): read_showcase(path, nested=nested) for path in folders}
+
+
+def apart_from(portfolio: Portfolio, shown: Portfolio | None, *, min_artworks: int) -> tuple[Portfolio, int]:
+    """A portfolio without what its artist shows, and how many pictures that was (SHC-2).
+
+    Raises:
+        InputError: Too few are left.
+    """
+    if shown is None:
+        return portfolio, 0
+    public = len(shown.artworks)
+    copies = find_copies([*shown.artworks, *portfolio.artworks])[public:]
+    kept = tuple(artwork for artwork, of in zip(portfolio.artworks, copies, strict=True) if of is None)
+    if len(kept) < min_artworks:
+        raise InputError(
+            f"of {portfolio.artist!r} {len(kept)} artworks are left that are not in its showcase, the minimum is "
+            f"{min_artworks}: show fewer, add artworks, or lower --min-artworks"
+        )
+    return Portfolio(portfolio.artist, kept), len(portfolio.artworks) - len(kept)
 
 
 def read_galleries(

@@ -38,7 +38,7 @@ from ..report import make_page
 from ..training.codebook import new_codebook
 from .agreement import agree
 from .budget import Budget, plan_budget
-from .dataset import bound
+from .dataset import apart_from, bound, read_showcase
 from .facts import derive
 from .files import CATALOGUE_FOLDER, REPORT_FILE, SUMMARY_FILE, encode_summary, read_summary
 from .folder import Change, changing, opened
@@ -59,6 +59,7 @@ class Newcomer:
         ledger: Where the signature is charged.
         settings: Of the run that is joined.
         budget: Of that run too.
+        showcase: Raw features of works that the artist shows already; public.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Newcomer:
     ledger: Ledger
     settings: Settings
     budget: Budget
+    showcase: StyleFeatures | None = None
 
     def sign(self, model: StyleModel, index: StyleIndex, mechanism: Mechanism) -> Signature:
         """Publish a signature, as the run's own artists did.
@@ -92,6 +94,7 @@ class Newcomer:
             ledger=self.ledger,
             store=MemoryStore(),
             random=os.urandom,
+            showcase=self.showcase,
         )
 
         def embed(raw: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -101,7 +104,13 @@ class Newcomer:
 
 
 def join(
-    run: Path, folder: Path, *, name: str | None = None, limit: float | None = None, progress: Progress | None = None
+    run: Path,
+    folder: Path,
+    *,
+    name: str | None = None,
+    limit: float | None = None,
+    showcase: Path | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Encode an artist's folder, sign it, and add the signature to a run's catalogue. Nothing is trained.
 
@@ -111,6 +120,7 @@ def join(
         name: To be found by; None for the folder's name.
         limit: On all that is ever released of these works, as epsilon; None for the one that was last set for them, or
             the run's.
+        showcase: Pictures that the artist shows already; what lies in both folders is shown and not signed with.
         progress: Where to show how far it is.
 
     Returns:
@@ -130,13 +140,17 @@ def join(
             read_listing(summary, run)
         with progress.stage("Reading artworks", None):
             gallery = read_portfolio(folder, min_artworks=settings.min_artworks, nested=settings.nested)
-        whole = gallery.portfolios[0]
+            shown = None if showcase is None else read_showcase(showcase, nested=settings.nested)
+        whole, taken = apart_from(gallery.portfolios[0], shown, min_artworks=settings.min_artworks)
         check_name(whole.artist if name is None else name)
         portfolio = bound(whole if name is None else Portfolio(name, whole.artworks), settings)
         if (known := parts.index.find(portfolio.artist)) is not None:
             raise InputError(f"artist {known!r} is in the catalogue already: remove it first with catalogue remove")
-        with progress.stage(title_of(parts.encoder), len(portfolio.artworks)) as advance:
-            features = extract(portfolio.artworks, parts.encoder, views=0, on_progress=advance)
+        pictures = [*portfolio.artworks, *(() if shown is None else shown.artworks)]
+        with progress.stage(title_of(parts.encoder), len(pictures)) as advance:
+            seen = extract(pictures, parts.encoder, views=0, on_progress=advance)
+        features = StyleFeatures(seen.views[: len(portfolio.artworks)])
+        public = None if shown is None else StyleFeatures(seen.views[len(portfolio.artworks) :])
         register = Register(ledgers_folder(summary, run))
         with register.claimed(
             [Portfolio(portfolio.artist, whole.artworks)],
@@ -145,10 +159,12 @@ def join(
             view=settings.limited_view,
         ) as ledgers:
             ledger, budget = ledgers[portfolio.artist], budget_of(summary, run, settings)
-            _sign(change, summary, parts, Newcomer(portfolio.artist, features, ledger, settings, budget))
+            _sign(change, summary, parts, Newcomer(portfolio.artist, features, ledger, settings, budget, public))
     return {
         "artist": portfolio.artist,
         "artworks": len(features),
+        "shown": 0 if shown is None else len(shown.artworks),
+        "in_both": taken,
         "left_out": [asdict(each) for each in gallery.left_out],
         "catalogue": len(parts.index) + 1,
         "ledger": ledger.path.name,

@@ -38,6 +38,7 @@ class Prepared:
         held_out: Raw features of the clients' queries, unaltered view only.
         encoder: Name of the encoder and digest of its weights.
         pooled_size: How many of the last raw features are the pooled embedding.
+        showcase: Raw features of what clients show already, unaltered view only; of those who show anything.
         space: How public artists' features are whitened.
         rehearsal: What was played on public artists before `space` and the number of iterations were chosen, in plain
             values, best first; nothing where nothing was.
@@ -53,6 +54,7 @@ class Prepared:
     held_out: Mapping[str, StyleFeatures]
     encoder: str
     pooled_size: int
+    showcase: Mapping[str, StyleFeatures] = field(default_factory=dict)
     space: Space = Space.PRINCIPAL
     rehearsal: Sequence[dict[str, object]] = ()
     seconds: dict[str, float] = field(default_factory=dict)

@@ -137,7 +137,7 @@ def _prepare(
     seconds: dict[str, float] = {}
     with stopwatch(seconds, "features"):
         encoder = choose_encoder(settings, dataset.public, folder, progress)
-        public, training, held_out = _extract_all(settings, dataset, encoder, progress)
+        public, training, held_out, showcase = _extract_all(settings, dataset, encoder, progress)
     return rehearsed(
         Prepared(
             settings=settings,
@@ -149,6 +149,7 @@ def _prepare(
             held_out=held_out,
             encoder=encoder.name,
             pooled_size=encoder.pooled_size,
+            showcase=showcase,
             seconds=seconds,
         ),
         progress,
@@ -212,9 +213,9 @@ def _tune(public: Sequence[Portfolio], seed: int, progress: Progress) -> Weights
 def _extract_all(
     settings: Settings, dataset: Dataset, encoder: Encoder, progress: Progress
 ) -> tuple[dict[str, StyleFeatures], ...]:
-    """Raw features of public, training and held-out artworks, by artist."""
+    """Raw features of public, training, held-out and shown artworks, by artist."""
     cache = FeatureCache(settings.features_cache)
-    roles = ((dataset.public, True), (dataset.training, True), (dataset.held_out, False))
+    roles = ((dataset.public, True), (dataset.training, True), (dataset.held_out, False), (dataset.showcase, False))
     total = sum(len(portfolio.artworks) for portfolios, _ in roles for portfolio in portfolios)
     with progress.stage(title_of(encoder), total) as advance:
         return tuple(
@@ -379,6 +380,7 @@ def _enrol(
             random=os.urandom,
             beacon=beacon,
             whitening=start.whitening,
+            showcase=prepared.showcase.get(name),
         )
         for name, features in training.items()
     }

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from fedstyle_secure.artworks.artwork import Gallery, Portfolio
 from fedstyle_secure.config import Split
@@ -170,3 +171,54 @@ def test_seeds_for_different_purposes_differ() -> None:
     seeds = {derive_seed(seed, *purpose) for seed in (0, 1, -1) for purpose in purposes}
     assert len(seeds) == 3 * len(purposes)
     assert all(0 <= seed < 1 << 63 for seed in seeds)
+
+
+@pytest.fixture
+def shown(art: Path, tmp_path: Path) -> Path:
+    """One client shows three pictures, of which two are among its artworks: one as it is, one saved again."""
+    *_, artist = sorted(path for path in art.iterdir() if path.is_dir())
+    folder = tmp_path / "shown" / artist.name
+    folder.mkdir(parents=True)
+    pictures = sorted(artist.glob("*.png"))
+    shutil.copy(pictures[0], folder / "one.png")
+    Image.open(pictures[1]).save(folder / "two.webp", quality=90)
+    Image.effect_mandelbrot((32, 32), (-2, -1, 1, 1), 50).save(folder / "three.png")
+    return tmp_path / "shown"
+
+
+def test_shc2_a_work_that_is_shown_is_in_no_private_data_set(art: Path, shown: Path) -> None:
+    (name,) = (path.name for path in shown.iterdir())
+    others = tuple(path.name for path in sorted(art.iterdir())[:4] if path.is_dir())
+    settings = {"public": others, "all_agreed": False, "min_artworks": 3}
+    before, after = read(art, **settings), read(art, showcase=shown, **settings)
+    (showcase,) = after.showcase
+    assert (showcase.artist, len(showcase.artworks)) == (name, 3)
+    pictures = {artwork.digest for artwork in showcase.artworks}
+    for role in ("training", "held_out", "clients"):
+        for old, new in zip(getattr(before, role), getattr(after, role), strict=True):
+            assert not pictures & {artwork.digest for artwork in new.artworks}
+            if new.artist != name:
+                assert [a.digest for a in new.artworks] == [a.digest for a in old.artworks]
+    counts = [next(len(p.artworks) for p in each.clients if p.artist == name) for each in (before, after)]
+    assert counts[0] - counts[1] == 2
+    assert "2 of its pictures are in its showcase, which has them" in [each.reason for each in after.left_out]
+
+
+def test_a_showcase_that_is_nobodys_or_leaves_too_little_is_refused(art: Path, shown: Path, tmp_path: Path) -> None:
+    (folder,) = shown.iterdir()
+    with pytest.raises(InputError, match="4 artworks are left that are not in its showcase, the minimum is 5"):
+        read(art, showcase=shown, min_artworks=5)
+    folder.rename(shown / "Nobody")
+    with pytest.raises(InputError, match="a showcase of 'Nobody', who is none of the clients"):
+        read(art, showcase=shown)
+    (shown / "Nobody" / "one.png").unlink()
+    (shown / "Nobody" / "two.webp").unlink()
+    with pytest.raises(InputError, match="holds 1 artworks, the minimum is 2"):
+        read(art, showcase=shown)
+    (tmp_path / "empty").mkdir()
+    for place, problem in (
+        (tmp_path / "empty", "holds no showcase"),
+        (tmp_path / "absent", "cannot read the showcases"),
+    ):
+        with pytest.raises(InputError, match=problem):
+            read(art, showcase=place)

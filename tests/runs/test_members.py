@@ -78,6 +78,20 @@ def test_who_joins_is_found_and_pays_in_an_own_ledger(painted: Path, finished: P
     assert NAME in names
 
 
+def test_who_joins_may_show_works_beside_and_pays_the_same(painted: Path, finished: Path, tmp_path: Path) -> None:
+    plain = Path(shutil.copytree(finished, tmp_path / "plain"))
+    pictures = sorted((painted / NAME).iterdir())
+    (tmp_path / "shown").mkdir()
+    for picture in pictures[:2]:
+        shutil.copy(picture, tmp_path / "shown" / picture.name)
+    alone = members.join(plain, painted / NAME)
+    beside = members.join(finished, painted / NAME, showcase=tmp_path / "shown")
+    assert (alone["shown"], alone["in_both"]) == (0, 0)
+    assert (beside["shown"], beside["in_both"]) == (2, 2)
+    assert beside["artworks"] == alone["artworks"] - 2
+    assert beside["epsilon"] == alone["epsilon"]
+
+
 def test_who_joins_is_charged_before_anything_is_signed(
     painted: Path, finished: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

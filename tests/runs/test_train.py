@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
+from PIL import Image
 
 from fedstyle_secure.aggregation.kinds import Protocol
+from fedstyle_secure.artist.showcase import with_showcase
 from fedstyle_secure.catalogue.index import StyleIndex
 from fedstyle_secure.config import Settings
 from fedstyle_secure.encoder.features import StyleFeatures
@@ -165,6 +167,30 @@ def test_who_is_public_is_told_before_anything_is_encoded(
     with pytest.raises(KeyboardInterrupt):
         run.train(settings, progress=Listener())
     assert told[1:] == ["declared public, protected by nothing: ada-amber; everyone else is a client"]
+
+
+def test_what_a_client_shows_joins_its_signature_and_costs_nothing(
+    art: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[str, int]] = []
+
+    def listen(place: str) -> Callable[..., NDArray[np.float64]]:
+        return lambda summed, noise, shown: seen.append((place, len(shown))) or with_showcase(summed, noise, shown)
+
+    monkeypatch.setattr("fedstyle_secure.artist.artist.with_showcase", listen("published"))
+    monkeypatch.setattr("fedstyle_secure.runs.buyer.with_showcase", listen("played"))
+    public = tuple(path.name for path in sorted(art.iterdir())[:4] if path.is_dir())
+    client = sorted(path for path in art.iterdir() if path.is_dir())[-1]
+    pictures = [Image.open(path).rotate(90) for path in sorted(client.glob("*.png"))[:3]]
+    (tmp_path / "shown" / client.name).mkdir(parents=True)
+    for number, picture in enumerate(pictures):
+        picture.save(tmp_path / "shown" / client.name / f"{number}.png")
+    settings = {"public": public, "all_agreed": False, "showcase": tmp_path / "shown"}
+    summary = run.train(stand_ins.settings(art, tmp_path / "run", iterations=1, **settings))
+    assert seen == [("published", 3), ("played", 3)], "with training and without, for one client of eight"
+    assert summary["privacy"]["epsilon"]["aggregate"] == pytest.approx(8.0, rel=0.02)
+    charged = {path.name: len(path.read_text().splitlines()) for path in (tmp_path / "run" / "ledger").glob("*.jsonl")}
+    assert len(set(charged.values())) == 1, "nobody is charged for more than others are"
 
 
 def test_nothing_private_is_in_a_run(art: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
