@@ -185,6 +185,7 @@ CHANGED = {
     "artworks": "somewhere/art",
     "out": "runs/one",
     "public": 4,
+    "showcase": "shown",
     "all_agreed": True,
     "split": "content",
     "hold_out": 0.2,
