@@ -15,12 +15,16 @@ beside = test -x $(VENV)-$(1)/bin/python || { $(BIN)/python -m venv $(VENV)-$(1)
 	$(VENV)-$(1)/bin/python -m pip install --quiet "$(2)"; } && $(VENV)-$(1)/bin/python
 FLOWER ?= 1.42.0
 RAY ?= 2.60.0
+flower = $(call beside,flower-$(FLOWER),flwr==$(FLOWER))
+syft = $(call beside,syft,syft-rds~=0.6.0)
+ray = $(call beside,ray-$(RAY),ray==$(RAY))
+without = -m pytest -p no:xdist -m slow tests/test_ablations.py -k
 
-.PHONY: help demo platform test test-browser test-engines test-ray check threats mutants vectors bench docs sbom clean
+.PHONY: help demo platform test test-browser test-engines test-ray check threats threats-engines mutants vectors bench docs sbom clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
 
 $(STAMP): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -42,11 +46,11 @@ test-browser: $(STAMP) ## Look at all pages with the Chromium of this machine
 	$(BIN)/python -m pytest -m "browser and not slow" tests/browser
 
 test-engines: $(STAMP) ## Run the tests of optional engines, whose libraries have environments of their own (FLOWER=1.41.0)
-	$(call beside,flower-$(FLOWER),flwr==$(FLOWER)) -m pytest -p no:xdist tests/engines
-	$(call beside,syft,syft-rds~=0.6.0) -m pytest -p no:xdist tests/engines tests/cli/test_research.py
+	$(flower) -m pytest -p no:xdist tests/engines
+	$(syft) -m pytest -p no:xdist tests/engines tests/cli/test_research.py
 
 test-ray: $(STAMP) ## Run the tests of Ray on a cluster of this machine, in an environment of its own
-	$(call beside,ray-$(RAY),ray==$(RAY)) -m pytest -p no:xdist -m "slow or not slow" tests/experiments/test_ray.py
+	$(ray) -m pytest -p no:xdist -m "slow or not slow" tests/experiments/test_ray.py
 
 check: $(STAMP) ## Lint, types, import rules, generated docs, and the tests against the built wheel
 	$(BIN)/ruff check .
@@ -59,6 +63,12 @@ threats: $(STAMP) ## Attack every claim; remove each defense and see its test go
 	OMP_NUM_THREADS=1 $(BIN)/python -m threat_models run --all $(EFFORT)
 	$(BIN)/python -m threat_models.symbolic
 	$(BIN)/python -m pytest -n 2 -m slow $(if $(EFFORT),,tests/test_ablations.py)
+
+threats-engines: $(STAMP) ## Remove each defense of an optional engine, where its library is, and see its test go red; lie over syft
+	$(flower) $(without) flower:
+	$(syft) $(without) syft:
+	$(syft) -m pytest -p no:xdist -m slow tests/threat_models/test_over_syft.py
+	$(ray) $(without) ray:
 
 mutants: $(STAMP) ## Change the protocol in a thousand small ways and see which changes no test notices (hours)
 	$(BIN)/python -m pip install --quiet --editable ".[mutants]"

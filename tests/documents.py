@@ -37,7 +37,7 @@ def defenses_page() -> str:
     return (
         "# Defenses and the tests that miss them\n\nWritten by `make docs` from `tests/ablation.py`. `make threats` "
         "removes each defense in a scratch copy and\nfails unless the test beside it goes red. Those of optional "
-        "engines are removed in the environments that have them ([engines](engines.md)).\n\n"
+        "engines are removed in the environments that have them: `make threats-engines` ([engines](engines.md)).\n\n"
         f"| defense | where | test |\n|---|---|---|\n{rows}"
     )
 

@@ -17,7 +17,7 @@ def test_every_named_test_is_green_with_all_defenses(tmp_path: Path) -> None:
 @pytest.mark.parametrize("ablation", ABLATIONS, ids=[item.name.replace(" ", "-") for item in ABLATIONS])
 def test_the_named_test_notices_that_the_defense_is_gone(ablation: Ablation, tmp_path: Path) -> None:
     if not ablation.is_possible:
-        pytest.skip(f"needs {ablation.needs}, in an environment of its own: make test-engines, make test-ray")
+        pytest.skip(f"needs {ablation.needs}, in an environment of its own: make threats-engines")
     assert run(ablation, tmp_path) == ""
 
 
