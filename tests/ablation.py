@@ -2869,6 +2869,14 @@ ABLATIONS = (
         needs="ray",
     ),
     Ablation(
+        "ray: a cluster of its own, not somebody's on this machine",
+        "fedstyle_secure/experiments/cluster.py",
+        'address="local", num_cpus=jobs',
+        "address=None, num_cpus=jobs",
+        f"{_RAY}::test_a_cluster_that_does_not_start_in_time_is_started_again_on_this_machine_alone",
+        needs="ray",
+    ),
+    Ablation(
         "ray: nothing is told to its makers",
         "fedstyle_secure/experiments/cluster.py",
         '"RAY_USAGE_STATS_ENABLED": "0", ',

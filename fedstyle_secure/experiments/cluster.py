@@ -19,6 +19,8 @@ Result = TypeVar("Result")
 
 AGAIN: Final = 3
 """Times that a task is run again."""
+STARTS: Final = 3
+"""Times that a cluster is started: Ray gives a machine half a minute for it, and a busy one is slow, not wrong."""
 _TOKEN: Final = "RAY_AUTH_TOKEN"  # noqa: S105  (the name of a variable)
 _SETTINGS: Final = {"RAY_AUTH_MODE": "token", "RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 
@@ -52,14 +54,10 @@ def run_on_cluster(work: Callable[[Task], Result], tasks: Sequence[Task], jobs: 
         Exception: What `work` raised.
     """
     ray = load_ray()
-    elsewhere = "RAY_ADDRESS" in os.environ
-    try:
-        ray.init(
-            num_cpus=None if elsewhere else jobs, log_to_driver=False, include_dashboard=False, logging_level="ERROR"
-        )
-    except Exception as error:  # Ray raises whatever it comes upon
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise FedStyleError(f"Ray's cluster cannot be reached or started: {reason}") from error
+    if "RAY_ADDRESS" in os.environ:
+        _begin(ray, tries=1)
+    else:  # nor one that somebody else started on this machine, to which Ray goes unless it is told
+        _begin(ray, tries=STARTS, address="local", num_cpus=jobs)
     try:
         remote = ray.remote(num_cpus=1, max_retries=AGAIN)(_do)
         waiting = {remote.remote(work, task): task for task in tasks}
@@ -68,6 +66,17 @@ def run_on_cluster(work: Callable[[Task], Result], tasks: Sequence[Task], jobs: 
             yield waiting.pop(done), _take(ray, done)
     finally:
         ray.shutdown()
+
+
+def _begin(ray: Any, *, tries: int, **options: Any) -> None:
+    try:
+        ray.init(log_to_driver=False, include_dashboard=False, logging_level="ERROR", **options)
+    except Exception as error:  # Ray raises whatever it comes upon
+        if tries > 1:
+            _begin(ray, tries=tries - 1, **options)
+            return
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise FedStyleError(f"Ray's cluster cannot be reached or started: {reason}") from error
 
 
 def _do(work: Callable[[Task], Result], task: Task) -> Result:

@@ -16,7 +16,7 @@ if find_spec("ray") is None:  # not imported here: it reads its settings when it
 
 from fedstyle_secure.errors import FedStyleError, InputError
 from fedstyle_secure.experiments.cells import Cell
-from fedstyle_secure.experiments.cluster import AGAIN, load_ray, run_on_cluster
+from fedstyle_secure.experiments.cluster import AGAIN, STARTS, load_ray, run_on_cluster
 from fedstyle_secure.experiments.experiment import cell_path, run_experiment
 from fedstyle_secure.experiments.pool import Serial, choose_engine
 from fedstyle_secure.experiments.simulation import simulate
@@ -37,6 +37,34 @@ def workers_find_the_tests(tmp_path, monkeypatch):
 def test_ray3_workers_that_die_again_and_again_are_one_sentence():
     with pytest.raises(FedStyleError, match=rf"died {AGAIN + 1} times over the same task, perhaps for want of memory"):
         list(run_on_cluster(die_first, [(1, 99)], 2))
+
+
+def late(monkeypatch, times):
+    """A machine that is too busy for Ray so many times; returns where a cluster was looked for."""
+    ray, looked = load_ray(), []
+    honest = ray.init
+
+    def init(**options):
+        looked.append(options["address"])
+        if len(looked) <= times:
+            raise Exception("The current node timed out during startup.")  # noqa: TRY002  (as Ray says it)
+        return honest(**options)
+
+    monkeypatch.setattr(ray, "init", init)
+    return looked
+
+
+def test_a_cluster_that_does_not_start_in_time_is_started_again_on_this_machine_alone(monkeypatch):
+    looked = late(monkeypatch, 1)
+    assert list(run_on_cluster(act, [(2, 0)], 1)) == [((2, 0), 4)]
+    assert looked[:2] == ["local"] * 2
+
+
+def test_a_cluster_that_never_starts_is_one_sentence(monkeypatch):
+    looked = late(monkeypatch, STARTS)
+    with pytest.raises(FedStyleError, match="cannot be reached or started: The current node timed out"):
+        list(run_on_cluster(act, [(2, 0)], 1))
+    assert looked == ["local"] * STARTS
 
 
 def test_what_a_task_raises_is_raised_as_it_is():
