@@ -1804,8 +1804,8 @@ ABLATIONS = (
     Ablation(
         "artist: a signature is made once for each publication",
         "fedstyle_secure/artist/artist.py",
-        "        if kept is not None:\n            return kept\n        signature =",
-        "        signature =",
+        "        if kept is not None:\n            return kept\n        released =",
+        "        released =",
         "tests/artist/test_kills.py::test_agt12_what_was_paid_for_and_lost_is_made_again_for_the_same_charge",
     ),
     Ablation(
