@@ -1,8 +1,9 @@
 """Public frozen backbones: an image becomes style statistics of several feature maps and one pooled embedding.
 
-Style lives in the mean and standard deviation of feature maps (Huang and Belongie, ICCV 2017); the pooled embedding
-adds a little of what is painted. The tokens of a transformer's patches are a map as well; its class token is not in it,
-and is the pooled embedding. Backbones are public knowledge: they are never trained on a client's artworks.
+Style lives in the mean and standard deviation of feature maps (Huang and Belongie, ICCV 2017), and in which channels of
+early ones go together (Gatys, Ecker and Bethge, CVPR 2016); the pooled embedding adds a little of what is painted. The
+tokens of a transformer's patches are a map as well; its class token is not in it, and is the pooled embedding.
+Backbones are public knowledge: they are never trained on a client's artworks.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,7 +23,7 @@ from .graphs import digest_of
 from .hub import from_hub
 from .layers import Weights
 from .small import SmallEncoder
-from .spec import IMAGE_SIZE, LITE0, SCALES, SMALL, STAGES, TUNED, VARIANCE_FLOOR, BackboneSpec
+from .spec import CORRELATED, IMAGE_SIZE, LITE0, SCALES, SMALL, STAGES, TUNED, VARIANCE_FLOOR, BackboneSpec
 from .weights import load_weights
 
 T = TypeVar("T")
@@ -99,12 +100,21 @@ class Backbone(nn.Module):
 
 
 def style_statistics(output: Tensor, channels: int) -> Tensor:
-    """Mean and standard deviation over places: [B, C, H, W], [B, H, W, C] or [B, tokens, C] becomes [B, 2 C]."""
+    """Mean and standard deviation over places of [B, C, H, W], [B, H, W, C] or [B, tokens, C]: [B, 2 C].
+
+    Where channels are CORRELATED at most, correlations of each two follow: [B, 2 C + C (C - 1) / 2].
+    """
     axis = 1 if output.ndim == 4 and output.shape[1] == channels else output.ndim - 1
     if output.shape[axis] != channels:
         raise InputError(f"a feature map of shape {tuple(output.shape)} has no axis with {channels} channels")
     places = output.movedim(axis, 1).flatten(2)
-    return torch.cat([places.mean(2), places.var(2, correction=0).add(VARIANCE_FLOOR).sqrt()], dim=1)
+    mean, deviation = places.mean(2), places.var(2, correction=0).add(VARIANCE_FLOOR).sqrt()
+    if channels > CORRELATED:
+        return torch.cat([mean, deviation], dim=1)
+    standardized = (places - mean[:, :, None]) / deviation[:, :, None]
+    products = standardized @ standardized.mT / places.shape[2]
+    first, second = torch.triu_indices(channels, channels, 1)
+    return torch.cat([mean, deviation, products[:, first, second]], dim=1)
 
 
 def _over_places(output: Tensor) -> Tensor:

@@ -37,7 +37,7 @@ from .folders import make_private, user_cache
 from .spec import FEATURES_FORMAT
 
 LIMIT: Final = 2 << 30
-"""Bytes: some 57,000 artworks with four crops each, by the default encoder."""
+"""Bytes: some 31,000 artworks with four crops each, by the default encoder."""
 
 _DIGEST, _COUNT = 32, 4  # bytes before the numbers of an entry: their digest, and how many views there are
 _NONCE_SIZE: Final = 12

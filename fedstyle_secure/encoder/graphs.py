@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import InputError
 from .layers import FeatureMap, Layers, Weights
-from .spec import IMAGE_SIZE, LITE0, SCALES, SMALL, SMALL_GROUPS, STAGES, TUNED
+from .spec import IMAGE_SIZE, LITE0, SCALES, SMALL, SMALL_GROUPS, SMALL_STAGES, STAGES, TUNED
 
 _BLOCKS: Final = ((1, 1), (2, 2), (2, 2), (3, 2), (3, 1), (4, 2), (1, 1))
 """Of each stage of EfficientNet-Lite0: how many blocks, and the stride of the first; the others have stride 1."""
@@ -80,7 +80,7 @@ def _layer(layers: Layers, given: FeatureMap, convolution: str, norm: str, *, st
 def _draw_small(layers: Layers) -> FeatureMap:
     """`SmallEncoder`: strided convolutions, each followed by a depthwise one."""
     value = layers.image
-    for stage in range(STAGES):
+    for stage in range(SMALL_STAGES):
         for convolution, norm, stride in (("0", "1", 2), ("3", "4", 1)):
             value = layers.convolve(value, f"stages.{stage}.{convolution}", stride=stride)
             value = layers.gelu(layers.normalize_groups(value, f"stages.{stage}.{norm}", groups=SMALL_GROUPS))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .onnx_file import Graph
-from .spec import VARIANCE_FLOOR
+from .spec import CORRELATED, VARIANCE_FLOOR
 
 Weights = Mapping[str, NDArray[np.generic]]
 """A state dict: tensors by name."""
@@ -102,7 +102,10 @@ class Layers:
         return one._replace(name=self._graph.add("Add", one.name, other.name))
 
     def summarize(self, given: FeatureMap) -> None:
-        """Keep the mean and the standard deviation of a map; its variance is written out as a mean of squares."""
+        """Keep the mean and the standard deviation of a map, and correlations of its channels if they are few.
+
+        Its variance is written out as a mean of squares.
+        """
         graph = self._graph
         mean = graph.add("ReduceMean", given.name, axes=(2, 3), keepdims=1)
         centered = graph.add("Sub", given.name, mean)
@@ -110,6 +113,22 @@ class Layers:
         deviation = graph.add("Sqrt", graph.add("Add", variance, self._number(VARIANCE_FLOOR)))
         self._statistics += [mean, deviation]
         self._count += 2 * given.channels
+        if given.channels <= CORRELATED:
+            self._correlate(graph.add("Div", centered, deviation), given)
+
+    def _correlate(self, standardized: str, given: FeatureMap) -> None:
+        """Keep the mean product of each two channels of a standardized map, row by row."""
+        graph, channels = self._graph, given.channels
+        first, second = np.triu_indices(channels, 1)
+        pairs = graph.constant((first * channels + second).astype(np.int64))
+        rows = graph.add("Reshape", standardized, graph.constant(np.array([channels, -1])))
+        products = graph.add("MatMul", rows, graph.add("Transpose", rows, perm=(1, 0)))
+        flat = graph.add(
+            "Reshape", graph.add("Div", products, self._number(given.side**2)), graph.constant(np.array([-1]))
+        )
+        chosen = graph.add("Gather", flat, pairs)
+        self._statistics.append(graph.add("Reshape", chosen, graph.constant(np.array([1, -1, 1, 1]))))
+        self._count += len(first)
 
     def finish(self, pooled: FeatureMap) -> bytes:
         """The file, once every tensor has found its place; the mean of a map is the pooled embedding.

@@ -20,8 +20,9 @@ from ..errors import InputError
 from .spec import FEATURES_FORMAT
 from .whitening import Whitening, to_unit
 
-FORMAT = "fedstyle-model-1"
+FORMAT = "fedstyle-model-2"
 _FACTS = "fedstyle"
+_TRAIN_AGAIN = "train again, or use the version that it was made with"
 _WHITENING = ("center", "projection")
 _TENSORS = (*_WHITENING, "alignment", "head")
 
@@ -75,7 +76,12 @@ class StyleModel:
             whitening: False leaves the whitening out, which is most of the bytes, and writes its digest instead.
         """
         tensors = (self.whitening.center, self.whitening.projection, self.alignment, self.head)
-        facts = {"format": FORMAT, "encoder": self.encoder, "residual": float(self.residual)}
+        facts = {
+            "format": FORMAT,
+            "features": FEATURES_FORMAT,
+            "encoder": self.encoder,
+            "residual": float(self.residual),
+        }
         if not whitening:
             facts["whitening"] = self.whitening.digest.hex()
         # One metadata entry: safetensors writes several in a random order, and every writer must get the same digest.
@@ -167,6 +173,10 @@ def _read_facts(data: bytes) -> tuple[str, float, str | None]:
     length = int.from_bytes(data[:8], "little")
     facts = json.loads(json.loads(data[8 : 8 + length])["__metadata__"][_FACTS])
     match facts:
-        case {"format": format_, "encoder": str(encoder), "residual": float(residual)} if format_ == FORMAT:
+        case {"format": str(format_)} if format_ != FORMAT:
+            raise InputError(f"a style model of {format_!r:.40}, where this version reads {FORMAT}: {_TRAIN_AGAIN}")
+        case {"features": str(features)} if features != FEATURES_FORMAT:
+            raise InputError(f"it takes {features!r:.40}, where this version makes {FEATURES_FORMAT}: {_TRAIN_AGAIN}")
+        case {"format": str(), "features": str(), "encoder": str(encoder), "residual": float(residual)}:
             return encoder, residual, facts.get("whitening")
     raise InputError(f"not a {FORMAT} file")

@@ -8,11 +8,14 @@ IMAGE_SIZE: Final = 192
 """Side in pixels at which backbones that take any size see an artwork; 192 kept two points more accuracy than 128 on
 paintings."""
 
-FEATURES_FORMAT: Final = "fedstyle-features-3"
+FEATURES_FORMAT: Final = "fedstyle-features-4"
 """How an artwork becomes an encoder's input and its output features: another number where any of it changes."""
 
-STAGES: Final = 5
+STAGES: Final = 6
 """Feature maps whose statistics are taken, at most; deeper maps of a classifier speak of objects, not of style."""
+
+CORRELATED: Final = 40
+"""Channels that a map may have for their correlations to be statistics too: those of early maps speak of strokes."""
 
 VARIANCE_FLOOR: Final = 1e-6
 """Added to the variance of a feature map, so that a constant one has a deviation with a gradient."""
@@ -31,6 +34,9 @@ TUNED: Final = "tuned"
 
 MADE: Final = (SMALL, TUNED)
 """Encoders that a run makes, and whose weights it holds."""
+
+SMALL_STAGES: Final = 5
+"""Feature maps of the small encoder."""
 
 SMALL_GROUPS: Final = 8
 """Groups of channels that the small encoder normalizes together."""

@@ -16,7 +16,7 @@ POOLED_WEIGHT = 0.2
 SHRINKAGE = 0.3
 """Added to every variance, in units of the mean kept variance: keeps rare directions from being blown up."""
 
-RIDGE = 0.3
+RIDGE = 1.0
 """Added to every variance within artists, in units of the mean variance: few artworks show few directions."""
 
 _SPANNED = 1e-9  # of the largest variance; what is smaller is rounding

@@ -1,6 +1,7 @@
 """Style statistics by hand; every kind of backbone from local files; errors that name the fix; nothing downloaded."""
 
 import socket
+from itertools import combinations
 from typing import ClassVar
 
 import numpy as np
@@ -16,7 +17,7 @@ from fedstyle_secure.encoder.backbones import Backbone, _find_maps, load_backbon
 from fedstyle_secure.encoder.features import extract, to_image, to_square
 from fedstyle_secure.encoder.network import NetworkEncoder
 from fedstyle_secure.encoder.small import SmallEncoder
-from fedstyle_secure.encoder.spec import IMAGE_SIZE, LITE0_WEIGHTS, STAGES, BackboneSpec
+from fedstyle_secure.encoder.spec import CORRELATED, IMAGE_SIZE, LITE0_WEIGHTS, STAGES, BackboneSpec
 from fedstyle_secure.errors import InputError
 
 
@@ -39,7 +40,11 @@ def by_hand(channels_first: np.ndarray) -> np.ndarray:
             (sum((x - m) ** 2 for x in channel) / len(channel) + 1e-6) ** 0.5
             for channel, m in zip(image, means, strict=True)
         ]
-        rows.append([*means, *deviations])
+        standard = [[(x - m) / s for x in channel] for channel, m, s in zip(image, means, deviations, strict=True)]
+        products = [
+            sum(x * y for x, y in zip(one, other, strict=True)) / len(one) for one, other in combinations(standard, 2)
+        ]
+        rows.append([*means, *deviations, *products])
     return np.array(rows)
 
 
@@ -52,10 +57,17 @@ LAYOUTS = {
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_style_statistics_are_mean_and_deviation_over_places(layout):
+def test_style_statistics_are_mean_deviation_and_correlations_over_places(layout):
     output = torch.from_numpy(np.ascontiguousarray(LAYOUTS[layout]))
     expected = by_hand(MAP.reshape(2, 5, 12).astype(np.float64))
     np.testing.assert_allclose(style_statistics(output, 5).numpy(), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("channels", [CORRELATED, CORRELATED + 1])
+def test_channels_of_wide_maps_are_not_correlated(channels):
+    wide = torch.rand(2, channels, 3, 3)
+    pairs = channels * (channels - 1) // 2 if channels == CORRELATED else 0
+    assert style_statistics(wide, channels).shape == (2, 2 * channels + pairs)
 
 
 def test_a_map_without_that_many_channels_is_refused():
@@ -65,7 +77,7 @@ def test_a_map_without_that_many_channels_is_refused():
 
 def test_a_constant_map_has_a_finite_gradient_free_deviation():
     statistics = style_statistics(torch.full((1, 2, 4, 4), 3.0), 2)
-    np.testing.assert_allclose(statistics.numpy(), [[3, 3, 1e-3, 1e-3]], rtol=1e-4)
+    np.testing.assert_allclose(statistics.numpy(), [[3, 3, 1e-3, 1e-3, 0]], rtol=1e-4)
 
 
 def test_lite0_has_the_packaged_weights(lite0_backbone):
@@ -78,10 +90,10 @@ def test_lite0_has_the_packaged_weights(lite0_backbone):
 def test_lite0_features_of_one_image_are_pinned(lite0, make_artwork):
     (row,) = extract([make_artwork()], lite0, views=0).views[:, 0]
     statistics, pooled = row[: -lite0.pooled_size], row[-lite0.pooled_size :]
-    assert (len(row), lite0.pooled_size) == (1824, 1280)
+    assert (len(row), lite0.pooled_size) == (3384, 1280)
     # The network must see an image as it was trained to: on another scale these numbers are far off.
     found = [statistics.mean(), statistics.std(), pooled.mean(), pooled.std(), row @ np.cos(np.arange(len(row)))]
-    np.testing.assert_allclose(found, [2.6837, 4.572, 0.154, 0.4331, 40.6113], rtol=2e-3)
+    np.testing.assert_allclose(found, [1.0125, 2.949, 0.154, 0.4331, -9.3215], rtol=2e-3)
 
 
 def test_backbones_are_frozen(lite0_backbone, small_backbone):

@@ -76,7 +76,7 @@ def test_the_encoding_is_the_same_in_another_process():
         "encoder='a@b').digest.hex())"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert run.stdout.strip() == "1ef58a4ec5de37f2e98b309a74a4395f06f669bd454c92d1bb4b3d9476a20be9"
+    assert run.stdout.strip() == "1192d720bd62aadf72220f6fe09c48ef12336cf9436c7cb5a7d8f30d0bac1977"
 
 
 def test_round_trip_keeps_everything():
@@ -139,14 +139,16 @@ CORRUPTIONS = {
     "center a matrix": bend("center", lambda tensor: tensor[None].copy()),
     "projection flat": bend("projection", np.ravel),
     "no facts": save(TENSORS),
-    "other facts": save(TENSORS, {"format": "fedstyle-model-1"}),
+    "other facts": save(TENSORS, {"format": "fedstyle-model-2"}),
     "more facts": rewrite(extra="1"),
     "facts not JSON": rewrite(facts="{"),
     "facts a list": rewrite(facts="[]"),
     "facts deep": rewrite(facts="[" * 100_000),
     "facts in another order": rewrite(facts=json.dumps(dict(reversed(json.loads(FACTS).items())))),
-    "another format": rewrite(facts=FACTS.replace("model-1", "model-2")),
-    "a fact missing": rewrite(facts='{"format": "fedstyle-model-1", "residual": 0.25}'),
+    "another format": rewrite(facts=FACTS.replace("model-2", "model-1")),
+    "no format": rewrite(facts=FACTS.replace('"format"', '"formats"')),
+    "other features": rewrite(facts=FACTS.replace("features-4", "features-3")),
+    "a fact missing": rewrite(facts='{"format": "fedstyle-model-2", "residual": 0.25}'),
     "encoder a number": rewrite(facts=FACTS.replace('"test@0"', "7")),
     "residual a word": rewrite(facts=FACTS.replace("0.25", '"0.25"')),
     "residual true": rewrite(facts=FACTS.replace("0.25", "true")),
@@ -165,6 +167,22 @@ def test_the_corruptions_start_from_an_honest_file():
 @pytest.mark.parametrize("corruption", CORRUPTIONS)
 def test_a_corrupt_model_is_refused(corruption):
     with pytest.raises(InputError):
+        StyleModel.decode(CORRUPTIONS[corruption])
+
+
+@pytest.mark.parametrize(
+    ("corruption", "told"),
+    [
+        (
+            "another format",
+            "a style model of 'fedstyle-model-1', where this version reads fedstyle-model-2: train again",
+        ),
+        ("other features", "takes 'fedstyle-features-3', where this version makes fedstyle-features-4: train again"),
+    ],
+)
+def test_a_model_of_another_version_is_refused_with_what_to_do(corruption, told):
+    """Its whitening would fit other numbers, or worse, as many that mean something else."""
+    with pytest.raises(InputError, match=told):
         StyleModel.decode(CORRUPTIONS[corruption])
 
 

@@ -6,7 +6,7 @@ from safetensors.numpy import save_file
 
 from fedstyle_secure.encoder.opening import open_encoder, open_weights
 from fedstyle_secure.encoder.small import SmallEncoder
-from fedstyle_secure.encoder.spec import IMAGE_SIZE, SMALL, BackboneSpec
+from fedstyle_secure.encoder.spec import CORRELATED, IMAGE_SIZE, SMALL, BackboneSpec
 from fedstyle_secure.errors import InputError
 
 
@@ -33,12 +33,11 @@ def test_nothing_in_it_remembers_a_batch():
     encoder.load_state_dict(state)
 
 
-def test_its_summary_has_two_statistics_for_each_channel_and_the_pooled_map(small_backbone):
+def test_its_summary_has_statistics_of_each_channel_and_of_pairs_and_the_pooled_map(small_backbone):
+    pairs = sum(channels * (channels - 1) // 2 for channels in SmallEncoder.channels if channels <= CORRELATED)
     with torch.inference_mode():
-        assert small_backbone(torch.rand(1, 3, IMAGE_SIZE, IMAGE_SIZE)).shape == (
-            1,
-            2 * sum(SmallEncoder.channels) + 96,
-        )
+        features = small_backbone(torch.rand(1, 3, IMAGE_SIZE, IMAGE_SIZE))
+    assert features.shape == (1, 2 * sum(SmallEncoder.channels) + pairs + 96)
     assert small_backbone.pooled_size == 96
 
 

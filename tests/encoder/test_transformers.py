@@ -25,7 +25,7 @@ from fedstyle_secure.encoder.opening import open_encoder
 from fedstyle_secure.encoder.spec import STAGES, BackboneSpec
 from fedstyle_secure.errors import InputError
 
-WIDTH, DEPTH, SIZE = 24, 6, 56
+WIDTH, DEPTH, SIZE = 48, 7, 56
 
 default_cfgs = generate_default_cfgs(
     {
@@ -155,7 +155,7 @@ def test_patches_are_the_map_and_the_class_token_is_pooled(tower, tmp_path):
         assert tokens.shape == (2, 1 + (SIZE // 14) ** 2, WIDTH)
         for number, block in enumerate(tower.blocks):
             tokens = block(tokens)
-            if number != 4:  # five of six blocks, and always the last
+            if number != 5:  # six of seven blocks, and always the last
                 expected += [tokens[:, 1:].mean(1), (tokens[:, 1:].var(1, correction=0) + 1e-6).sqrt()]
         expected.append(tower.norm(tokens)[:, 0])
         found = backbone(images)
@@ -229,7 +229,7 @@ BLOCK = "module.backbone.transformer.resblocks.2"
         ),
         (
             with_tensor(f"{BLOCK}.mlp.c_fc.bias", torch.ones(3)),
-            r"\.2\.mlp\.fc1\.bias has shape \(3,\), not \(96,\)",
+            r"\.2\.mlp\.fc1\.bias has shape \(3,\), not \(192,\)",
         ),
         (with_tensor("module.backbone.positional_embedding", torch.ones(3)), "csd.pth is no state dict of timm:.*: ."),
         (with_tensor("module.backbone.class_embedding", 7), "it is not a mapping of names to tensors"),

@@ -359,7 +359,7 @@ def test_the_whitening_goes_down_once(town, monkeypatch):
 def test_with_the_default_encoder_later_announcements_are_a_quarter_of_the_first(town):
     """Raw features of EfficientNet-Lite0 and the dimensions that `runs.train` keeps."""
     rng = np.random.default_rng(0)
-    raw, d, h = 1824, DIMENSIONS, OUTPUTS
+    raw, d, h = 3384, DIMENSIONS, OUTPUTS
     whitening = Whitening(
         center=rng.normal(size=raw).astype(np.float32), projection=rng.normal(size=(raw, d)).astype(np.float32)
     )
