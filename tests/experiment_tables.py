@@ -12,7 +12,7 @@ from fedstyle_secure.experiments.markdown import render_table
 from fedstyle_secure.experiments.outcomes import read_results
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "experiments.md"
-NAMES = ("paintings", "emoji", "paintings-budget", "emoji-budget")
+NAMES = ("paintings", "emoji")
 
 
 def marked(name: str) -> re.Pattern[str]:
