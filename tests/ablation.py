@@ -694,6 +694,13 @@ ABLATIONS = (
         "tests/runs/test_rehearsal.py::test_reh5_rules_of_signatures_give_way_to_more_than_chance",
     ),
     Ablation(
+        "rehearsal: who plays a client has no more artworks than a client may",
+        "fedstyle_secure/runs/rehearsal.py",
+        "signing[name] = signing[name][: stage.artworks]",
+        "signing[name] = signing[name][:]",
+        "tests/runs/test_rehearsal.py::test_who_plays_a_client_has_no_more_artworks_than_a_client_may",
+    ),
+    Ablation(
         "rehearsal: what is pinned is not compared",
         "fedstyle_secure/runs/choosing.py",
         "    counts = (0, settings.updates) if settings.iterations is None else (settings.iterations,)\n",
@@ -1456,6 +1463,13 @@ ABLATIONS = (
         "if path.exists():",
         "if False:",
         "tests/experiments/test_growth.py::test_an_experiment_that_was_stopped_goes_on_where_it_was",
+    ),
+    Ablation(
+        "growth: a cohort that had better train nothing does not",
+        "fedstyle_secure/experiments/growth.py",
+        '(_train if measured["iterations"] else _train_nothing)(prepared)',
+        "_train(prepared)",
+        "tests/experiments/test_growth.py::test_a_cohort_that_had_better_train_nothing_sends_and_loses_nothing",
     ),
     Ablation(
         "growth: features of another plan are refused",

@@ -317,7 +317,7 @@ CLAIM: Final = Claim(
     ),
     residual="Palette and lightness are style, and a signature tells them: an artist whose works all look alike is "
     "better inverted than this one. Chance would name 1 of 100. Epsilon 8 on one signature allows who knows 29 of 30 "
-    "artworks exactly to name the last one in 26 of 100 tries; over six artists it is named in 17, and in 8 or 9 by "
+    "artworks exactly to name the last one in 26 of 100 tries; over six artists it is named in 14 to 16, and in 8 by "
     "who does not know the rest (docs/adr/0015-training-is-rehearsed.md): less takes a smaller epsilon.",
     tests=("tests/threat_models/test_tm15_signature.py::test_after_training_a_ledger_lets_one_signature_out",),
     linddun=(Linddun.DATA_DISCLOSURE, Linddun.IDENTIFYING, Linddun.DETECTING),
