@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fedstyle_secure.aggregation.shards import cut, most_corrupt
+from protocols.speakonce import parameters
 
 PULSE = bytes(range(32))
 
@@ -73,9 +74,17 @@ def test_cut2_the_bound_is_the_lowest_that_all_shards_keep_to(artists, corrupt, 
 
 
 @pytest.mark.parametrize(
-    ("artists", "corrupt", "shards", "found"),
-    [(1_000, 50, 1, 50), (10_000, 500, 10, 130), (100_000, 5_000, 100, 138), (1_000_000, 50_000, 1_000, 141)],
+    ("artists", "found", "sizes"),
+    [
+        (1_000, 50, (74, 17, 89, 61)),
+        (2_000, 96, (96, 25, 113, 81)),
+        (10_000, 130, (108, 30, 128, 94)),
+        (100_000, 138, (114, 32, 133, 98)),
+        (1_000_000, 141, (114, 32, 134, 99)),
+    ],
 )
-def test_cut2_a_shard_may_hold_far_more_than_its_share(artists, corrupt, shards, found):
-    """The figures of docs/scale.md."""
-    assert most_corrupt(artists, corrupt, shards) == found
+def test_cut2_a_shard_may_hold_far_more_than_its_share(artists, found, sizes):
+    """The figures of docs/scale.md: windows of 1,000, one artist in twenty corrupt, one in ten absent."""
+    assert most_corrupt(artists, artists // 20, artists // 1_000) == found
+    window = parameters(1_000, corrupt=found / 1_000, dropout=0.1)
+    assert (window.degree, window.floor, window.members, window.quorum) == sizes
