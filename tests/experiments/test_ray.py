@@ -111,7 +111,7 @@ def test_an_experiment_loses_nothing_when_a_worker_is_killed(art, tmp_path):
                         os.kill(int(process.name), signal.SIGKILL)
                         killed.append(process.name)
                         return
-            time.sleep(0.01)
+            time.sleep(0.1)  # and no more of the processor than that: Ray is given half a minute to start
 
     killer = threading.Thread(target=kill_one)
     killer.start()
