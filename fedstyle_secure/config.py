@@ -53,7 +53,8 @@ class Settings:
     public: Annotated[
         tuple[str, ...] | int | None,
         bounds.PUBLIC_ARTISTS,
-        "Artists who agreed that their artworks are protected by nothing; or how many, drawn by lot (a run asks for --all-agreed).",
+        "Artists who agreed that their artworks are protected by nothing; or how many, drawn by lot (a run asks for "
+        "--all-agreed).",
     ] = None
     public_art: Annotated[Path | None, "A folder of public artists instead of --public."] = None
     showcase: Annotated[
