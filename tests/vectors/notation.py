@@ -25,7 +25,7 @@ def number(value: int) -> int | str:
 
 def json_of(value: object) -> object:  # noqa: PLR0911  (one line for each kind of value)
     """A message or parameters: by field, without what follows from the other fields."""
-    if isinstance(value, bytes):
+    if isinstance(value, bytes | memoryview):
         return value.hex()
     if isinstance(value, bool | int):
         return number(value)
