@@ -106,7 +106,7 @@ LEAKS: Mapping[Ablation, Attack] = MappingProxyType(
 
 _FITS: Final = " or commit(self._params, owner, peer, secret) != commitment:"
 _FIRST: Final = "secret = self._combine(releases, number)\n    if secret is None"
-_SECOND: Final = "secret = self._combine(self._releases(owner), number)\n        if secret is None"
+_SECOND: Final = "secret = self._combine(releases, number)\n        if secret is None"
 
 EXACTNESS = (
     Ablation(
