@@ -10,7 +10,7 @@ TORCH := torch==2.14.1 torchvision==0.29.1
 
 # A virtual environment that adds a library to the first one's, in which it would replace what others need.
 beside = test -x $(VENV)-$(1)/bin/python || { $(BIN)/python -m venv $(VENV)-$(1) && \
-	echo "$(CURDIR)/$$(echo $(VENV)/lib/python3*/site-packages)" >$(VENV)-$(1)/beside.txt && \
+	echo "import site; site.addsitedir('$(CURDIR)/$$(echo $(VENV)/lib/python3*/site-packages)')" >$(VENV)-$(1)/beside.txt && \
 	cp $(VENV)-$(1)/beside.txt "$$(echo $(VENV)-$(1)/lib/python3*/site-packages)/beside.pth" && \
 	$(VENV)-$(1)/bin/python -m pip install --quiet "$(2)"; } && $(VENV)-$(1)/bin/python
 FLOWER ?= 1.42.0

@@ -63,8 +63,9 @@ def test_index_sets_survive_their_encoding(indices):
 @pytest.mark.parametrize("indices", [(1, 1), (2, 1), (0, 5), (5,), (2**32 - 1,)])
 def test_indices_that_repeat_fall_or_exceed_the_limit_are_refused(indices):
     data = codec.uint(len(indices), 4) + b"".join(codec.uint(index, 4) for index in indices)
-    with pytest.raises(MalformedMessageError, match="increase"):
-        codec.Reader(data, "set").indices(5)
+    for read in (codec.Reader.indices, lambda reader, limit: list(reader.increasing(limit))):
+        with pytest.raises(MalformedMessageError, match="increase"):
+            read(codec.Reader(data, "set"), 5)
 
 
 @pytest.mark.parametrize("read", ["table", "array"])
