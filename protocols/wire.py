@@ -4,13 +4,13 @@ Each protocol's `messages` says what that guarantees (MSG-1, MSG-2).
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Generic, Self, TypeVar
 
-from .codec import Octets, Reader
+from .codec import Octets, Reader, check_packed
 from .errors import MalformedMessageError
-from .params import DIGEST_SIZE, PROTOCOL_VERSION, Terms
+from .params import DIGEST_SIZE, PROTOCOL_VERSION, Terms, VectorSpec
 
 HEADER_SIZE = 2 + DIGEST_SIZE
 """Bytes of tag, version and session id."""
@@ -64,6 +64,19 @@ def open_message(data: bytes, tag: int, name: str, params: Terms | None = None) 
     if params is not None and reader.take(len(params.session_id)) != params.session_id:
         raise MalformedMessageError(f"{name}: a message of another session")
     return reader
+
+
+def read_packed(reader: Reader, vectors: Sequence[VectorSpec]) -> list[Octets]:
+    """Reads a session's packed vectors, in their order, as views of the message.
+
+    Raises:
+        MalformedMessageError: one ends early, or is not what `codec.pack` makes.
+    """
+    packed: list[Octets] = []
+    for vector in vectors:
+        packed.append(reader.view(vector.packed_size))
+        check_packed(packed[-1], vector.length, vector.modulus_bits)
+    return packed
 
 
 def type_by_tag(data: bytes, types: Mapping[int, T], kind: str) -> T:

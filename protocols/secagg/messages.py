@@ -15,13 +15,13 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import ClassVar, Self, TypeAlias, get_args
 
-from ..codec import INDEX_WIDTH, Domain, Octets, Reader, check_packed, encode_indices, encode_table
+from ..codec import INDEX_WIDTH, Domain, Octets, Reader, encode_indices, encode_table
 from ..params import DIGEST_SIZE, PROTOCOL_VERSION, SessionParams
 from ..primitives.aead import TAG_SIZE
 from ..primitives.field import ELEMENT_SIZE, decode_element, encode_element
 from ..primitives.key_agreement import KEY_SIZE
 from ..primitives.signing import SIGNATURE_SIZE
-from ..wire import HEADER_SIZE, Message, open_message, type_by_tag
+from ..wire import HEADER_SIZE, Message, open_message, read_packed, type_by_tag
 
 COMMITMENT_SIZE = 32
 """Bytes of a commitment to a self-mask seed."""
@@ -215,11 +215,7 @@ class MaskedInputResponse(Message[SessionParams]):
     @classmethod
     def _read(cls, reader: Reader, params: SessionParams) -> Self:
         unopened, signature = reader.indices(params.clients), reader.take(SIGNATURE_SIZE)
-        packed = []
-        for vector in params.vectors:
-            packed.append(reader.view(vector.packed_size))
-            check_packed(packed[-1], vector.length, vector.modulus_bits)
-        return cls(unopened=unopened, signature=signature, packed=packed)
+        return cls(unopened=unopened, signature=signature, packed=read_packed(reader, params.vectors))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

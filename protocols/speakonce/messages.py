@@ -13,12 +13,12 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import ClassVar, Self, TypeAlias, get_args
 
-from ..codec import INDEX_WIDTH, Domain, Octets, Reader, check_packed, encode_indices, encode_table, uint
+from ..codec import INDEX_WIDTH, Domain, Octets, Reader, encode_indices, encode_table, uint
 from ..params import DIGEST_SIZE, PROTOCOL_VERSION
 from ..primitives.aead import TAG_SIZE
 from ..primitives.field import ELEMENT_SIZE, decode_element, encode_element
 from ..primitives.signing import SIGNATURE_SIZE
-from ..wire import HEADER_SIZE, Message, open_message, type_by_tag
+from ..wire import HEADER_SIZE, Message, open_message, read_packed, type_by_tag
 from .params import WindowParams
 
 
@@ -111,11 +111,7 @@ class SpeakResponse(Message[WindowParams]):
     @classmethod
     def _read(cls, reader: Reader, params: WindowParams) -> Self:
         opening = cls._read_opening(reader, params)
-        packed = []
-        for vector in params.vectors:
-            packed.append(reader.view(vector.packed_size))
-            check_packed(packed[-1], vector.length, vector.modulus_bits)
-        return replace(opening, packed=packed)
+        return replace(opening, packed=read_packed(reader, params.vectors))
 
     @staticmethod
     def opening_size(params: WindowParams) -> int:
