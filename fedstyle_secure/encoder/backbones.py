@@ -23,7 +23,7 @@ from .graphs import digest_of
 from .hub import from_hub
 from .layers import Weights
 from .small import SmallEncoder
-from .spec import CORRELATED, IMAGE_SIZE, LITE0, SCALES, SMALL, STAGES, TUNED, VARIANCE_FLOOR, BackboneSpec
+from .spec import CORRELATED, IMAGE_SIZE, LITE0, LOOKS, SCALES, SMALL, STAGES, TUNED, VARIANCE_FLOOR, BackboneSpec
 from .weights import load_weights
 
 T = TypeVar("T")
@@ -84,11 +84,15 @@ class Backbone(nn.Module):
         return hook
 
     def forward(self, images: Tensor) -> Tensor:
-        """Summarize images [B, 3, S, S] in [0, 1] as raw features [B, statistics + pooled]; pooled stands last."""
+        """Summarize images [B, 3, S, S] in [0, 1] as raw features [B, statistics + pooled]; pooled stands last.
+
+        Each is seen as it is and mirrored, and its features are the mean of both.
+        """
         self._statistics.clear()
         self._pooled.clear()
-        self.network(((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last))
-        return torch.cat([*self._statistics, self._pooled[-1]], dim=1)
+        looks = torch.cat([images, images.flip(3)])
+        self.network(((looks - self.mean) / self.std).contiguous(memory_format=torch.channels_last))
+        return torch.cat([*self._statistics, self._pooled[-1]], dim=1).unflatten(0, (LOOKS, -1)).mean(0)
 
     def weights(self) -> dict[str, NDArray[np.generic]]:
         """The network's state dict, on the processor and in the order that files want."""

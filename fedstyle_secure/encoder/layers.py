@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .onnx_file import Graph
-from .spec import CORRELATED, VARIANCE_FLOOR
+from .spec import CORRELATED, LOOKS, VARIANCE_FLOOR
 
 Weights = Mapping[str, NDArray[np.generic]]
 """A state dict: tensors by name."""
@@ -21,7 +21,7 @@ EPSILON: Final = 1e-5
 
 
 class FeatureMap(NamedTuple):
-    """A value [1, channels, side, side] of the graph."""
+    """A value [LOOKS, channels, side, side] of the graph."""
 
     name: str
     channels: int
@@ -33,7 +33,8 @@ class Layers:
 
     Args:
         weights: All of its tensors; each is used once.
-        image_size: Side of the input ``images``, float32 [1, 3, side, side] in [0, 1].
+        image_size: Side of the input ``images``, float32 [1, 3, side, side] in [0, 1], which the network sees as it is
+            and mirrored.
         scale: Mean and deviation of the colors by which the network wants it scaled.
     """
 
@@ -44,7 +45,8 @@ class Layers:
         self._count = 0
         mean, deviation = (self._graph.constant(np.array(each, np.float32).reshape(3, 1, 1)) for each in scale)
         centered = self._graph.add("Sub", self._graph.image, mean)
-        self.image = FeatureMap(self._graph.add("Div", centered, deviation), 3, image_size)
+        scaled = self._graph.add("Div", centered, deviation)
+        self.image = FeatureMap(self._graph.add("Concat", scaled, self._mirror(scaled), axis=0), 3, image_size)
 
     def has(self, layer: str) -> bool:
         """Whether there is a layer of that name which has not found its place yet."""
@@ -78,9 +80,9 @@ class Layers:
 
     def normalize_groups(self, given: FeatureMap, layer: str, *, groups: int) -> FeatureMap:
         """Group normalization: that of instances, where the channels of a group count as one."""
-        graph, places = self._graph, (1, given.channels, given.side, given.side)
+        graph, places = self._graph, (LOOKS, given.channels, given.side, given.side)
         ones, zeros = (graph.constant(np.full(groups, each, dtype=np.float32)) for each in (1, 0))
-        grouped = graph.add("Reshape", given.name, graph.constant(np.array([1, groups, -1])))
+        grouped = graph.add("Reshape", given.name, graph.constant(np.array([LOOKS, groups, -1])))
         normal = graph.add("InstanceNormalization", grouped, ones, zeros, epsilon=EPSILON)
         apart = graph.add("Reshape", normal, graph.constant(np.array(places)))
         scale, shift = (self._vector(layer, part, given, (-1, 1, 1)) for part in ("weight", "bias"))
@@ -121,17 +123,17 @@ class Layers:
         graph, channels = self._graph, given.channels
         first, second = np.triu_indices(channels, 1)
         pairs = graph.constant((first * channels + second).astype(np.int64))
-        rows = graph.add("Reshape", standardized, graph.constant(np.array([channels, -1])))
-        products = graph.add("MatMul", rows, graph.add("Transpose", rows, perm=(1, 0)))
+        rows = graph.add("Reshape", standardized, graph.constant(np.array([LOOKS, channels, -1])))
+        products = graph.add("MatMul", rows, graph.add("Transpose", rows, perm=(0, 2, 1)))
         flat = graph.add(
-            "Reshape", graph.add("Div", products, self._number(given.side**2)), graph.constant(np.array([-1]))
+            "Reshape", graph.add("Div", products, self._number(given.side**2)), graph.constant(np.array([LOOKS, -1]))
         )
-        chosen = graph.add("Gather", flat, pairs)
-        self._statistics.append(graph.add("Reshape", chosen, graph.constant(np.array([1, -1, 1, 1]))))
+        chosen = graph.add("Gather", flat, pairs, axis=1)
+        self._statistics.append(graph.add("Reshape", chosen, graph.constant(np.array([LOOKS, -1, 1, 1]))))
         self._count += len(first)
 
     def finish(self, pooled: FeatureMap) -> bytes:
-        """The file, once every tensor has found its place; the mean of a map is the pooled embedding.
+        """The file, once every tensor has found its place; the mean of a map is the pooled embedding, that of looks all.
 
         Raises:
             ValueError: Tensors are left over.
@@ -141,10 +143,16 @@ class Layers:
                 f"its tensor {min(self._left)} has no place in the network ({len(self._left)} such tensors)"
             )
         graph = self._graph
-        flat = graph.constant(np.array([1, -1]))
-        graph.add("Reshape", graph.add("Concat", *self._statistics, axis=1), flat, output=STATISTICS)
-        graph.add("ReduceMean", pooled.name, axes=(2, 3), keepdims=0, output=POOLED)
+        statistics = graph.add("ReduceMean", graph.add("Concat", *self._statistics, axis=1), axes=(0,), keepdims=1)
+        graph.add("Reshape", statistics, graph.constant(np.array([1, -1])), output=STATISTICS)
+        places = graph.add("ReduceMean", pooled.name, axes=(0, 2, 3), keepdims=1)
+        graph.add("Reshape", places, graph.constant(np.array([1, -1])), output=POOLED)
         return graph.encode({STATISTICS: (1, self._count), POOLED: (1, pooled.channels)})
+
+    def _mirror(self, image: str) -> str:
+        """Columns from the last to the first."""
+        last, beyond, columns = (self._graph.constant(np.array([each])) for each in (-1, np.iinfo(np.int64).min, 3))
+        return self._graph.add("Slice", image, last, beyond, columns, last)
 
     def _take(self, name: str) -> NDArray[np.float32]:
         if name not in self._left:

@@ -76,7 +76,7 @@ def test_the_encoding_is_the_same_in_another_process():
         "encoder='a@b').digest.hex())"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert run.stdout.strip() == "1192d720bd62aadf72220f6fe09c48ef12336cf9436c7cb5a7d8f30d0bac1977"
+    assert run.stdout.strip() == "4b6b60ee0319edb5e32a43acafb4cd94962c06ab0f7c85b5c0faffd03ec626ed"
 
 
 def test_round_trip_keeps_everything():
@@ -147,7 +147,7 @@ CORRUPTIONS = {
     "facts in another order": rewrite(facts=json.dumps(dict(reversed(json.loads(FACTS).items())))),
     "another format": rewrite(facts=FACTS.replace("model-2", "model-1")),
     "no format": rewrite(facts=FACTS.replace('"format"', '"formats"')),
-    "other features": rewrite(facts=FACTS.replace("features-4", "features-3")),
+    "other features": rewrite(facts=FACTS.replace("features-5", "features-4")),
     "a fact missing": rewrite(facts='{"format": "fedstyle-model-2", "residual": 0.25}'),
     "encoder a number": rewrite(facts=FACTS.replace('"test@0"', "7")),
     "residual a word": rewrite(facts=FACTS.replace("0.25", '"0.25"')),
@@ -177,7 +177,7 @@ def test_a_corrupt_model_is_refused(corruption):
             "another format",
             "a style model of 'fedstyle-model-1', where this version reads fedstyle-model-2: train again",
         ),
-        ("other features", "takes 'fedstyle-features-3', where this version makes fedstyle-features-4: train again"),
+        ("other features", "takes 'fedstyle-features-4', where this version makes fedstyle-features-5: train again"),
     ],
 )
 def test_a_model_of_another_version_is_refused_with_what_to_do(corruption, told):

@@ -12,7 +12,7 @@ from fedstyle_secure.errors import InputError
 
 def test_it_maps_images_to_places_with_96_channels():
     with torch.inference_mode():
-        assert SmallEncoder()(torch.rand(2, 3, IMAGE_SIZE, IMAGE_SIZE)).shape == (2, 96, 6, 6)
+        assert SmallEncoder()(torch.rand(2, 3, IMAGE_SIZE, IMAGE_SIZE)).shape == (2, 96, 8, 8)
 
 
 def test_an_artwork_is_normalized_by_itself_even_in_training():
