@@ -67,9 +67,10 @@ class GraphEncoder:
         return features
 
 
-def title_of(encoder: Encoder) -> str:
+def title_of(encoder: Encoder, *, crops: int = 0) -> str:
     """Of the stage in which artworks are encoded: what computes, and how many images at a time."""
-    return f"Encoding artworks ({encoder.runtime}, {encoder.workers} at a time)"
+    what = f"{crops} crops of artworks" if crops else "artworks"
+    return f"Encoding {what} ({encoder.runtime}, {encoder.workers} at a time)"
 
 
 def available_cores() -> int:

@@ -133,7 +133,7 @@ class Layers:
         self._count += len(first)
 
     def finish(self, pooled: FeatureMap) -> bytes:
-        """The file, once every tensor has found its place; the mean of a map is the pooled embedding, that of looks all.
+        """The file, once every tensor has found its place: of all looks the mean, of a last map the pooled embedding.
 
         Raises:
             ValueError: Tensors are left over.

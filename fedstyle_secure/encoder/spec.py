@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Final
 
 IMAGE_SIZE: Final = 256
-"""Side in pixels at which backbones that take any size see an artwork; on paintings 256 find half a point more than 192,
-and these two points more than 128."""
+"""Side in pixels at which backbones that take any size see an artwork; on paintings 256 find half a point more than 192
+do, and these two points more than 128."""
 
 LOOKS: Final = 2
-"""How often a backbone sees an image: as it is, and mirrored. Features are the mean of both; a hand has no left or right."""
+"""How often a backbone sees an image, as it is and mirrored: features are the mean of both."""
 
 FEATURES_FORMAT: Final = "fedstyle-features-5"
 """How an artwork becomes an encoder's input and its output features: another number where any of it changes."""

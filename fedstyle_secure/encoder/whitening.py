@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -114,6 +114,10 @@ class Whitening:
             center=np.pad(center, (0, pooled_size)).astype(np.float32),
             projection=np.pad(projection, ((0, pooled_size), (0, 0))).astype(np.float32),
         )
+
+    def cut(self, dimensions: int) -> "Whitening":
+        """Its first dimensions, which are the largest; all of them if it has no more."""
+        return replace(self, projection=np.ascontiguousarray(self.projection[:, :dimensions]))
 
     @property
     def dimensions(self) -> int:

@@ -29,6 +29,10 @@ from .stages import expected_artworks
 DIMENSIONS = 468
 """Of the style space: its moments, and a gradient of the head with OUTPUTS, together just fill 2^17 coordinates."""
 
+UNTRAINED_DIMENSIONS = 1000
+"""Of the space within artists where nothing is summed in it: exact prototypes tell more with so many, signatures, which
+are shorter, as much. Principal components beyond 468 serve neither."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Chosen:
@@ -65,7 +69,7 @@ def choose(
 
     Args:
         settings: Of the run; what they give is not compared (CHO-1).
-        public: Raw features of public artists, all views, by an encoder that was not made on them.
+        public: Raw features of public artists, by an encoder that was not made on them; crops do not count.
         pooled_size: How many of the last raw features are the pooled embedding.
         clients: Artists of the cohort.
         progress: Where to show how far it is.
@@ -85,6 +89,7 @@ def choose(
         public=public,
         pooled_size=pooled_size,
         dimensions=DIMENSIONS,
+        untrained_dimensions=UNTRAINED_DIMENSIONS,
         outputs=OUTPUTS,
         clients=clients,
         artworks=settings.max_artworks,
@@ -161,7 +166,7 @@ def hear(
     backbone = BackboneSpec() if settings.encoder in MADE else settings.backbone
     encoder, cache = open_encoder(backbone, settings.device), FeatureCache(settings.features_cache)
     with progress.stage(title_of(encoder), sum(len(portfolio.artworks) for portfolio in portfolios)) as advance:
-        features = extract_each(portfolios, encoder, views=settings.views, cache=cache, advance=advance)
+        features = extract_each(portfolios, encoder, views=0, cache=cache, advance=advance)
     return features, encoder.pooled_size
 
 

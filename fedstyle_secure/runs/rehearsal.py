@@ -75,9 +75,10 @@ class Stage:
     """What all plays share.
 
     Attributes:
-        public: Raw features of public artists, all views.
+        public: Raw features of public artists; of views the unaltered one counts.
         pooled_size: How many of the last raw features are the pooled embedding.
         dimensions: d of the style space, at most.
+        untrained_dimensions: The same of the space within artists, where nothing is trained.
         outputs: h of the head, which is not played: what it adds to signatures is nothing.
         clients: Of the run itself, for whose number the noise is planned.
         artworks: Of a client, at most, and so of whoever plays one.
@@ -89,6 +90,7 @@ class Stage:
     public: Mapping[str, StyleFeatures]
     pooled_size: int
     dimensions: int
+    untrained_dimensions: int
     outputs: int
     clients: int
     artworks: int
@@ -116,9 +118,11 @@ def rehearse(stage: Stage, budgets: Mapping[tuple[int, float], Budget]) -> list[
         actors = frozenset(shuffled[fold::FOLDS])
         play = _Play.of(stage, actors, rng)
         for space in stage.spaces:
-            start = play.model(space)
+            wide = play.whitening(space)
+            untrained, start = play.model(wide), play.model(wide.cut(stage.dimensions))
             for (count, share), budget in budgets.items():
-                for length, mrr in play.scores(start, budget, is_trained=count > 0).items():
+                scores = play.scores(start if count else untrained, budget, is_trained=count > 0)
+                for length, mrr in scores.items():
                     found[count, share, space, length].append(mrr)
     choices = [
         Played(iterations=count, share=share, space=space, length=length, mrr=float(np.mean(scores)))
@@ -170,12 +174,16 @@ class _Play:
                 asking[name] = features.views[order[:count]]
         return cls(stage=stage, actors=actors, signing=signing, asking=asking, rng=rng)
 
-    def model(self, space: Space) -> StyleModel:
+    def whitening(self, space: Space) -> Whitening:
         """Of all public artists but the actors (REH-2)."""
-        known = [self.stage.public[name].views[:, 0] for name in self.signing if name not in self.actors]
-        whitening = Whitening.fit_space(
-            space, known, pooled_size=self.stage.pooled_size, dimensions=self.stage.dimensions
-        )
+        stage = self.stage
+        known = [stage.public[name].views[:, 0] for name in self.signing if name not in self.actors]
+        dimensions = stage.untrained_dimensions if space is Space.WITHIN else stage.dimensions
+        return Whitening.fit_space(space, known, pooled_size=stage.pooled_size, dimensions=dimensions)
+
+    @staticmethod
+    def model(whitening: Whitening) -> StyleModel:
+        """What a play begins with."""
         d = whitening.dimensions
         head = np.zeros((1, d), dtype=np.float32)
         identity = np.eye(d, dtype=np.float32)

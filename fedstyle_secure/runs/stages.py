@@ -33,8 +33,8 @@ class Prepared:
         dataset: Portfolios by role.
         budget: Promises and noise.
         codebook: Public anchors.
-        public: Raw features of public artists, all views.
-        training: Raw features of the clients' training artworks, all views.
+        public: Raw features of public artists; all views where anything is trained, or the unaltered one alone.
+        training: The same of the clients' training artworks.
         held_out: Raw features of the clients' queries, unaltered view only.
         encoder: Name of the encoder and digest of its weights.
         pooled_size: How many of the last raw features are the pooled embedding.
@@ -58,6 +58,11 @@ class Prepared:
     space: Space = Space.PRINCIPAL
     rehearsal: Sequence[dict[str, object]] = ()
     seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether there are iterations, and so a head."""
+        return self.settings.iterations != 0
 
     @property
     def expected_artworks(self) -> float:

@@ -54,7 +54,7 @@ from ..training.codebook import Codebook, new_codebook
 from .agreement import agree
 from .budget import plan_budget
 from .choosing import DIMENSIONS as DIMENSIONS  # noqa: PLC0414  (and that)
-from .choosing import can_rehearse, choose, declaration, extract_each, hear
+from .choosing import UNTRAINED_DIMENSIONS, can_rehearse, choose, declaration, extract_each, hear
 from .dataset import Dataset, derive_seed, read_dataset
 from .dropouts import Dropouts
 from .facts import derive
@@ -137,8 +137,8 @@ def _prepare(
     seconds: dict[str, float] = {}
     with stopwatch(seconds, "features"):
         encoder = choose_encoder(settings, dataset.public, folder, progress)
-        public, training, held_out, showcase = _extract_all(settings, dataset, encoder, progress)
-    return rehearsed(
+        public, training, held_out, showcase = _extract_all(dataset, encoder, settings, progress)
+    prepared = rehearsed(
         Prepared(
             settings=settings,
             dataset=dataset,
@@ -155,6 +155,7 @@ def _prepare(
         progress,
         spent=spent,
     )
+    return _with_crops(prepared, encoder, progress) if prepared.is_trained else prepared
 
 
 def rehearsed(prepared: Prepared, progress: Progress, *, spent: Collection[Sequence[Release]] = ()) -> Prepared:
@@ -211,16 +212,29 @@ def _tune(public: Sequence[Portfolio], seed: int, progress: Progress) -> Weights
 
 
 def _extract_all(
-    settings: Settings, dataset: Dataset, encoder: Encoder, progress: Progress
+    dataset: Dataset, encoder: Encoder, settings: Settings, progress: Progress
 ) -> tuple[dict[str, StyleFeatures], ...]:
-    """Raw features of public, training, held-out and shown artworks, by artist."""
+    """Raw features of public, training, held-out and shown artworks as they are, by artist."""
+    roles = (dataset.public, dataset.training, dataset.held_out, dataset.showcase)
+    return _extract_roles(roles, encoder, settings, progress, views=0)
+
+
+def _with_crops(prepared: Prepared, encoder: Encoder, progress: Progress) -> Prepared:
+    """With the views that a head trains on."""
+    settings, roles = prepared.settings, (prepared.dataset.public, prepared.dataset.training)
+    with stopwatch(prepared.seconds, "features"):
+        public, training = _extract_roles(roles, encoder, settings, progress, views=settings.views)
+    return replace(prepared, public=public, training=training)
+
+
+def _extract_roles(
+    roles: Sequence[Sequence[Portfolio]], encoder: Encoder, settings: Settings, progress: Progress, *, views: int
+) -> tuple[dict[str, StyleFeatures], ...]:
     cache = FeatureCache(settings.features_cache)
-    roles = ((dataset.public, True), (dataset.training, True), (dataset.held_out, False), (dataset.showcase, False))
-    total = sum(len(portfolio.artworks) for portfolios, _ in roles for portfolio in portfolios)
-    with progress.stage(title_of(encoder), total) as advance:
+    total = sum(len(portfolio.artworks) for portfolios in roles for portfolio in portfolios)
+    with progress.stage(title_of(encoder, crops=views), total) as advance:
         return tuple(
-            extract_each(portfolios, encoder, views=settings.views if augmented else 0, cache=cache, advance=advance)
-            for portfolios, augmented in roles
+            extract_each(portfolios, encoder, views=views, cache=cache, advance=advance) for portfolios in roles
         )
 
 
@@ -233,6 +247,7 @@ def first_model(prepared: Prepared) -> StyleModel:
         encoder=prepared.encoder,
         seed=prepared.settings.seed,
         space=prepared.space,
+        is_trained=prepared.is_trained,
     )
 
 
@@ -244,33 +259,39 @@ def public_model(
     encoder: str,
     seed: int,
     space: Space = Space.PRINCIPAL,
+    is_trained: bool = True,
 ) -> StyleModel:
     """Whitening and a head warm-started, both on public artists alone.
 
     Args:
-        public: Of each public artist, raw features, all views.
+        public: Of each public artist, raw features, all views; where nothing is trained, crops do not count.
         codebook: Public anchors.
         pooled_size: How many of the last raw features are the pooled embedding.
         encoder: Name of the encoder and digest of its weights.
         seed: Decides the head's start.
         space: How public artists' features are whitened.
+        is_trained: Whether anything will be; else there is no head.
     """
-    from ..training.objective import warm_start
-
     whitening = Whitening.fit_space(
         space,
         [features.views[:, 0] for features in public],
         pooled_size=pooled_size,
-        dimensions=DIMENSIONS,
+        dimensions=DIMENSIONS if is_trained or space is not Space.WITHIN else UNTRAINED_DIMENSIONS,
     )
     d = whitening.dimensions
+    identity = np.eye(d, dtype=np.float32)
+    if not is_trained:
+        head = np.zeros((OUTPUTS, d), dtype=np.float32)
+        return StyleModel(whitening=whitening, alignment=identity, head=head, residual=0.0, encoder=encoder)
+    from ..training.objective import warm_start
+
     rng = np.random.Generator(np.random.PCG64(derive_seed(seed, "head")))
     head = np.linalg.qr(rng.normal(size=(max(d, OUTPUTS), OUTPUTS)))[0].T[:, :d].astype(np.float32)
     inputs = [whitening.apply(features.views[:, 1:]) for features in public]
     codewords = [int(codeword) for codeword in rng.permutation(len(codebook))[: len(inputs)]]
     return StyleModel(
         whitening=whitening,
-        alignment=np.eye(d, dtype=np.float32),
+        alignment=identity,
         head=warm_start(head, inputs, codewords, codebook),
         residual=RESIDUAL,
         encoder=encoder,

@@ -13,7 +13,7 @@ from ..encoder.small import SmallEncoder
 from .codebook import Codebook
 from .objective import anchor_loss
 
-EPOCHS, BATCH, LEARNING_RATE = 12, 48, 3e-3
+EPOCHS, BATCH, LEARNING_RATE, SIDE = 12, 48, 3e-3, 192  # crops of so many pixels
 
 
 def train_small(
@@ -39,7 +39,7 @@ def train_small(
         order = rng.permutation(len(pairs)).tolist()
         for start in range(0, len(order), BATCH):
             batch = [pairs[i] for i in order[start : start + BATCH]]
-            images = torch.from_numpy(np.stack([random_crop(to_image(artwork), rng) for artwork, _ in batch]))
+            images = torch.from_numpy(np.stack([random_crop(to_image(artwork), rng, SIDE) for artwork, _ in batch]))
             codewords = torch.tensor([index for _, index in batch])
             loss = anchor_loss(_embed(encoder, head, images)[:, None], codewords, anchors).mean()
             optimizer.zero_grad()

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -44,9 +45,25 @@ def budget(iterations: int, **changes: object) -> Budget:
     return plan_budget(settings, clients=CLIENTS, dimensions=D, outputs=OUTPUTS)
 
 
+class Cut(NamedTuple):
+    """Stands in for a whitening, and only says how it would have been fitted."""
+
+    space: Space
+
+    def cut(self, _dimensions: int) -> "Cut":
+        return self
+
+
 def stage(public: Mapping[str, StyleFeatures], seed: int = 0) -> Stage:
     return Stage(
-        public=public, pooled_size=POOLED, dimensions=D, outputs=OUTPUTS, clients=CLIENTS, artworks=500, seed=seed
+        public=public,
+        pooled_size=POOLED,
+        dimensions=D,
+        untrained_dimensions=RAW,
+        outputs=OUTPUTS,
+        clients=CLIENTS,
+        artworks=500,
+        seed=seed,
     )
 
 
@@ -106,7 +123,8 @@ def test_training_nothing_wins_a_tie(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_space_within_artists_gives_way_to_more_than_chance(
     monkeypatch: pytest.MonkeyPatch, ahead: float, chosen: Space
 ) -> None:
-    monkeypatch.setattr("fedstyle_secure.runs.rehearsal._Play.model", lambda _play, space: space)
+    monkeypatch.setattr("fedstyle_secure.runs.rehearsal._Play.whitening", lambda _play, space: Cut(space))
+    monkeypatch.setattr("fedstyle_secure.runs.rehearsal._Play.model", lambda _play, whitening: whitening.space)
     monkeypatch.setattr(
         "fedstyle_secure.runs.rehearsal._Play.scores",
         lambda _play, space, *_, **__: dict.fromkeys(LENGTHS, 0.5 + ahead * (space is Space.PRINCIPAL)),
