@@ -132,3 +132,11 @@ def test_one_artwork_more_elsewhere_changes_no_embedding_once_a_space_is_fitted(
     for size in (0.0, 1e-30, 1.0, 1e15):
         rows = whitening.apply((size * correlated(4, 12, seed=7)).astype(np.float32))
         assert (np.linalg.norm(rows, axis=1) <= 1 + 1e-5).all()
+
+
+def test_a_space_within_artists_that_is_cut_is_the_one_of_fewer_dimensions():
+    rng = np.random.default_rng(0)
+    portfolios = [rng.normal(size=30) + rng.normal(size=(12, 30)).astype(np.float32) for _ in range(6)]
+    wide, narrow = (Whitening.fit_within(portfolios, pooled_size=4, dimensions=each) for each in (20, 7))
+    assert wide.cut(7).digest == narrow.digest
+    assert narrow.cut(99).digest == narrow.digest

@@ -3,7 +3,7 @@
 import base64
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -16,10 +16,14 @@ from PIL import Image
 
 from fedstyle_secure.aggregation.kinds import Protocol
 from fedstyle_secure.artist.showcase import with_showcase
+from fedstyle_secure.artworks.artwork import Artwork
 from fedstyle_secure.catalogue.index import StyleIndex
 from fedstyle_secure.config import Settings
+from fedstyle_secure.encoder.encoder import Encoder
 from fedstyle_secure.encoder.features import StyleFeatures
+from fedstyle_secure.encoder.model import StyleModel
 from fedstyle_secure.encoder.signature_space import LEAST_DIMENSIONS
+from fedstyle_secure.encoder.whitening import Space
 from fedstyle_secure.engines.courier import Wait
 from fedstyle_secure.engines.memory import MemoryEngine, Unreachable
 from fedstyle_secure.errors import FedStyleError, InputError, PrivacyError
@@ -30,7 +34,7 @@ from fedstyle_secure.privacy.sizing import Mode
 from fedstyle_secure.runs import choosing
 from fedstyle_secure.runs import train as run
 from fedstyle_secure.runs.progress import Silent
-from fedstyle_secure.training.codebook import Codebook
+from fedstyle_secure.training.codebook import Codebook, new_codebook
 from tests import stand_ins
 from tests.command_line import Call
 
@@ -365,3 +369,36 @@ def test_a_second_run_encodes_nothing_whatever_its_seed(
     of_changed_sides = train("other seed", seed=1)
     assert of_changed_sides < len(list(art.rglob("*.png")))
     assert train("other seed again", seed=1, epsilon=2.0) == 0
+
+
+@pytest.mark.parametrize(("iterations", "crops"), [(0, 0), (1, 2)])
+def test_crops_are_encoded_only_where_a_head_trains_on_them(
+    iterations: int, crops: int, art: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what is never trained has no part in an embedding."""
+    asked: list[int] = []
+    extract = choosing.extract
+
+    def note(artworks: Sequence[Artwork], encoder: Encoder, *, views: int, **rest: object) -> StyleFeatures:
+        asked.extend([views] * len(artworks))
+        return extract(artworks, encoder, views=views, **rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(choosing, "extract", note)
+    run.train(stand_ins.settings(art, tmp_path / "run", iterations=iterations, views=2))
+    assert max(asked) == crops
+    model = StyleModel.decode((tmp_path / "run" / "model.safetensors").read_bytes())
+    assert (model.residual > 0) == (iterations > 0)
+
+
+def test_an_untrained_space_within_artists_is_wider_as_nothing_is_summed_in_it() -> None:
+    rng = np.random.default_rng(0)
+    public = [StyleFeatures(rng.normal(size=(60, 2, 1200)).astype(np.float32)) for _ in range(20)]
+    sizes = {}
+    for space in Space:
+        for is_trained in (True, False):
+            model = run.public_model(
+                public, new_codebook(), pooled_size=100, encoder="test@0", seed=0, space=space, is_trained=is_trained
+            )
+            sizes[space, is_trained] = model.whitening.dimensions
+    assert sizes.pop((Space.WITHIN, False)) == choosing.UNTRAINED_DIMENSIONS
+    assert set(sizes.values()) == {choosing.DIMENSIONS}
