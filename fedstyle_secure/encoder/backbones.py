@@ -92,7 +92,7 @@ class Backbone(nn.Module):
         self._pooled.clear()
         looks = torch.cat([images, images.flip(3)])
         self.network(((looks - self.mean) / self.std).contiguous(memory_format=torch.channels_last))
-        return torch.cat([*self._statistics, self._pooled[-1]], dim=1).unflatten(0, (LOOKS, -1)).mean(0)
+        return torch.stack(torch.cat([*self._statistics, self._pooled[-1]], dim=1).chunk(LOOKS)).mean(0)
 
     def weights(self) -> dict[str, NDArray[np.generic]]:
         """The network's state dict, on the processor and in the order that files want."""
