@@ -34,11 +34,11 @@ from fedstyle_secure.encoder.feature_cache import FeatureCache
 from fedstyle_secure.encoder.features import extract, make_views
 from fedstyle_secure.encoder.network import NetworkEncoder
 from fedstyle_secure.encoder.opening import open_encoder
-from fedstyle_secure.encoder.spec import LITE0, BackboneSpec
+from fedstyle_secure.encoder.spec import IMAGE_SIZE, LITE0, BackboneSpec
 
 _ROUNDS, _STARTS = 4, 3
 
-_IMAGE = "import numpy, PIL.Image; image = numpy.zeros((3, 192, 192), numpy.float32)\n"
+_IMAGE = f"import numpy, PIL.Image; image = numpy.zeros((3, {IMAGE_SIZE}, {IMAGE_SIZE}), numpy.float32)\n"
 _STARTED = {
     "loaded_s": _IMAGE,
     "first_onnx_s": _IMAGE

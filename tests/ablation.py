@@ -682,8 +682,8 @@ ABLATIONS = (
     Ablation(
         "rehearsal: spaces are fitted on who does not act",
         "fedstyle_secure/runs/rehearsal.py",
-        "        known = [self.stage.public[name].views[:, 0] for name in self.signing if name not in self.actors]\n",
-        "        known = [self.stage.public[name].views[:, 0] for name in self.signing]\n",
+        "        known = [stage.public[name].views[:, 0] for name in self.signing if name not in self.actors]\n",
+        "        known = [stage.public[name].views[:, 0] for name in self.signing]\n",
         "tests/runs/test_rehearsal.py::test_who_plays_a_client_fits_nothing_in_that_play",
     ),
     Ablation(

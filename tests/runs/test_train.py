@@ -390,15 +390,17 @@ def test_crops_are_encoded_only_where_a_head_trains_on_them(
     assert (model.residual > 0) == (iterations > 0)
 
 
-def test_an_untrained_space_within_artists_is_wider_as_nothing_is_summed_in_it() -> None:
+def test_an_untrained_space_within_artists_is_wider_as_nothing_is_summed_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "DIMENSIONS", 12)
+    monkeypatch.setattr(run, "UNTRAINED_DIMENSIONS", 20)
     rng = np.random.default_rng(0)
-    public = [StyleFeatures(rng.normal(size=(60, 2, 1200)).astype(np.float32)) for _ in range(20)]
+    public = [StyleFeatures(rng.normal(size=(6, 2, 40)).astype(np.float32)) for _ in range(8)]
     sizes = {}
     for space in Space:
         for is_trained in (True, False):
             model = run.public_model(
-                public, new_codebook(), pooled_size=100, encoder="test@0", seed=0, space=space, is_trained=is_trained
+                public, new_codebook(), pooled_size=4, encoder="test@0", seed=0, space=space, is_trained=is_trained
             )
             sizes[space, is_trained] = model.whitening.dimensions
-    assert sizes.pop((Space.WITHIN, False)) == choosing.UNTRAINED_DIMENSIONS
-    assert set(sizes.values()) == {choosing.DIMENSIONS}
+    assert sizes.pop((Space.WITHIN, False)) == 20
+    assert set(sizes.values()) == {12}
