@@ -103,7 +103,7 @@ ABLATIONS = (
     Ablation(
         "gate: a picture counts once",
         "fedstyle_secure/artworks/reader.py",
-        "find_copies([artwork for _, artwork in read])",
+        "find_copies([Look.of(artwork) for _, artwork in read])",
         "[None] * len(read)",
         f"{_READER}::test_gate3_a_copy_is_left_out_and_counted_once",
     ),
@@ -667,10 +667,38 @@ ABLATIONS = (
     ),
     Ablation(
         "showcases: a work that is shown is in no private data set",
-        "fedstyle_secure/runs/dataset.py",
-        "if of is None)",
-        "if True)",
+        "fedstyle_secure/artist/showcase.py",
+        "find_copies([*shown, *artworks])[len(shown) :]",
+        "find_copies(artworks)",
         "tests/runs/test_dataset.py::test_shc2_a_work_that_is_shown_is_in_no_private_data_set",
+    ),
+    Ablation(
+        "showcases: a platform's agent shows beside its noise",
+        "fedstyle_secure/artist/engagement.py",
+        "            features=load_features(self._home),\n",
+        "            features=type(kept := load_features(self._home))(\n"
+        "                np.concatenate(\n"
+        "                    [kept.views, np.repeat(shown.views, kept.views.shape[1], axis=1)]\n"
+        "                    if (shown := load_showcase(self._home))\n"
+        "                    else [kept.views]\n"
+        "                )\n"
+        "            ),\n",
+        "tests/artist/test_engagement.py::TestShowcase"
+        "::test_shc1_what_a_home_shows_is_in_nothing_that_is_clipped_noised_and_charged",
+    ),
+    Ablation(
+        "showcases: what is shown is none of a home's artworks",
+        "fedstyle_secure/artist/portfolio.py",
+        "are_private(self.artworks, showcase.works)",
+        "are_private(self.artworks, ())",
+        "tests/artist/test_portfolio.py::test_shc2_what_is_shown_is_none_of_a_homes_artworks_until_it_is_not_shown",
+    ),
+    Ablation(
+        "artworks: a copy of one whose picture is gone counts once",
+        "fedstyle_secure/artist/portfolio.py",
+        "compress(self.artworks, are_private(self.artworks, showcase.works))",
+        "compress(self.artworks, [are_private([one], showcase.works)[0] for one in self.artworks])",
+        "tests/artist/test_portfolio.py::test_por2_a_copy_of_an_artwork_whose_picture_is_gone_counts_once",
     ),
     Ablation(
         "rehearsal: who fits a space is nobody's rival in it",

@@ -40,7 +40,7 @@ from .client import Line, ensure
 from .draws import WatchedBeacon
 from .home import KEYS_UNTIL, OUTCOME, TRAINING, UNSIGNED, Home, log_note, read_pins
 from .offers import OfferError, RosterError, check_offer, read_model
-from .portfolio import load_features
+from .portfolio import load_features, load_showcase
 from .recovery import open_ledger, write_recovery
 from .store import StoreError
 
@@ -211,6 +211,7 @@ class Engagement:
             ledger=self._ledger,
             store=self._home.store,
             random=os.urandom,
+            showcase=load_showcase(self._home),
         )
 
     def _beacon(self, facts: Facts) -> Beacon | None:

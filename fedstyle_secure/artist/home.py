@@ -5,6 +5,7 @@
     features/         numbers of artworks, encrypted (`feature_cache`)
     ledger/           what was released, its key, and the recovery file to copy elsewhere (`recovery`)
     pins.json         the platform that was joined
+    showcase.json     what copies of works are known by that the artist shows anyway (`showcase`)
     status.json       what the agent did last, for `fedstyle artist status`
     evidence/         what was refused because somebody lied
     seen/             the platform's public catalogue, for the artist's page

@@ -2,17 +2,83 @@
 
 SHC-1  Shown works join a release after its noise: what comes of both follows from the noisy sum, its planned noise and
        what is public, and from nothing else that is private. So they cost no privacy, whatever they are.
+SHC-2  A work that an artist shows is in no private data set: of a picture, or a copy of it, that lies in both, the
+       showcase has it, and what was left is counted, split and charged without it.
 """
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .. import canonical
+from ..artworks.artwork import Gallery
+from ..artworks.copies import Look, find_copies
+from ..artworks.reader import read_portfolio
+from ..durable import replace
+from ..errors import InputError
+
+SHOWCASE_FILE: Final = "showcase.json"
+"""In an artist's home."""
 
 LEAST_SHOWN = 2
 """Works of a showcase: one alone does not tell how far works by this hand lie apart."""
 
 _LEAST, _MOST = 0.01, 0.99  # of how alike two works by one hand are, as a squared cosine of both with their mean
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Showcase:
+    """What an artist with a home shows; the artist's own word, that nothing which arrives changes.
+
+    Attributes:
+        works: What copies of them are known by; none for no showcase.
+    """
+
+    works: tuple[Look, ...] = ()
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """The showcase of a home, whoever has that open.
+
+        Raises:
+            InputError: The file is damaged.
+        """
+        path = folder / SHOWCASE_FILE
+        try:
+            return canonical.decode(cls, path.read_bytes())
+        except FileNotFoundError:
+            return cls()
+        except (OSError, InputError) as error:
+            raise InputError(
+                f"{path} is damaged ({error}): `fedstyle artist showcase DIR` makes it anew, or --drop does without"
+            ) from error
+
+    def write(self, folder: Path) -> None:
+        """Put it in the place of what was shown before.
+
+        Raises:
+            OSError: It cannot be written; what was shown before is shown.
+        """
+        replace(folder / SHOWCASE_FILE, canonical.encode(self))
+
+
+def read_showcase(folder: Path, *, nested: bool = False) -> Gallery:
+    """The pictures that one artist shows.
+
+    Raises:
+        InputError: The folder cannot be used, or holds too few pictures.
+    """
+    return read_portfolio(folder, min_artworks=LEAST_SHOWN, nested=nested)
+
+
+def are_private(artworks: Sequence[Look], shown: Sequence[Look]) -> list[bool]:
+    """Of each artwork, whether it counts: no copy of it is shown (SHC-2), and none comes before it (GATE-3)."""
+    return [original is None for original in find_copies([*shown, *artworks])[len(shown) :]]
 
 
 def with_showcase(summed: NDArray[np.float64], noise: float, shown: NDArray[np.float32]) -> NDArray[np.float64]:

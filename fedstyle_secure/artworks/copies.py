@@ -9,12 +9,13 @@ same paper.
 """
 
 from collections.abc import Sequence
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
+from ..errors import InputError
 from .artwork import Artwork
 
 GRID: Final = 8
@@ -27,26 +28,49 @@ Another exposure or another crop is another picture here.
 """
 
 
-def find_copies(artworks: Sequence[Artwork]) -> list[int | None]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What copies of a picture are known by, where the picture itself may be gone; as private as the picture.
+
+    Attributes:
+        digest: The artwork's.
+        cells: Means of its 8 x 8 cells, a byte for each color, in rows (192 bytes).
+
+    Raises:
+        InputError: There are more or fewer bytes.
+    """
+
+    digest: bytes
+    cells: bytes
+
+    def __post_init__(self) -> None:
+        if len(self.cells) != GRID * GRID * 3:
+            raise InputError(f"a look has {GRID * GRID * 3} bytes of cells, got {len(self.cells)}")
+
+    @classmethod
+    def of(cls, artwork: Artwork) -> Self:
+        """Look at an artwork."""
+        cells = Image.fromarray(artwork.pixels).resize((GRID, GRID), Image.Resampling.BOX)
+        return cls(digest=artwork.digest, cells=cells.tobytes())
+
+
+def find_copies(looks: Sequence[Look]) -> list[int | None]:
     """For each artwork of one artist, the place of the earlier one that it is a copy of; None for one to keep."""
-    cells = np.array([_cells(artwork) for artwork in artworks], np.float32).reshape(len(artworks), GRID * GRID, 3)
+    means = np.frombuffer(b"".join(look.cells for look in looks), np.uint8).astype(np.float32)
+    cells = means.reshape(len(looks), GRID * GRID, 3)
     spread = ((cells - cells.mean(axis=1, keepdims=True)) ** 2).sum(axis=(1, 2))
     digests: dict[bytes, int] = {}
     found: list[int | None] = []
     kept: list[int] = []
-    for place, artwork in enumerate(artworks):
-        original = digests.setdefault(artwork.digest, place)
+    for place, look in enumerate(looks):
+        original = digests.setdefault(look.digest, place)
         if original == place and kept:
             apart = ((cells[kept] - cells[place]) ** 2).sum(axis=(1, 2))
             varied = np.minimum(spread[kept], spread[place])
             near = np.flatnonzero((apart <= NEAR * varied) & (varied > 0))
             if len(near):
-                original = digests[artwork.digest] = kept[near[0]]
+                original = digests[look.digest] = kept[near[0]]
         if original == place:
             kept.append(place)
         found.append(None if original == place else original)
     return found
-
-
-def _cells(artwork: Artwork) -> NDArray[np.uint8]:
-    return np.asarray(Image.fromarray(artwork.pixels).resize((GRID, GRID), Image.Resampling.BOX))

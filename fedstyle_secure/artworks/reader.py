@@ -13,7 +13,7 @@ from ..errors import InputError
 from ..names import told_apart
 from .artwork import Artwork, Gallery, LeftOut, Portfolio
 from .contents import INDEX_NAME, read_contents
-from .copies import find_copies
+from .copies import Look, find_copies
 from .decoding import decode_pixels
 from .folders import SUFFIXES, artist_name, check_inside, find_artists, find_pictures, key, resolve_root
 
@@ -135,7 +135,7 @@ def _read_files(
             done += 1
             if on_progress:
                 on_progress(done, total)
-        originals = find_copies([artwork for _, artwork in read])
+        originals = find_copies([Look.of(artwork) for _, artwork in read])
         kept[artist] = [each for each, copied in zip(read, originals, strict=True) if copied is None]
         left_out += [
             LeftOut(name, f"it is a copy of {read[copied][0]}, which counts once")

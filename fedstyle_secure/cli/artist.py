@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from ..artist.agent import Word
     from ..artist.client import Line
     from ..artist.home import Home
+    from ..artworks.artwork import Gallery
+    from ..encoder.encoder import Encoder
 
 artist_app = typer.Typer(
     name="artist",
@@ -171,6 +173,7 @@ def status(home: HomeOption = None, as_json: Json = False) -> None:
     """What your agent did last, and what it refused."""
     from ..artist.account import read_ledger, spending
     from ..artist.home import read_pins, read_status
+    from ..artist.showcase import Showcase
 
     folder = _home(home)
     pins, word, spent = read_pins(folder), read_status(folder), spending(read_ledger(folder))
@@ -182,6 +185,7 @@ def status(home: HomeOption = None, as_json: Json = False) -> None:
         "identity": pins.identity.hex(),
         "agent": word or None,
         "spent": spent,
+        "shown": (shown := len(Showcase.read(folder).works)),
     }
     if as_json:
         screen.json(facts)
@@ -200,6 +204,7 @@ def status(home: HomeOption = None, as_json: Json = False) -> None:
     else:
         table.add_row("agent", "has not run yet: fedstyle artist run")
     table.add_row("spent", plain(_spoken(spent)))
+    table.add_row("shown", f"{shown} works, which join your next signature at no cost" if shown else "no works")
     screen.show(table)
 
 
@@ -323,23 +328,72 @@ def add_artworks(
     weights: WeightsOption = None,
     as_json: Json = False,
 ) -> None:
-    """Add artworks; what was looked at before counts once. They share the limit of the same ledger."""
-    from ..artist import portfolio
-    from ..artist.home import read_pins
+    """Add artworks; what was looked at before counts once, what you show not at all. They share the ledger's limit."""
+    from ..artist.portfolio import add_artworks
     from ..artworks.reader import read_portfolio
-    from ..encoder.encoder import title_of
 
     with opened_home(home) as opened:
-        encoder = portfolio.choose_encoder(read_pins(opened.folder).space.encoder, opened.terms.encoders, weights)
         with screen.stage("Reading artworks", None):
             gallery = read_portfolio(artworks, nested=nested)
-        with screen.stage(title_of(encoder), len(gallery.portfolios[0].artworks)) as advance:
-            fresh, total = portfolio.add_artworks(opened, gallery, encoder, advance)
-    screen.warn_left_out([{"file": one.file, "reason": one.reason} for one in gallery.left_out])
+        fresh, total = _look_at(add_artworks, opened, gallery, weights)
     if as_json:
         screen.json({"new": fresh, "artworks": total})
         return
     screen.show(f"{fresh} new artworks, {total} in all; they count from the next model update on.")
+
+
+@artist_app.command()
+def showcase(
+    works: Annotated[
+        Path | None, typer.Argument(help="Folder of pictures that you show anyway, in place of those named before.")
+    ] = None,
+    drop: Annotated[bool, typer.Option("--drop", help="Show none; artworks of yours among them count again.")] = False,
+    home: HomeOption = None,
+    nested: NestedOption = False,
+    weights: WeightsOption = None,
+    as_json: Json = False,
+) -> None:
+    """Let works that you show anyway join your next signatures, at no cost.
+
+    Name only what anybody can see already: no noise covers it. Works that are among your artworks, too, are none of
+    them as long as they are shown.
+    """
+    from ..artist.portfolio import hide_works, show_works
+    from ..artist.showcase import read_showcase
+
+    if (works is None) != drop:
+        raise InputError("name the folder of works that you show, or --drop to show none: one of the two")
+    with opened_home(home) as opened:
+        if works is None:
+            count, taken, left = 0, 0, hide_works(opened)
+        else:
+            with screen.stage("Reading works", None):
+                gallery = read_showcase(works, nested=nested)
+            count = len(gallery.portfolios[0].artworks)
+            taken, left = _look_at(show_works, opened, gallery, weights)
+    if as_json:
+        screen.json({"shown": count, "in_both": taken, "artworks": left})
+        return
+    apart = f"; {taken} of your artworks are among them, and private no more" if taken else ""
+    screen.show(f"{count} works join your next signature{apart}. {left} artworks are private.")
+
+
+def _look_at(
+    keep: Callable[["Home", "Gallery", "Encoder", Callable[[int], None]], tuple[int, int]],
+    home: "Home",
+    gallery: "Gallery",
+    weights: Path | None,
+) -> tuple[int, int]:
+    """Have pictures looked at by the pinned encoder, and kept."""
+    from ..artist.home import read_pins
+    from ..artist.portfolio import choose_encoder
+    from ..encoder.encoder import title_of
+
+    encoder = choose_encoder(read_pins(home.folder).space.encoder, home.terms.encoders, weights)
+    with screen.stage(title_of(encoder), len(gallery.portfolios[0].artworks)) as advance:
+        kept = keep(home, gallery, encoder, advance)
+    screen.warn_left_out([{"file": one.file, "reason": one.reason} for one in gallery.left_out])
+    return kept
 
 
 @artist_app.command("confirm-log")

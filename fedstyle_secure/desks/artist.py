@@ -15,13 +15,14 @@ from ..artist.account import (
 from ..artist.acts import act
 from ..artist.agent import Agent
 from ..artist.home import Home, read_pins, read_status
+from ..artist.showcase import Showcase
 from ..web.html import Html, tag
 from ..web.layout import paragraph
 from ..wire.enrolment import Leave, Withdraw
 from . import artist_parts as drawn
 from .desk import Act, Desk, Done, Question
 from .mirror import look
-from .parts import ASSETS, deed, epsilon, form, part, shell
+from .parts import ASSETS, counted, deed, epsilon, form, part, shell
 
 
 def artist_desk(home: Home, agent: Agent) -> Desk:
@@ -100,6 +101,9 @@ def _ask_publish(home: Home) -> Question:
         cost = (
             f"{cost} That is more than you allow, so your ledger will refuse it; `epsilon` in terms.toml says how much."
         )
+    shown = len(Showcase.read(home.folder).works)
+    if shown and price.after > price.spent:
+        cost = f"{cost} {counted(shown, 'work')} of your showcase will be in it, at no cost."
     stays = "Whoever copies the catalogue keeps the copy, even after you withdraw."
     return Question(
         title=f"Publish your signature of training {price.training}?",

@@ -6,19 +6,18 @@ SET-2  What is protected begins after this: an artist's data set is what is left
        are decided by keyed hashes, artist by artist and artwork by artwork, so that one artwork more in a folder is at
        most one more in its artist's data set, and changes no other artist's, unless several hold it (GATE-4); at the
        bound it may take the place of one.
-SHC-2  A work that an artist shows is in no private data set: of a picture, or a copy of it, that lies in both, the
-       showcase has it, and what was left is counted, split and charged without it.
 """
 
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 from pathlib import Path
 
-from ..artist.showcase import LEAST_SHOWN
+from ..artist.showcase import are_private, read_showcase
 from ..artworks.artwork import Gallery, LeftOut, Portfolio
-from ..artworks.copies import find_copies
-from ..artworks.reader import read_portfolio, read_portfolios
+from ..artworks.copies import Look
+from ..artworks.reader import read_portfolios
 from ..artworks.splits import split_by_artist, split_by_content
 from ..config import Settings, Split
 from ..errors import InputError
@@ -75,15 +74,6 @@ def read_dataset(settings: Settings, on_progress: Callable[[int, int], None] | N
     return replace(dataset, showcase=[Portfolio(clients[name], each.artworks) for name, each in shown.items()])
 
 
-def read_showcase(folder: Path, *, nested: bool = False) -> Portfolio:
-    """What one artist shows already.
-
-    Raises:
-        InputError: The folder cannot be used, or holds too few pictures.
-    """
-    return read_portfolio(folder, min_artworks=LEAST_SHOWN, nested=nested).portfolios[0]
-
-
 def _read_showcases(folder: Path, *, nested: bool) -> dict[str, Portfolio]:
     """By the artist's name, folded."""
     try:
@@ -92,7 +82,7 @@ def _read_showcases(folder: Path, *, nested: bool) -> dict[str, Portfolio]:
         raise InputError(f"cannot read the showcases in {folder}: {error.strerror}") from error
     if not folders:
         raise InputError(f"{folder} holds no showcase: give a folder with one folder for each artist who shows works")
-    return {fold(path.name): read_showcase(path, nested=nested) for path in folders}
+    return {fold(path.name): read_showcase(path, nested=nested).portfolios[0] for path in folders}
 
 
 def apart_from(portfolio: Portfolio, shown: Portfolio | None, *, min_artworks: int) -> tuple[Portfolio, int]:
@@ -103,9 +93,8 @@ def apart_from(portfolio: Portfolio, shown: Portfolio | None, *, min_artworks: i
     """
     if shown is None:
         return portfolio, 0
-    public = len(shown.artworks)
-    copies = find_copies([*shown.artworks, *portfolio.artworks])[public:]
-    kept = tuple(artwork for artwork, of in zip(portfolio.artworks, copies, strict=True) if of is None)
+    own, public = ([Look.of(artwork) for artwork in each.artworks] for each in (portfolio, shown))
+    kept = tuple(compress(portfolio.artworks, are_private(own, public)))
     if len(kept) < min_artworks:
         raise InputError(
             f"of {portfolio.artist!r} {len(kept)} artworks are left that are not in its showcase, the minimum is "

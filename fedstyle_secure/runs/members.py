@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from ..aggregation.masking import Enrolment
 from ..aggregation.session import NO_LOG
 from ..artist.artist import Artist
+from ..artist.showcase import read_showcase
 from ..artist.store import MemoryStore
 from ..artworks.artwork import Portfolio
 from ..artworks.reader import read_portfolio
@@ -38,7 +39,7 @@ from ..report import make_page
 from ..training.codebook import new_codebook
 from .agreement import agree
 from .budget import Budget, plan_budget
-from .dataset import apart_from, bound, read_showcase
+from .dataset import apart_from, bound
 from .facts import derive
 from .files import CATALOGUE_FOLDER, REPORT_FILE, SUMMARY_FILE, encode_summary, read_summary
 from .folder import Change, changing, opened
@@ -140,7 +141,7 @@ def join(
             read_listing(summary, run)
         with progress.stage("Reading artworks", None):
             gallery = read_portfolio(folder, min_artworks=settings.min_artworks, nested=settings.nested)
-            shown = None if showcase is None else read_showcase(showcase, nested=settings.nested)
+            shown = None if showcase is None else read_showcase(showcase, nested=settings.nested).portfolios[0]
         whole, taken = apart_from(gallery.portfolios[0], shown, min_artworks=settings.min_artworks)
         check_name(whole.artist if name is None else name)
         portfolio = bound(whole if name is None else Portfolio(name, whole.artworks), settings)

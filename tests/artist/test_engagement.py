@@ -4,6 +4,7 @@ import json
 from contextlib import closing
 from dataclasses import replace
 from hashlib import sha256
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,15 +12,20 @@ import pytest
 from fedstyle_secure.aggregation.kinds import Protocol
 from fedstyle_secure.aggregation.letters import Envelope, Purpose
 from fedstyle_secure.artist import agent, engagement
+from fedstyle_secure.artist import artist as artist_module
 from fedstyle_secure.artist.client import Line
 from fedstyle_secure.artist.engagement import Engagement
 from fedstyle_secure.artist.home import UNSIGNED
 from fedstyle_secure.artist.offers import OfferError, roster_name
+from fedstyle_secure.artist.portfolio import load_showcase, show_works
 from fedstyle_secure.artist.recovery import open_ledger
+from fedstyle_secure.artist.showcase import read_showcase, with_showcase
 from fedstyle_secure.artist.store import StoreError
 from fedstyle_secure.artist.termsfile import write_terms
+from fedstyle_secure.encoder.whitening import to_unit
 from fedstyle_secure.errors import FedStyleError, InputError
 from fedstyle_secure.privacy.ledger import Ledger, LedgerError
+from fedstyle_secure.privacy.quantization import dequantize
 from fedstyle_secure.transparency.leaves import Joined, commit_identity
 from fedstyle_secure.transparency.tree import ProofError
 from fedstyle_secure.transparency.watch import ForkError
@@ -28,6 +34,8 @@ from fedstyle_secure.wire.routes import Route, Status
 from fedstyle_secure.wire.trainings import Asked
 from tests.artist import stage
 from tests.artist.stage import OTHERS, PLATFORM, SALT, Stage, alone, make_model, public
+from tests.stand_ins import Eye
+from threat_models.scripted import scripted
 
 
 @pytest.fixture
@@ -285,6 +293,78 @@ class TestSigning:
     def test_nothing_is_signed_before_a_training_is_over(self, engaged):
         with pytest.raises(FedStyleError, match="no training is over yet"):
             engaged.sign()
+
+
+class Loud(Eye):
+    """What an adversary's pictures may look like: numbers of any size."""
+
+    def encode(self, image):
+        return 50 * super().encode(image)
+
+
+class TestShowcase:
+    """An artist whose agent signs by itself, with the same noise whatever is shown."""
+
+    @pytest.fixture
+    def signed(self, tmp_path, art, monkeypatch, street, authority):
+        """What an agent with such a showcase protected, charged and published, and its home's showcase."""
+        protect, protected = artist_module.protect, []
+
+        def watch(contributions, mechanism, random):
+            update = protect(contributions, mechanism, random)
+            protected.append((contributions.rows, update.values, mechanism))
+            return update
+
+        monkeypatch.setattr(artist_module, "protect", watch)
+
+        def sign(name, folder, eye=Eye):
+            known = {"address": street.address, "certificates": authority.pem}
+            on_stage = Stage()
+            protected.clear()
+            monkeypatch.setattr(engagement, "os", SimpleNamespace(urandom=scripted("the same noise")))
+            with closing(stage.settle(tmp_path / name, art, monkeypatch, **known, sign=True)) as home:
+                if folder is not None:
+                    show_works(home, read_showcase(folder), eye(), lambda _done: None)
+                facts = on_stage.facts(home)
+                street.answer = on_stage.entering(home)
+                with Line(street.address, authority.pem) as line:
+                    engaged = Engagement(home, line)
+                    engaged.receive_offer(on_stage.offer(facts).encode())
+                    engaged.receive_outcome(on_stage.outcome(facts).encode())
+                street.scripted[Route.NEXT.value] = [(Status.NOTHING, b"", {})]
+                agent.Agent(home).run(until=iter([False, True]).__next__)
+                releases = open_ledger(home.ledger_path, home.terms).releases
+                shown = load_showcase(home)
+            sent = Publish.decode(Envelope.claims(street.calls(Route.PUBLISH.value)[-1]).body)
+            vector = np.frombuffer(sent.vector, "<f4")
+            return list(protected), [(each.name, each.events) for each in releases], vector, shown
+
+        return sign
+
+    def test_shc1_what_a_home_shows_is_in_nothing_that_is_clipped_noised_and_charged(self, signed, art):
+        other = sorted(path for path in art.iterdir() if path.is_dir())[1]
+        alone_ = signed("alone", None)
+        assert [name for name, _ in alone_[1]] == ["prototype", "signature"]
+        for name, eye in (("beside", Eye), ("beside shouts", Loud)):
+            protected, charged, vector, shown = signed(name, other, eye)
+            assert len(shown) == 6
+            for (rows, noisy, _), (rows_alone, noisy_alone, _) in zip(protected, alone_[0], strict=True):
+                np.testing.assert_array_equal(rows, rows_alone)
+                np.testing.assert_array_equal(noisy, noisy_alone)
+            assert charged == alone_[1]
+            assert np.abs(vector - alone_[2]).max() > 0.01
+
+    def test_what_is_published_is_the_noisy_sum_beside_what_is_shown(self, signed, art):
+        other = sorted(path for path in art.iterdir() if path.is_dir())[1]
+        on_stage = Stage()
+        for name, folder in (("alone", None), ("beside", other)):
+            protected, _, vector, shown = signed(name, folder)
+            _, values, mechanism = protected[-1]
+            expected = dequantize(values, mechanism)
+            if folder:
+                rows = on_stage.space.apply(on_stage.model.embed(shown.views[:, 0]))
+                expected = with_showcase(expected, mechanism.sigma_share / mechanism.scale, rows)
+            np.testing.assert_allclose(vector, to_unit(expected), atol=1e-5)
 
 
 class TestLedger:

@@ -1,6 +1,7 @@
 """`fedstyle artist`: what a person sees, and what a program gets."""
 
 import json
+import shutil
 from contextlib import closing
 
 import pytest
@@ -126,6 +127,44 @@ def test_artworks_are_added_and_what_was_there_counts_once(call, home, art, monk
     assert "there would be 18 artworks, and max_artworks" in refused
     with closing(Home.open(home)) as opened:
         assert len(portfolio.load_features(opened)) == 12
+
+
+def test_what_an_artist_shows_is_told_and_dropped(call, home, art, tmp_path, monkeypatch):
+    monkeypatch.setattr(portfolio, "open_encoder", Eye)
+    (first, second, *_) = sorted(path for path in art.iterdir() if path.is_dir())
+
+    def shown():
+        return json.loads(call("artist", "status", "--home", home, "--json").out)["shown"]
+
+    def showcase(*arguments):
+        return call("artist", "showcase", *arguments, "--home", home)
+
+    assert shown() == 0
+    assert "no works" in call("artist", "status", "--home", home).out
+    told = showcase(second)
+    assert told.out.strip() == "6 works join your next signature. 6 artworks are private."
+    with closing(Home.open(home)):
+        assert shown() == 6
+        assert "6 works, which join your next signature at no cost" in call("artist", "status", "--home", home).out
+        assert "is in use by another process" in showcase("--drop").err
+    for number, picture in enumerate(sorted(first.glob("*.png"))[:2]):
+        (tmp_path / "two").mkdir(exist_ok=True)
+        shutil.copy(picture, tmp_path / "two" / f"{number}.png")
+    assert json.loads(showcase(tmp_path / "two", "--json").out) == {"shown": 2, "in_both": 2, "artworks": 4}
+    assert "2 of your artworks are among them, and private no more" in " ".join(showcase(tmp_path / "two").out.split())
+    (tmp_path / "two" / "1.png").unlink()
+    for arguments, sentence in (
+        ((tmp_path / "two",), "two holds 1 artworks, the minimum is 2"),
+        ((tmp_path / "absent",), "absent does not exist"),
+        ((first,), "all 6 artworks in"),
+        ((), "name the folder of works that you show, or --drop"),
+        ((second, "--drop"), "name the folder of works that you show, or --drop"),
+    ):
+        refused = showcase(*arguments)
+        assert (refused.code, sentence in refused.sentence()) == (2, True), refused.err
+    assert shown() == 2
+    assert json.loads(showcase("--drop", "--json").out) == {"shown": 0, "in_both": 0, "artworks": 6}
+    assert shown() == 0
 
 
 def test_a_key_is_not_renewed_in_the_middle_of_a_training(call, home):

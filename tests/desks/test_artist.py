@@ -10,8 +10,9 @@ from fedstyle_secure.aggregation.letters import Envelope, Purpose
 from fedstyle_secure.artist import acts, agent
 from fedstyle_secure.artist.agent import Agent, StoppedError
 from fedstyle_secure.artist.home import read_pins
-from fedstyle_secure.artist.portfolio import load_features
+from fedstyle_secure.artist.portfolio import load_features, show_works
 from fedstyle_secure.artist.recovery import open_ledger
+from fedstyle_secure.artist.showcase import read_showcase
 from fedstyle_secure.artist.termsfile import write_terms
 from fedstyle_secure.desks.artist import artist_desk
 from fedstyle_secure.wire.enrolment import Withdraw
@@ -19,6 +20,7 @@ from fedstyle_secure.wire.routes import Route, Status, encode_error
 from tests.artist import stage
 from tests.artist.street import Authority, open_street
 from tests.desks.scenes import finish_training, gallery, running, sign_here
+from tests.stand_ins import Eye
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +101,20 @@ class TestActs:
             at.caller.do("publish")
         assert released(home) == ["prototype", "signature"]
         assert len(street.calls(Route.PUBLISH.value)) == 2
+
+    @pytest.mark.usefixtures("over")
+    def test_publishing_says_how_many_works_that_are_shown_join(self, home, art):
+        def asked(at):
+            return at.caller.press("publish").json["body"]
+
+        with running(home) as at:
+            assert "showcase" not in asked(at)
+        folder = sorted(path for path in art.iterdir() if path.is_dir())[1]
+        show_works(home, read_showcase(folder), Eye(), lambda _done: None)
+        with running(home) as at:
+            assert "6 works of your showcase will be in it, at no cost" in asked(at)
+            at.caller.do("publish")
+            assert "showcase" not in asked(at), "it was made, and is published as it is"
 
     @pytest.mark.usefixtures("over")
     def test_withdrawing_and_leaving_are_asked_once_more(self, home, street):
