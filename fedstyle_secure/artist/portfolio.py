@@ -228,8 +228,8 @@ def _read_kept(home: Home) -> _Kept:
         return canonical.decode(_Kept, data)
     except InputError as error:
         raise StoreError(
-            f"the artworks of {home.folder} were kept by another release ({error}): join with a new --home, and recover "
-            "the ledger there"
+            f"the artworks of {home.folder} were kept by another release ({error}): join with a new --home, and "
+            "recover the ledger there"
         ) from error
 
 
