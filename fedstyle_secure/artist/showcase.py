@@ -36,10 +36,17 @@ class Showcase:
     """What an artist with a home shows; the artist's own word, that nothing which arrives changes.
 
     Attributes:
-        works: What copies of them are known by; none for no showcase.
+        works: What copies of them are known by, LEAST_SHOWN at least; none for no showcase.
+
+    Raises:
+        InputError: There are fewer.
     """
 
     works: tuple[Look, ...] = ()
+
+    def __post_init__(self) -> None:
+        if 0 < len(self.works) < LEAST_SHOWN:
+            raise InputError(f"a showcase has {LEAST_SHOWN} works at least, got {len(self.works)}")
 
     @classmethod
     def read(cls, folder: Path) -> Self:

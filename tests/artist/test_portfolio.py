@@ -152,7 +152,8 @@ def test_a_damaged_showcase_shows_nothing_and_hides_nothing_until_it_is_made_ane
     path = home.folder / SHOWCASE_FILE
     assert path.stat().st_mode & 0o777 == 0o600
     whole = path.read_bytes()
-    for damaged in (b"{}", whole[:-9], whole.replace(b'"cells":"', b'"cells":"00', 1)):
+    one_alone = whole[: whole.index(b"},{")] + b"}]}"
+    for damaged in (b"{}", whole[:-9], whole.replace(b'"cells":"', b'"cells":"00', 1), one_alone):
         path.write_bytes(damaged)
         for load in (load_features, load_showcase, lambda home: Showcase.read(home.folder)):
             with pytest.raises(InputError, match=r"showcase.json is damaged .*: `fedstyle artist showcase DIR` makes"):
