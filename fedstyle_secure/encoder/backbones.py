@@ -23,7 +23,7 @@ from .graphs import digest_of
 from .hub import from_hub
 from .layers import Weights
 from .small import SmallEncoder
-from .spec import CORRELATED, IMAGE_SIZE, LITE0, LOOKS, SCALES, SMALL, STAGES, TUNED, VARIANCE_FLOOR, BackboneSpec
+from .spec import CORRELATED, IMAGE_SIZE, LITE0, SCALES, SMALL, STAGES, TUNED, VARIANCE_FLOOR, BackboneSpec
 from .weights import load_weights
 
 T = TypeVar("T")
@@ -88,11 +88,14 @@ class Backbone(nn.Module):
 
         Each is seen as it is and mirrored, and its features are the mean of both.
         """
+        return (self.look(images) + self.look(images.flip(3))) / 2
+
+    def look(self, images: Tensor) -> Tensor:
+        """The same of images as they are alone."""
         self._statistics.clear()
         self._pooled.clear()
-        looks = torch.cat([images, images.flip(3)])
-        self.network(((looks - self.mean) / self.std).contiguous(memory_format=torch.channels_last))
-        return torch.stack(torch.cat([*self._statistics, self._pooled[-1]], dim=1).chunk(LOOKS)).mean(0)
+        self.network(((images - self.mean) / self.std).contiguous(memory_format=torch.channels_last))
+        return torch.cat([*self._statistics, self._pooled[-1]], dim=1)
 
     def weights(self) -> dict[str, NDArray[np.generic]]:
         """The network's state dict, on the processor and in the order that files want."""

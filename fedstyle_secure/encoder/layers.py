@@ -8,13 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .onnx_file import Graph
-from .spec import CORRELATED, LOOKS, VARIANCE_FLOOR
+from .spec import CORRELATED, VARIANCE_FLOOR
 
 Weights = Mapping[str, NDArray[np.generic]]
 """A state dict: tensors by name."""
 
 STATISTICS, POOLED = "statistics", "pooled"
 """Names of the two outputs, [1, statistics] and [1, pooled]."""
+
+LOOKS: Final = 2
+"""How often a network sees an image, as it is and mirrored: features are the mean of both."""
 
 EPSILON: Final = 1e-5
 """Added to variances by normalization layers."""

@@ -8,9 +8,6 @@ IMAGE_SIZE: Final = 256
 """Side in pixels at which backbones that take any size see an artwork; on paintings 256 find half a point more than 192
 do, and these two points more than 128."""
 
-LOOKS: Final = 2
-"""How often a backbone sees an image, as it is and mirrored: features are the mean of both."""
-
 FEATURES_FORMAT: Final = "fedstyle-features-5"
 """How an artwork becomes an encoder's input and its output features: another number where any of it changes."""
 

@@ -110,7 +110,7 @@ class _Tuning:
         pairs = [(portfolio, index) for portfolio in public for index in range(len(portfolio.artworks))]
         sample = [pairs[i] for i in rng.permutation(len(pairs))[: 2 * BATCH]]
         with torch.no_grad():
-            raw = backbone(_stack([random_crop(to_image(p.artworks[i]), rng, SIDE) for p, i in sample]))
+            raw = backbone.look(_stack([random_crop(to_image(p.artworks[i]), rng, SIDE) for p, i in sample]))
         projection = rng.normal(size=(OUTPUTS, raw.shape[1])) / np.sqrt(raw.shape[1])
         head = nn.ParameterDict(
             {
@@ -136,7 +136,7 @@ class _Tuning:
         artists = rng.integers(len(self.public), size=BATCH).tolist()
         works = [self.public[artist].artworks for artist in artists]
         crops = [random_crop(to_image(each[int(rng.integers(len(each)))]), rng, SIDE) for each in works]
-        embedded = ((self.backbone(_stack(crops)) - self.center) / self.spread) @ self.head["projection"].T
+        embedded = ((self.backbone.look(_stack(crops)) - self.center) / self.spread) @ self.head["projection"].T
         logits = SCALE * F.normalize(embedded) @ F.normalize(self.head["proxies"]).T
         loss = F.cross_entropy(logits, torch.tensor(artists), label_smoothing=SMOOTHING)
         for group in self.optimizer.param_groups:
