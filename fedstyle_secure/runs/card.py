@@ -160,6 +160,9 @@ def _sheet_parts(facts: Facts) -> Mapping[str, str]:
     settings = {name: value for name, value in facts.settings.items() if name in _AGREED}
     shown = [f"| {escape(name)} | {escape(value)} |" for name, value in settings.items()]
     asked = "*To be answered by whoever holds the artworks; the run cannot know:*"
+    crops = "nothing is trained, and no crop is made"
+    if facts.settings.get("iterations") != 0:
+        crops = f"{escape(settings.get('views', '?'))} random crops of each training artwork are added, some mirrored"
     return {
         "Motivation": (
             "Artworks were brought together, each at its artist's own place, to learn what tells styles apart and to "
@@ -181,9 +184,8 @@ def _sheet_parts(facts: Facts) -> Mapping[str, str]:
             "photographed, did every artist consent, to what, and how can they revoke it?"
         ),
         "Preprocessing": (
-            "Pictures are decoded to sRGB, cropped to a square and resized; "
-            f"{escape(settings.get('views', '?'))} random crops of each training artwork are added, some of them "
-            "mirrored. Colors are left alone, because palette is style. A frozen public encoder turns each into style "
+            f"Pictures are decoded to sRGB, cropped to a square and resized; {crops}. Colors are left alone, because "
+            "palette is style. A frozen public encoder looks at each as it is and mirrored, and turns it into style "
             "statistics; nothing else is used."
         ),
         "Uses": (

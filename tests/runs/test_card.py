@@ -63,6 +63,15 @@ def test_the_card_says_what_style_retrieval_must_not_be_used_for() -> None:
     assert {"Motivation", "Composition", "Collection process", "Uses", "Distribution", "Maintenance"} <= set(sections)
 
 
+def test_crops_are_told_of_where_there_were_any() -> None:
+    settings = summary()["settings"]
+    _, trained = written(settings=settings | {"iterations": 2, "views": 3})
+    _, untrained = written(settings=settings | {"iterations": 0, "views": 3})
+    assert "3 random crops of each training artwork are added" in trained
+    assert "no crop is made" in untrained
+    assert "random crops" not in untrained
+
+
 def test_a_run_without_noise_promises_nothing() -> None:
     open_run = summary()
     unbounded = dict.fromkeys(("aggregate", "local", "worst_case"))
