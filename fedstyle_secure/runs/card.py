@@ -161,7 +161,7 @@ def _sheet_parts(facts: Facts) -> Mapping[str, str]:
     shown = [f"| {escape(name)} | {escape(value)} |" for name, value in settings.items()]
     asked = "*To be answered by whoever holds the artworks; the run cannot know:*"
     crops = "nothing is trained, and no crop is made"
-    if facts.settings.get("iterations") != 0:
+    if facts.settings.get("iterations") != "0":
         crops = f"{escape(settings.get('views', '?'))} random crops of each training artwork are added, some mirrored"
     return {
         "Motivation": (
