@@ -150,8 +150,10 @@ def draw_costs(rows: Sequence[Mapping[str, Any]], width: int, *, is_alone: bool 
         lines.append(_line(chosen, kind, x, y))
         ends.append((y(100 * chosen[-1]["cost"]), f"ε = {bound(epsilon)}", kind))
     placed = spread([end for end, _, _ in ends], _LINE)
+    lift = max(0.0, max(placed) - bottom)  # what stands below the axis would stand on the sizes
     labels = [
-        text(right + 10, place + 4, name, f"end {kind}") for place, (_, name, kind) in zip(placed, ends, strict=True)
+        text(right + 10, place - lift + 4, name, f"end {kind}")
+        for place, (_, name, kind) in zip(placed, ends, strict=True)
     ]
     described = "; ".join(
         f"epsilon {entry['epsilon']:g} with {entry['artists']} artists {100 * entry['cost']:.1f}" for entry in private

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from fedstyle_secure.errors import FedStyleError, InputError, PrivacyError
 from fedstyle_secure.experiments import growth, studio
 from fedstyle_secure.experiments.growth import GrowthPlan, measure_growth, needed_artists
+from fedstyle_secure.report.growth import draw_costs
 from fedstyle_secure.runs.rehearsal import Played, Stage, rehearse
 from tests import stand_ins
 from tests.stand_ins import listing
@@ -188,3 +190,17 @@ def test_features_read_back_are_those_that_were_made(encoded: list[str], tmp_pat
         assert painter.training.views.shape[:2] == training
         assert painter.held_out.views.shape[:2] == held_out
         assert np.array_equal(painter.training.views, first.painter(number).training.views)
+
+
+def test_no_name_of_a_line_stands_on_the_sizes_below_it() -> None:
+    """Not even where nothing is lost at any epsilon, and all lines are the axis."""
+    rows = [
+        {"artists": artists, "epsilon": epsilon, "cost": 0.0, "cost_std": None}
+        for epsilon in (1.0, 2.0, 8.0)
+        for artists in (25, 100)
+    ]
+    drawn = str(draw_costs(rows, 700))
+    heights = [float(y) for y in re.findall(r'<text[^>]* y="([\d.]+)"[^>]*>ε = ', drawn)]
+    (size,) = re.findall(r'<text[^>]* y="([\d.]+)"[^>]*>100<', drawn)
+    assert len(set(heights)) == 3
+    assert max(heights) <= float(size) - 14
