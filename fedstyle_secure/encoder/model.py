@@ -55,6 +55,18 @@ class StyleModel:
         if not (math.isfinite(self.residual) and self.residual >= 0):
             raise InputError(f"the residual weight of a style model is a number >= 0, got {self.residual}")
 
+    @classmethod
+    def without_head(cls, whitening: Whitening, *, outputs: int, encoder: str) -> "StyleModel":
+        """A public style space as it is: no alignment, and a head of so many outputs that is left out."""
+        d = whitening.dimensions
+        return cls(
+            whitening=whitening,
+            alignment=np.eye(d, dtype=np.float32),
+            head=np.zeros((outputs, d), dtype=np.float32),
+            residual=0.0,
+            encoder=encoder,
+        )
+
     def whiten(self, raw: NDArray[np.float32]) -> NDArray[np.float32]:
         """Raw features [..., features] to unit vectors [..., d] of the public style space, before alignment."""
         return self.whitening.apply(raw)

@@ -308,7 +308,6 @@ def _rehearse(prepared: Prepared) -> list[Played]:
         public=prepared.public,
         pooled_size=prepared.pooled_size,
         dimensions=DIMENSIONS,
-        untrained_dimensions=DIMENSIONS,
         outputs=OUTPUTS,
         clients=len(prepared.training),
         artworks=settings.max_artworks,

@@ -29,10 +29,6 @@ from .stages import expected_artworks
 DIMENSIONS = 468
 """Of the style space: its moments, and a gradient of the head with OUTPUTS, together just fill 2^17 coordinates."""
 
-UNTRAINED_DIMENSIONS = 1000
-"""Of the space within artists where nothing is summed in it: exact prototypes tell more with so many, signatures, which
-are shorter, as much. Principal components beyond 468 serve neither."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Chosen:
@@ -89,7 +85,6 @@ def choose(
         public=public,
         pooled_size=pooled_size,
         dimensions=DIMENSIONS,
-        untrained_dimensions=UNTRAINED_DIMENSIONS,
         outputs=OUTPUTS,
         clients=clients,
         artworks=settings.max_artworks,

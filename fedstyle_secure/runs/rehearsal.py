@@ -51,6 +51,21 @@ LENGTHS = (1.0, 0.5, 2.0)
 """Of signatures, as parts of what their noise is worth, the rule first."""
 
 
+UNTRAINED_DIMENSIONS = 1000
+"""Of the space within artists where nothing is summed in it: exact prototypes tell more with so many, signatures, which
+are shorter, as much."""
+
+
+def untrained_dimensions(space: Space, trained: int) -> int:
+    """Of a style space where nothing is trained, at most; principal components serve no better beyond the usual ones.
+
+    Args:
+        space: How public artists' features are whitened.
+        trained: Its dimensions where anything is.
+    """
+    return UNTRAINED_DIMENSIONS if space is Space.WITHIN else trained
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Played:
     """One choice, and how well it found public artists.
@@ -77,8 +92,7 @@ class Stage:
     Attributes:
         public: Raw features of public artists; of views the unaltered one counts.
         pooled_size: How many of the last raw features are the pooled embedding.
-        dimensions: d of the style space, at most.
-        untrained_dimensions: The same of the space within artists, where nothing is trained.
+        dimensions: d of the style space, at most, where anything is trained.
         outputs: h of the head, which is not played: what it adds to signatures is nothing.
         clients: Of the run itself, for whose number the noise is planned.
         artworks: Of a client, at most, and so of whoever plays one.
@@ -90,7 +104,6 @@ class Stage:
     public: Mapping[str, StyleFeatures]
     pooled_size: int
     dimensions: int
-    untrained_dimensions: int
     outputs: int
     clients: int
     artworks: int
@@ -178,16 +191,13 @@ class _Play:
         """Of all public artists but the actors (REH-2)."""
         stage = self.stage
         known = [stage.public[name].views[:, 0] for name in self.signing if name not in self.actors]
-        dimensions = stage.untrained_dimensions if space is Space.WITHIN else stage.dimensions
+        dimensions = untrained_dimensions(space, stage.dimensions)
         return Whitening.fit_space(space, known, pooled_size=stage.pooled_size, dimensions=dimensions)
 
     @staticmethod
     def model(whitening: Whitening) -> StyleModel:
         """What a play begins with."""
-        d = whitening.dimensions
-        head = np.zeros((1, d), dtype=np.float32)
-        identity = np.eye(d, dtype=np.float32)
-        return StyleModel(whitening=whitening, alignment=identity, head=head, residual=0.0, encoder="rehearsed")
+        return StyleModel.without_head(whitening, outputs=1, encoder="rehearsed")
 
     def scores(self, start: StyleModel, budget: Budget, *, is_trained: bool) -> dict[float, float]:
         """By length: mean reciprocal rank of actors among themselves, by signatures as noisy as planned (REH-4)."""

@@ -54,7 +54,7 @@ from ..training.codebook import Codebook, new_codebook
 from .agreement import agree
 from .budget import plan_budget
 from .choosing import DIMENSIONS as DIMENSIONS  # noqa: PLC0414  (and that)
-from .choosing import UNTRAINED_DIMENSIONS, can_rehearse, choose, declaration, extract_each, hear
+from .choosing import can_rehearse, choose, declaration, extract_each, hear
 from .dataset import Dataset, derive_seed, read_dataset
 from .dropouts import Dropouts
 from .facts import derive
@@ -71,6 +71,7 @@ from .ledgers import claimed_ledgers
 from .nearness import learn_nearness
 from .opening import Parties, ensure_engine, open_engine
 from .progress import Progress, Silent
+from .rehearsal import untrained_dimensions
 from .signing import sign
 from .stages import Prepared, Trained, stopwatch
 from .summary import summarize
@@ -276,22 +277,20 @@ def public_model(
         space,
         [features.views[:, 0] for features in public],
         pooled_size=pooled_size,
-        dimensions=DIMENSIONS if is_trained or space is not Space.WITHIN else UNTRAINED_DIMENSIONS,
+        dimensions=DIMENSIONS if is_trained else untrained_dimensions(space, DIMENSIONS),
     )
-    d = whitening.dimensions
-    identity = np.eye(d, dtype=np.float32)
     if not is_trained:
-        head = np.zeros((OUTPUTS, d), dtype=np.float32)
-        return StyleModel(whitening=whitening, alignment=identity, head=head, residual=0.0, encoder=encoder)
+        return StyleModel.without_head(whitening, outputs=OUTPUTS, encoder=encoder)
     from ..training.objective import warm_start
 
+    d = whitening.dimensions
     rng = np.random.Generator(np.random.PCG64(derive_seed(seed, "head")))
     head = np.linalg.qr(rng.normal(size=(max(d, OUTPUTS), OUTPUTS)))[0].T[:, :d].astype(np.float32)
     inputs = [whitening.apply(features.views[:, 1:]) for features in public]
     codewords = [int(codeword) for codeword in rng.permutation(len(codebook))[: len(inputs)]]
     return StyleModel(
         whitening=whitening,
-        alignment=identity,
+        alignment=np.eye(d, dtype=np.float32),
         head=warm_start(head, inputs, codewords, codebook),
         residual=RESIDUAL,
         encoder=encoder,

@@ -59,7 +59,6 @@ def stage(public: Mapping[str, StyleFeatures], seed: int = 0) -> Stage:
         public=public,
         pooled_size=POOLED,
         dimensions=D,
-        untrained_dimensions=RAW,
         outputs=OUTPUTS,
         clients=CLIENTS,
         artworks=500,

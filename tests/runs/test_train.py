@@ -31,7 +31,7 @@ from fedstyle_secure.privacy.clipping import Unit
 from fedstyle_secure.privacy.ledger import Ledger
 from fedstyle_secure.privacy.mechanism import View
 from fedstyle_secure.privacy.sizing import Mode
-from fedstyle_secure.runs import choosing
+from fedstyle_secure.runs import choosing, rehearsal
 from fedstyle_secure.runs import train as run
 from fedstyle_secure.runs.progress import Silent
 from fedstyle_secure.training.codebook import Codebook, new_codebook
@@ -392,7 +392,7 @@ def test_crops_are_encoded_only_where_a_head_trains_on_them(
 
 def test_an_untrained_space_within_artists_is_wider_as_nothing_is_summed_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "DIMENSIONS", 12)
-    monkeypatch.setattr(run, "UNTRAINED_DIMENSIONS", 20)
+    monkeypatch.setattr(rehearsal, "UNTRAINED_DIMENSIONS", 20)
     rng = np.random.default_rng(0)
     public = [StyleFeatures(rng.normal(size=(6, 2, 40)).astype(np.float32)) for _ in range(8)]
     sizes = {}
